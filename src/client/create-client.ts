@@ -69,6 +69,7 @@ export interface PrunecastClient {
 /** A client of the server at an address. Connects with the first call; `close` it when done. */
 export function createClient(options: TransportOptions): PrunecastClient {
   const transport = createTransport(options);
+  const breaksWithServer = options.address.startsWith('unix:');
   const services = {
     pruning: createService(transport, METHODS.pruning),
     jobs: createService(transport, METHODS.jobs),
@@ -87,7 +88,7 @@ export function createClient(options: TransportOptions): PrunecastClient {
     options?: FollowOptions,
   ): Events {
     const named = { ...request, requestId: request.requestId || randomUUID() };
-    return followEvents({ start: (call) => unwrapEvents(start(named, call)), watch }, options);
+    return followEvents({ start: (call) => unwrapEvents(start(named, call)), watch, breaksWithServer }, options);
   }
 
   const { pruning } = services;
@@ -95,7 +96,7 @@ export function createClient(options: TransportOptions): PrunecastClient {
   const evaluate: PrunecastClient['evaluate'] = (request, options) => startJob(pruning.evaluate, request, options);
   const search: PrunecastClient['search'] = (request, options) => startJob(pruning.search, request, options);
   const followJob: PrunecastClient['followJob'] = (jobId, { afterSequence = 0n, ...options } = {}) =>
-    followEvents({ watch, jobId, afterSequence }, options);
+    followEvents({ watch, jobId, afterSequence, breaksWithServer }, options);
 
   return {
     services,

@@ -9,12 +9,13 @@ export interface ReattachPolicy {
   readonly firstDelayMs: number;
   /** The longest wait. Default 10,000. */
   readonly maxDelayMs: number;
-  /** Give up when nothing was heard for so long. Default 300,000. */
+  /** Give up when the server was lost so long ago. Default 300,000. */
   readonly giveUpAfterMs: number;
-  /** The same before the first event, when a wrong address is likelier than a restart. Default 2,000. */
+  /** The same if nothing was ever heard of it, when a wrong address is likelier than a restart. Default 2,000. */
   readonly giveUpStartAfterMs: number;
   /**
    * A stream without an event or heartbeat for this long counts as lost; the server sends one every 15 s. Default 45,000.
+   * Not on a socket of this machine, which breaks with the server: silence there is that of a busy machine.
    */
   readonly silenceMs: number;
 }
@@ -26,6 +27,8 @@ export interface FollowOptions extends CallOptions {
    * that name no job.
    */
   readonly onOpening?: (event: JobEvent) => void;
+  /** Told when nothing was heard for `silenceMs` on a socket of this machine; it is waited on. */
+  readonly onSilence?: () => void;
   /** Told of each lost stream before the wait. */
   readonly onLost?: (loss: { readonly error: CallError; readonly delayMs: number }) => void;
 }
@@ -40,6 +43,8 @@ export interface EventSource {
   /** The events after a number. */
   readonly watch: (jobId: string, afterSequence: bigint, options: CallOptions) => AsyncIterable<JobEvent>;
   readonly jobId?: string;
+  /** Whether the connection breaks when the server ends, as a socket of this machine does. Default false. */
+  readonly breaksWithServer?: boolean;
   /** The last number that the caller has. Default 0: all events. */
   readonly afterSequence?: bigint;
 }
@@ -69,17 +74,17 @@ export async function* followEvents(
   const deadline = options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs;
   let jobId = source.jobId ?? '';
   let last = source.afterSequence ?? 0n;
-  let heardAt = Date.now();
   let heard = false;
+  let lostAt: number | undefined;
   let delayMs = policy.firstDelayMs;
   for (;;) {
     let end: JobEnded | undefined;
     let lost = new CallError('the stream of events ended before the job did', { code: 'UNAVAILABLE' });
     try {
       let fresh = true;
-      for await (const event of open(source, jobId, last, policy.silenceMs, deadline, options.signal)) {
+      for await (const event of open(source, { jobId, last, silenceMs: policy.silenceMs, deadline }, options)) {
         jobId = event.jobId === '' ? jobId : event.jobId;
-        [heard, heardAt, delayMs] = [true, Date.now(), policy.firstDelayMs];
+        [heard, lostAt, delayMs] = [true, undefined, policy.firstDelayMs];
         if (event.payload?.$case === 'progress' && event.sequence === 0n) options.onOpening?.(event);
         if (event.payload?.$case === 'heartbeat' || event.sequence <= last) continue;
         if (event.sequence > last + 1n) throw missedError(last, event.sequence, fresh ? 'DATA_LOSS' : 'UNAVAILABLE');
@@ -92,6 +97,8 @@ export async function* followEvents(
       }
     } catch (error) {
       lost = CallError.from(error);
+      // A server that takes a call and then says nothing is there, and busy.
+      if (lost instanceof SilentStream) heard = true;
       if (options.signal?.aborted === true || !isWorthAnotherTry(lost)) throw lost;
     }
     if (end !== undefined) {
@@ -100,7 +107,8 @@ export async function* followEvents(
       return;
     }
     const patience = heard ? policy.giveUpAfterMs : policy.giveUpStartAfterMs;
-    if (Date.now() + delayMs - heardAt > patience || Date.now() + delayMs > deadline) throw lost;
+    lostAt ??= Date.now();
+    if (Date.now() + delayMs - lostAt > patience || Date.now() + delayMs > deadline) throw lost;
     options.onLost?.({ error: lost, delayMs });
     await pause(delayMs * (0.8 + 0.4 * Math.random()), options.signal);
     delayMs = Math.min(delayMs * 1.6, policy.maxDelayMs);
@@ -123,17 +131,16 @@ function isWorthAnotherTry({ code, reason }: CallError): boolean {
 }
 
 /**
- * One stream of events that fails as UNAVAILABLE when it falls silent. The clock runs only while an event is awaited.
+ * One stream of events that fails as SilentStream when it falls silent, unless it breaks with its server. The clock runs
+ * only while an event is awaited.
  */
 async function* open(
   source: EventSource,
-  jobId: string,
-  last: bigint,
-  silenceMs: number,
-  deadline: number,
-  signal: AbortSignal | undefined,
+  { jobId, last, silenceMs, deadline }: StreamStart,
+  { signal, onSilence }: FollowOptions,
 ): AsyncGenerator<JobEvent, void, undefined> {
   const silence = new AbortController();
+  const onSilent = source.breaksWithServer === true ? () => onSilence?.() : () => silence.abort();
   const options: CallOptions = {
     signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
     ...(Number.isFinite(deadline) && { timeoutMs: deadline - Date.now() }),
@@ -143,20 +150,31 @@ async function* open(
   const events = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const timer = setTimeout(() => silence.abort(), silenceMs);
+      const timer = setTimeout(onSilent, silenceMs);
       const next = await events.next().finally(() => clearTimeout(timer));
       if (next.done === true) return;
       yield next.value;
     }
   } catch (error) {
-    if (silence.signal.aborted && signal?.aborted !== true)
-      throw new CallError(`nothing was heard of the job for ${silenceMs / 1000} s`, {
-        code: 'UNAVAILABLE',
-        cause: error,
-      });
+    if (silence.signal.aborted && signal?.aborted !== true) throw new SilentStream(silenceMs, error);
     throw error;
   } finally {
     await events.return?.();
+  }
+}
+
+/** What a stream of events is opened with. */
+interface StreamStart {
+  readonly jobId: string;
+  readonly last: bigint;
+  readonly silenceMs: number;
+  /** Milliseconds since 1970; Infinity for none. */
+  readonly deadline: number;
+}
+
+class SilentStream extends CallError {
+  constructor(silenceMs: number, cause: unknown) {
+    super(`nothing was heard of the job for ${silenceMs / 1000} s`, { code: 'UNAVAILABLE', cause });
   }
 }
 

@@ -12,7 +12,7 @@ export interface LocalServerOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** Sees each line of the server's log. */
   readonly onLog?: (line: string) => void;
-  /** How long the server may take to listen. Default 30,000. */
+  /** How long the server may take to listen: on a busy machine that is long. Default 120,000. */
   readonly startTimeoutMs?: number;
 }
 
@@ -42,7 +42,7 @@ export interface LocalServer {
 export async function startLocalServer({
   environment = {},
   onLog,
-  startTimeoutMs = 30_000,
+  startTimeoutMs = 120_000,
 }: LocalServerOptions = {}): Promise<LocalServer> {
   // The server ends when its standard input does: so it never outlives a parent that was killed.
   const child = spawn(process.execPath, [SERVER_MAIN], {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { attend } from '../state-folder/attend.js';
 import { openAttendance, type Attendance } from '../state-folder/attendance.js';
+import { nameAnywhere } from '../state-folder/greeting.js';
 import { findSockets } from '../state-folder/socket-paths.js';
 import type { StateInUse } from '../state-folder/state-in-use.js';
 import type { Config } from './config/config.js';
@@ -21,6 +22,7 @@ export async function greetUsers({ address, config, log }: Greeted): Promise<Att
       ...introduce(config),
       kind: 'serve',
       address,
+      roots: { models: config.modelRoots, texts: config.dataRoots, output: config.outputRoot },
     });
   } catch (error) {
     log.warn({ err: error }, 'commands without --address will not find this server');
@@ -57,5 +59,5 @@ export async function describeStateInUse({ message, stateDirectory }: StateInUse
 }
 
 function introduce({ plugins }: Config) {
-  return { version: VERSION, processId: process.pid, plugins };
+  return { version: VERSION, processId: process.pid, plugins: plugins.map(nameAnywhere) };
 }

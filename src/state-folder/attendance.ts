@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { chmod } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import type { Greeting } from './greeting.js';
-import { removeStaleSocket } from './stale-socket.js';
+import { listenPrivately } from './listen-privately.js';
 
 /** Who attends a server: each holds a connection to a socket, which the system closes however its process ends. */
 export interface Attendance {
@@ -34,10 +33,7 @@ export async function openAttendance(path: string, greeting: Greeting, onUnatten
     socket.on('close', () => left(socket));
     socket.resume().write(`${JSON.stringify(greeting)}\n`);
   });
-  await removeStaleSocket(path);
-  server.listen(path);
-  await once(server, 'listening');
-  await chmod(path, 0o600);
+  await listenPrivately(path, () => once(server.listen(path), 'listening'));
   return {
     count: () => {
       const who = {};

@@ -119,11 +119,57 @@ describe('the state folder of a user', () => {
     expect(outside).toMatchObject({ code: 1, stdout: '' });
     expect(outside.stderr).toContain('PATH_OUTSIDE_ROOTS');
     expect(outside.stderr).toContain(`\`prunecast serve\` (process ${server.greeting.processId})`);
+    expect(outside.stderr).toContain(`texts under ${join(folder, 'here/tiny')}`);
     await server.leave();
     // It stays when commands go.
     expect((await run('there', 'jobs', 'list', '--json')).code).toBe(0);
     serve.child.kill('SIGTERM');
     expect(await serve.result).toMatchObject({ code: 0 });
+  });
+
+  it('outlives a `serve`: a command at it tells in seconds how its job goes on without', TIMEOUT, async () => {
+    const { run, start } = makeState('stopped');
+    const serve = start('here', 'serve', '--listen', '127.0.0.1:0', '--model-root', '.', '--data-root', '.');
+    await isReady(serve);
+    const search = start('here', ...LONG_SEARCH);
+    await isRunning(search);
+    serve.child.kill('SIGTERM');
+    const stoppedAt = performance.now();
+    const { code, stderr } = await search.result;
+    // It would try for five minutes where it cannot know.
+    expect(performance.now() - stoppedAt).toBeLessThan(60_000);
+    expect(code).toBe(1);
+    const [, id = ''] = /`prunecast serve` .* has ended.* prunecast jobs resume (job-\w+)$/m.exec(stderr) ?? [];
+    const resumed = start('there', 'jobs', 'resume', id);
+    const findState = async () => listJobs(await run('there', 'jobs', 'list', '--json'))[0]?.state;
+    await expect.poll(findState, { timeout: 200_000 }).toBe('JOB_STATE_RUNNING');
+    expect(await run('here', 'jobs', 'cancel', id)).toMatchObject({ code: 0 });
+    expect(await resumed.result).toMatchObject({ code: 1, stderr: expect.stringContaining('CANCELLED') as string });
+  });
+
+  it('with names under the roots of a `serve` says that only that resumes its jobs', TIMEOUT, async () => {
+    const { run, start } = makeState('roots');
+    const address = `unix:${join(folder, 'roots.sock')}`;
+    const serve = start(
+      'there',
+      'serve',
+      '--listen',
+      address,
+      '--model-root',
+      '../here',
+      '--data-root',
+      '../here/tiny',
+    );
+    await isReady(serve);
+    const named = LONG_SEARCH.map((word) => (word === 'tiny/stories.json' ? 'stories.json' : word));
+    const search = start('there', ...named, '--address', address);
+    await isRunning(search);
+    serve.child.kill('SIGTERM');
+    await serve.result;
+    search.child.kill('SIGKILL');
+    const [job] = listJobs(await run('there', 'jobs', 'list', '--json'));
+    const { code, stderr } = await run('there', 'jobs', 'resume', job?.id ?? '');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/MODEL_NOT_FOUND.*`prunecast serve`.*same roots/)]);
   });
 
   it('gives commands that start at the same moment one server', TIMEOUT, async () => {
@@ -145,7 +191,9 @@ describe('the state folder of a user', () => {
     });
     expect(existsSync(findSockets(stateDirectory).attendance)).toBe(true);
     const listed = await run('there', 'jobs', 'list', '--json');
-    expect(listJobs(listed)).toMatchObject([{ state: 'JOB_STATE_PAUSED' }]);
+    const [job] = listJobs(listed);
+    expect(job).toMatchObject({ state: 'JOB_STATE_PAUSED' });
+    expect((await search.result).stderr).toContain(`to go on with it: prunecast jobs resume ${job?.id}\n`);
   });
 
   it('is kept from a second server, with a word about the first', TIMEOUT, async () => {

@@ -4,21 +4,12 @@ import { CallError, type FollowOptions, type JobEvent } from '../../src/client/i
 
 describe('watchJob', () => {
   it('says once that the server is lost, however often it is tried again, and once that it is back', async () => {
-    const lines: string[] = [];
+    const { lines, printer } = keepLines();
     const error = new CallError('No connection established', { code: 'UNAVAILABLE' });
     async function* follow({ onLost }: FollowOptions): AsyncGenerator<JobEvent, void, undefined> {
       for (let attempt = 1; attempt <= 3; attempt += 1) onLost?.({ error, delayMs: attempt });
-      for (const payload of [
-        { $case: 'started', value: {} },
-        { $case: 'ended', value: {} },
-      ])
-        yield { jobId: 'job-1', sequence: 1n, payload } as unknown as JobEvent;
+      for (const name of ['started', 'ended']) yield makeEvent(name);
     }
-    const printer = {
-      note: (line: string) => void lines.push(line),
-      event: ({ payload }: JobEvent) => void lines.push(payload?.$case ?? ''),
-      endProgress: () => undefined,
-    };
     await watchJob(follow, { printer } as unknown as Parameters<typeof watchJob>[1], { onInterrupt: 'leave' });
     expect(lines).toEqual([
       'lost the server; trying again, Ctrl-C ends that',
@@ -27,4 +18,48 @@ describe('watchJob', () => {
       'ended',
     ]);
   });
+
+  it('says once that a busy server is silent, and goes on waiting', async () => {
+    const { lines, printer } = keepLines();
+    await watchJob(
+      async function* ({ onSilence }) {
+        onSilence?.();
+        onSilence?.();
+        yield makeEvent('ended');
+      },
+      { printer } as unknown as Parameters<typeof watchJob>[1],
+      { onInterrupt: 'leave' },
+    );
+    expect(lines).toEqual([expect.stringContaining('may be busy; still waiting'), 'ended']);
+  });
+
+  it('tells what becomes of the job of a server that no longer answers, and leaves other errors as they are', async () => {
+    const { printer } = keepLines();
+    const session = { printer, describeLost: (jobId: string) => `watch ${jobId} again` };
+    const fail = (error: CallError) =>
+      watchJob(
+        async function* () {
+          yield makeEvent('started');
+          throw error;
+        },
+        session as unknown as Parameters<typeof watchJob>[1],
+        { onInterrupt: 'leave' },
+      );
+    await expect(fail(new CallError('no', { code: 'UNAVAILABLE' }))).rejects.toThrow('watch job-1 again');
+    await expect(fail(new CallError('no', { code: 'NOT_FOUND', reason: 'JOB_NOT_FOUND' }))).rejects.toThrow('no');
+  });
 });
+
+function makeEvent($case: string): JobEvent {
+  return { jobId: 'job-1', sequence: 1n, payload: { $case, value: {} } } as unknown as JobEvent;
+}
+
+function keepLines() {
+  const lines: string[] = [];
+  const printer = {
+    note: (line: string) => void lines.push(line),
+    event: ({ payload }: JobEvent) => void lines.push(payload?.$case ?? ''),
+    endProgress: () => undefined,
+  };
+  return { lines, printer };
+}

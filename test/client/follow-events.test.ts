@@ -25,6 +25,10 @@ async function* hang(signal: AbortSignal | undefined): AsyncGenerator<JobEvent> 
   await new Promise((_, fail) => signal?.addEventListener('abort', () => fail(lost)));
 }
 
+async function* silent(signal: AbortSignal | undefined): AsyncGenerator<JobEvent> {
+  yield await new Promise<never>((_, fail) => signal?.addEventListener('abort', () => fail(lost)));
+}
+
 async function read(
   source: EventSource,
   options: FollowOptions = fast,
@@ -151,6 +155,38 @@ describe('followEvents', () => {
     }
     expect(sequences).toEqual([1, 2, 3]);
     expect(losses).toEqual(['nothing was heard of the job for 0.04 s']);
+  });
+
+  it('waits on a silent stream that breaks with its server: the machine is busy', async () => {
+    let [opened, silences] = [0, 0];
+    const { sequences, error } = await read(
+      {
+        breaksWithServer: true,
+        watch: async function* () {
+          opened += 1;
+          await new Promise((done) => setTimeout(done, 60));
+          yield* play(job(2));
+        },
+        jobId: 'job-1',
+      },
+      { reattach: { ...fast.reattach, silenceMs: 10 }, onSilence: () => (silences += 1) },
+    );
+    expect([sequences, error, opened, silences]).toEqual([[1, 2], undefined, 1, 1]);
+  });
+
+  it('tries again where a server falls silent before the first event, however short its patience for a wrong address', async () => {
+    let opened = 0;
+    const { sequences, error } = await read(
+      {
+        start: ({ signal }) => {
+          opened += 1;
+          return opened === 1 ? silent(signal) : play(job(2));
+        },
+        watch: () => play([lost]),
+      },
+      { reattach: { ...fast.reattach, silenceMs: 20, giveUpStartAfterMs: 0 } },
+    );
+    expect([sequences, error, opened]).toEqual([[1, 2], undefined, 2]);
   });
 
   it('ends during a wait when its caller aborts', async () => {

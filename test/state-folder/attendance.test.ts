@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -156,5 +166,23 @@ describe('the sockets of a state folder', () => {
     expect(findSockets(long)).toEqual({ attendance, calls });
     expect(findSockets(`${long}y`).attendance).not.toBe(attendance);
     expect(statSync(join(attendance, '..')).mode & 0o777).toBe(0o700);
+  });
+
+  it('are the same for programs with another TMPDIR, and by another name of the state folder', () => {
+    const long = join(folder, 'x'.repeat(120));
+    const alias = join(folder, 'alias');
+    mkdirSync(long);
+    symlinkSync(long, alias);
+    const before = process.env['TMPDIR'];
+    const found = findSockets(long);
+    process.env['TMPDIR'] = long;
+    try {
+      expect(findSockets(long)).toEqual(found);
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+    expect(findSockets(alias)).toEqual(found);
+    expect(findSockets(join(alias, 'new'))).toEqual(findSockets(join(long, 'new')));
   });
 });

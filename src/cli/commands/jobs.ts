@@ -18,6 +18,7 @@ import { formatEnum } from '../../words/format.js';
 import { formatProgress } from '../output/progress.js';
 import { printReport } from '../output/print-report.js';
 import type { Printer } from '../output/printer.js';
+import { adviseResume } from '../session/resume-command.js';
 import { callServer, type Call } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
 
@@ -118,9 +119,11 @@ function addResume(jobs: Command): void {
   ]);
   addServerFlags(command).action(() =>
     callServer(command, RESUME, async (call) => {
-      const { job } = await call.client.services.jobs.resumeJob(call.request);
+      const { job } = await call.client.services.jobs.resumeJob(call.request).catch((error: unknown) => {
+        throw call.serverStays ? error : adviseResume(error);
+      });
       // Its server ends with the commands that use it, so the job must end before.
-      if (call.serverEnded !== undefined) await watchToEnd(call, call.request.jobId, job?.lastSequence ?? 0n);
+      if (!call.serverStays) await watchToEnd(call, call.request.jobId, job?.lastSequence ?? 0n);
       else printJob(job, call.printer);
     }),
   );

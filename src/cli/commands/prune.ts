@@ -66,7 +66,7 @@ export function addPruneCommand(program: Command): void {
       if (ended?.result?.$case !== 'prune') return;
       printResult(ended.result.value, paths.output ?? '', printer);
       // A running server may have its outputs where it reads no models.
-      if (call.serverEnded === undefined) return;
+      if (call.serverStays) return;
       suggest({
         why: `to measure it on a text of yours, here called ${TEXT_TO_NAME}`,
         words: ['evaluate', '--model', paths.output ?? '', '--text', TEXT_TO_NAME],

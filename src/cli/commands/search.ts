@@ -7,6 +7,7 @@ import { addRequestFlags, type RequestType } from '../options/request-option.js'
 import { SEARCH_FLAGS } from '../../flags/search.js';
 import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
+import type { NextCommand } from '../output/next-command.js';
 import { openPageFile } from '../output/page-file.js';
 import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';
@@ -14,7 +15,7 @@ import type { PrintFlags } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
 import { awaitPlan } from '../session/await-plan.js';
 import { callServer, type Call } from '../session/call-server.js';
-import { nameUnused, repeatFlags, TEXT_TO_NAME, typedFor, type NextCommand } from '../session/next-commands.js';
+import { nameUnused, repeatFlags, TEXT_TO_NAME, typedFor } from '../session/next-commands.js';
 import { watchJob } from '../session/watch-job.js';
 
 const SEARCH: RequestType<SearchRequest> = { typeName: 'prunecast.v1.SearchRequest', codec: SearchRequest };
@@ -73,7 +74,7 @@ export function addSearchCommand(program: Command): void {
 
 /** What to do with the outcome of a search. */
 function afterSearch(
-  { paths: { output }, sources, serverEnded }: Call<SearchRequest>,
+  { paths: { output }, sources, serverStays }: Call<SearchRequest>,
   { predictorId, studyId }: StudyReport,
   page: string | undefined,
 ): NextCommand[] {
@@ -81,7 +82,7 @@ function afterSearch(
   const measured = repeatFlags(sources, 'windows.', 'evaluator.');
   return [
     // A running server may have its outputs where it reads no models.
-    ...(output === undefined || serverEnded === undefined
+    ...(output === undefined || serverStays
       ? []
       : [
           {

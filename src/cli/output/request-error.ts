@@ -1,4 +1,5 @@
 import type { CallError } from '../../client/index.js';
+import type { NextCommand } from './next-command.js';
 
 /** A field at fault; `flag` is what sets it on the command line, undefined if none does. */
 export interface FlagViolation {
@@ -11,11 +12,19 @@ export interface FlagViolation {
 export class RequestError extends Error {
   readonly failure: CallError;
   readonly violations: readonly FlagViolation[];
+  /** What helps; empty if the kind of failure tells that. */
+  readonly next: readonly NextCommand[];
 
-  constructor(message: string, failure: CallError, violations: readonly FlagViolation[]) {
+  constructor(
+    message: string,
+    failure: CallError,
+    violations: readonly FlagViolation[],
+    next: readonly NextCommand[] = [],
+  ) {
     super(message, { cause: failure });
     this.name = 'RequestError';
     this.failure = failure;
     this.violations = violations;
+    this.next = next;
   }
 }

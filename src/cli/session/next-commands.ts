@@ -2,15 +2,10 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { CallError } from '../../client/index.js';
 import type { ServerFlags } from '../options/server.js';
+import type { NextCommand } from '../output/next-command.js';
 import { RequestError } from '../output/request-error.js';
 import type { FieldSource } from './field-names.js';
-
-/** A command that may be of use now, and what for. */
-export interface NextCommand {
-  /** "measure the pruned model". */
-  readonly why: string;
-  readonly words: readonly string[];
-}
+import { LostServer } from './lost-server.js';
 
 /** Stands for a text of the user's own, in a command that needs one. */
 export const TEXT_TO_NAME = 'TEXT.txt';
@@ -63,12 +58,23 @@ export function repeatCommand(
   return [...argv.filter((word) => !without.includes(word)), ...and];
 }
 
+/** The same command line with another value of a flag, in place of all that were given. */
+export function replaceValue(argv: readonly string[], flag: string, value: string): string[] {
+  const isValue = (place: number): boolean => argv[place - 1] === flag;
+  return [
+    ...argv.filter((word, place) => word !== flag && !word.startsWith(`${flag}=`) && !isValue(place)),
+    flag,
+    value,
+  ];
+}
+
 /**
  * What helps after a failure, if a command does.
  *
  * @param argv the command line that failed, without the program
  */
-export function afterFailure(error: unknown, argv: readonly string[]): NextCommand[] {
+export function afterFailure(error: unknown, argv: readonly string[]): readonly NextCommand[] {
+  if (error instanceof RequestError && error.next.length > 0) return error.next;
   const failure = error instanceof RequestError ? error.failure : error;
   const [address, stateDir] = [lastValue(argv, '--address'), lastValue(argv, '--state-dir')];
   const server = serverWords({
@@ -78,7 +84,7 @@ export function afterFailure(error: unknown, argv: readonly string[]): NextComma
   });
   const kind = failure instanceof CallError ? (failure.metadata['kind'] ?? '') : '';
   const lists = kind === '' ? [] : ['plugins', '--kind', kind, ...server];
-  if (!(failure instanceof CallError)) return [];
+  if (!(failure instanceof CallError) || failure instanceof LostServer) return [];
   switch (failure.reason) {
     case 'OUTPUT_EXISTS':
       return [{ why: 'to replace the output', words: repeatCommand(argv, { and: ['--overwrite'] }) }];
@@ -122,7 +128,8 @@ function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean 
   return isAtFault && valuesOf(argv, '--calibration').length === 0;
 }
 
-function lastValue(argv: readonly string[], flag: string): string | undefined {
+/** What a flag of a command line was given last; undefined if it is not there. */
+export function lastValue(argv: readonly string[], flag: string): string | undefined {
   return valuesOf(argv, flag).at(-1);
 }
 

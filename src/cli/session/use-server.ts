@@ -2,21 +2,29 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CallError, createClient, type PrunecastClient } from '../../client/index.js';
-import type { Greeting } from '../../state-folder/greeting.js';
+import { nameAnywhere } from '../../state-folder/greeting.js';
+import { findSockets } from '../../state-folder/socket-paths.js';
 import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
 import type { ServerFlags } from '../options/server.js';
+import { stay } from '../../state-folder/stay.js';
 import { createPrinter } from '../output/printer.js';
 import { RequestError } from '../output/request-error.js';
+import { adviseRoots } from './advise-roots.js';
+import { LostServer } from './lost-server.js';
 import { AT_SERVER, ON_THIS_MACHINE, type Places } from './places.js';
-import { writeResumeCommand } from './resume-command.js';
+import { writeResumeCommand, writeWatchCommand } from './resume-command.js';
 import { visitServer } from './visit-server.js';
 
 /** What a command works with. */
 export interface Session {
   readonly client: PrunecastClient;
   readonly places: Places;
-  /** Fires when the server ends; undefined for one that may come back, which `serve` runs. */
+  /** Whether the server goes on when no command uses it: `serve`, or one at an address. */
+  readonly serverStays: boolean;
+  /** Fires when the server is gone for good; undefined for one at an address, which only answers or does not. */
   readonly serverEnded: AbortSignal | undefined;
+  /** What became of a job whose server is gone, and which command goes on with it. */
+  readonly describeLost: (jobId: string) => string;
   /** The command line that resumes a job that this call leaves behind. */
   readonly resumeCommand: (jobId: string) => string;
 }
@@ -31,26 +39,49 @@ export async function useServer<Result>(
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
   const resumeCommand = (jobId: string) => writeResumeCommand(jobId, flags);
-  if (flags.address !== undefined)
-    return useClient(flags.address, { places: AT_SERVER, serverEnded: undefined, resumeCommand }, use);
+  if (flags.address !== undefined) {
+    const describeLost = (jobId: string) =>
+      `the server at ${flags.address} no longer answers. Job ${jobId} goes on when it is back; to watch it then: ${writeWatchCommand(jobId, flags)}`;
+    return useClient(
+      flags.address,
+      { places: AT_SERVER, serverStays: true, serverEnded: undefined, resumeCommand, describeLost },
+      use,
+    );
+  }
   const { plugin = [], serverLog } = flags;
   if (isEarlierStateHere(flags)) createPrinter(flags).note(EARLIER_STATE);
+  const stateDirectory = stateDirectoryOf(flags);
   const visit = await visitServer({
-    stateDirectory: stateDirectoryOf(flags),
+    stateDirectory,
     plugins: plugin,
     ...(serverLog === true && { onLog: (line) => process.stderr.write(`${line}\n`) }),
   });
-  const { address, kind } = visit.greeting;
-  const serverEnded = kind === 'of-a-command' ? visit.ended : undefined;
+  const { address, kind, processId, plugins } = visit.greeting;
+  const serverStays = kind === 'serve';
+  const { ended: serverEnded, leave } = serverStays ? stay(visit, findSockets(stateDirectory).attendance) : visit;
+  const describeLost = (jobId: string) =>
+    serverStays
+      ? `\`prunecast serve\` (process ${processId}) has ended, and none has come in its place. What job ${jobId} has measured is kept: it goes on when \`prunecast serve\` is started again, or without it by: ${writeResumeCommand(jobId, { ...flags, plugin: addMissing(plugin, plugins) })}`
+      : `the server that a command had started has ended before its time; --server-log tells why one ends. What job ${jobId} has measured is kept; to go on with it: ${resumeCommand(jobId)}`;
   try {
-    return await useClient(address, { places: ON_THIS_MACHINE, serverEnded, resumeCommand }, use);
+    return await useClient(
+      address,
+      { places: ON_THIS_MACHINE, serverStays, serverEnded, resumeCommand, describeLost },
+      use,
+    );
   } catch (error) {
-    if (serverEnded !== undefined && (await hasEnded(serverEnded, error))) throw describeEnded(error);
-    if (kind === 'serve') throw adviseServe(error, visit.greeting);
-    throw error;
+    if (error instanceof RequestError && error.failure instanceof LostServer) throw error;
+    if (!serverStays && (await hasEnded(serverEnded, error))) throw describeEnded(error);
+    throw serverStays ? adviseRoots(error, visit.greeting, process.argv.slice(2)) : error;
   } finally {
-    await visit.leave();
+    await leave();
   }
+}
+
+/** Plug-ins of a server in addition to those that were asked for, each once. */
+function addMissing(asked: readonly string[], loaded: readonly string[]): string[] {
+  const known = new Set(asked.map(nameAnywhere));
+  return [...asked, ...loaded.filter((specifier) => !known.has(specifier))];
 }
 
 /** Where versions before the first release kept the state: in the current folder. */
@@ -83,16 +114,6 @@ function describeEnded(cause: unknown): CallError {
     { code: 'UNAVAILABLE', cause },
   );
 }
-
-/** What is not under the roots of a server that `serve` runs can only be read by another server. */
-function adviseServe(error: unknown, { processId }: Greeting): unknown {
-  const { reason } = causeOf(error) ?? {};
-  if (!(error instanceof Error) || reason === undefined || !UNDER_ROOTS.has(reason)) return error;
-  error.message += `. Your state folder is used by \`prunecast serve\` (process ${processId}), which reads and writes under its own roots only: add a root there, or name another state folder with --state-dir DIR`;
-  return error;
-}
-
-const UNDER_ROOTS: ReadonlySet<string> = new Set(['MODEL_NOT_FOUND', 'TEXT_NOT_FOUND', 'PATH_OUTSIDE_ROOTS']);
 
 function causeOf(error: unknown): CallError | undefined {
   return error instanceof RequestError ? error.failure : error instanceof CallError ? error : undefined;

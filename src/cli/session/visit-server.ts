@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { startLocalServer, type LocalServer } from '../../client/index.js';
 import { attend, type Visit } from '../../state-folder/attend.js';
+import { nameAnywhere } from '../../state-folder/greeting.js';
 import { findSockets } from '../../state-folder/socket-paths.js';
 import { makeStateDirectory } from '../../state-folder/state-directory.js';
 import { StateInUse } from '../../state-folder/state-in-use.js';
@@ -20,7 +20,7 @@ export interface Wanted {
 }
 
 /** How long to wait for a server that has the state folder and greets nobody: it is starting, or about to end. */
-const MOST_WAIT_MS = 20_000;
+const MOST_WAIT_MS = 60_000;
 const BETWEEN_TRIES_MS = 100;
 
 /**
@@ -87,9 +87,4 @@ async function requireFitting(visit: Visit, { stateDirectory, plugins }: Wanted)
       ? `a server of Prunecast ${version} (process ${processId}) uses the state folder ${stateDirectory}, and this is ${readVersion()}: ${other}`
       : `the server that uses the state folder ${stateDirectory} (process ${processId}) runs without the plug-in ${missing}: ${other}`,
   );
-}
-
-/** A specifier that means the same in every folder. */
-function nameAnywhere(specifier: string): string {
-  return /^\.{1,2}\//.test(specifier) ? resolve(specifier) : specifier;
 }

@@ -7,6 +7,7 @@ import {
   type PrunecastClient,
 } from '../../client/index.js';
 import type { Printer } from '../output/printer.js';
+import { LostServer } from './lost-server.js';
 import type { Session } from './use-server.js';
 
 interface WatchOptions {
@@ -20,7 +21,7 @@ interface WatchOptions {
  * If the server ends with the commands that use it, a job that waits for ResumeJob is left waiting, and the result is
  * undefined; a job that was only interrupted is resumed.
  *
- * @throws CallError of the job if it failed or was cancelled
+ * @throws CallError of the job if it failed or was cancelled, LostServer if its server is gone
  */
 export async function watchJob(
   open: (options: FollowOptions) => AsyncGenerator<JobEvent, void, undefined>,
@@ -32,7 +33,7 @@ export async function watchJob(
   let jobId = '';
   let ended: Terminal | undefined;
   let interrupts = 0;
-  const connection = { isLost: false };
+  const connection = { isLost: false, isSilent: false };
   const interrupt = () => {
     interrupts += 1;
     if (interrupts > 1 || jobId === '' || connection.isLost || onInterrupt === 'leave') return leave.abort();
@@ -47,6 +48,11 @@ export async function watchJob(
     const events = open({
       signal,
       onOpening: (event) => printer.event(event, session.resumeCommand),
+      onSilence: () => {
+        if (!connection.isSilent)
+          printer.note('the server has said nothing for a while: the machine may be busy; still waiting');
+        connection.isSilent = true;
+      },
       onLost: () => {
         if (!connection.isLost) printer.note('lost the server; trying again, Ctrl-C ends that');
         connection.isLost = true;
@@ -54,15 +60,11 @@ export async function watchJob(
     });
     for await (const event of events) {
       if (connection.isLost) printer.note('the server is back');
-      connection.isLost = false;
+      [connection.isLost, connection.isSilent] = [false, false];
       ({ jobId } = event);
       onEvent?.(event);
       printer.event(event, session.resumeCommand);
-      if (
-        event.payload?.$case === 'paused' &&
-        session.serverEnded !== undefined &&
-        (await isPaused(session.client, jobId))
-      ) {
+      if (event.payload?.$case === 'paused' && !session.serverStays && (await isPaused(session.client, jobId))) {
         if (event.payload.value.before !== StudyPhase.UNSPECIFIED) return undefined;
         await session.client.services.jobs.resumeJob({ jobId });
       }
@@ -72,6 +74,10 @@ export async function watchJob(
     }
     if (ended !== undefined) return ended;
     throw new CallError('the job ended without a terminal event', { code: 'INTERNAL' });
+  } catch (error) {
+    if (jobId !== '' && isLost(error, session.serverEnded, leave.signal))
+      throw new LostServer(session.describeLost(jobId), error);
+    throw error;
   } finally {
     printer.endProgress();
     process.off('SIGINT', interrupt);
@@ -80,6 +86,14 @@ export async function watchJob(
 }
 
 type Terminal = Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value'];
+
+/** Whether a watch ended since its server has: that is known, or nobody has answered for long. */
+function isLost(error: unknown, serverEnded: AbortSignal | undefined, left: AbortSignal): boolean {
+  if (left.aborted) return false;
+  return (
+    serverEnded?.aborted === true || (error instanceof CallError && error.code === 'UNAVAILABLE' && error.reason === '')
+  );
+}
 
 /** Whether the job waits now; an event may tell of a pause long over. */
 async function isPaused(client: PrunecastClient, jobId: string): Promise<boolean> {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Config } from '../config/config.js';
+import { describeRefusal } from '../config/describe-refusal.js';
 import { isLocal } from '../config/is-local.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import type { ApiCalls } from '../rpc/api-calls.js';
@@ -56,8 +57,8 @@ export async function startDashboard(address: string, settings: DashboardSetting
   const server: Server = tls === undefined ? createPlainServer(respond) : createTlsServer(tls, respond);
   server.maxConnections = MOST_CONNECTIONS;
   server.setTimeout(IDLE_MS);
-  server.on('error', (error) => log.warn({ err: error }, 'the dashboard did not take a connection'));
   const port = await listen(server, { address, host, port: Number(address.slice(split + 1)) });
+  server.on('error', (error) => log.warn({ err: error }, 'the dashboard did not take a connection'));
   const name = isLocal(address) ? host : (config.dashboardHosts[0] ?? host);
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${name}:${port}/`,
@@ -102,6 +103,8 @@ async function readKeys({ tlsCertificate, tlsKey }: DashboardSettings['config'])
   return { cert: await readFile(tlsCertificate), key: await readFile(tlsKey) };
 }
 
+const DASHBOARD = { flag: '--dashboard', variable: 'PRUNECAST_DASHBOARD', example: '127.0.0.1:0' } as const;
+
 /** Returns the port that it listens on. */
 function listen(
   server: Server,
@@ -109,7 +112,7 @@ function listen(
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) =>
-      reject(new Error(`the dashboard cannot listen on ${address}: ${error.message}`, { cause: error })),
+      reject(new Error(`the dashboard ${describeRefusal(address, error, DASHBOARD)}`, { cause: error })),
     );
     server.listen({ host: host.replace(/^\[|\]$/g, ''), port }, () => resolve((server.address() as AddressInfo).port));
   });

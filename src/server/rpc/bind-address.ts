@@ -1,8 +1,9 @@
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
+import { listenPrivately } from '../../state-folder/listen-privately.js';
 import { MOST_SOCKET_PATH_BYTES } from '../../state-folder/socket-paths.js';
-import { removeStaleSocket } from '../../state-folder/stale-socket.js';
+import { describeRefusal } from '../config/describe-refusal.js';
 import type { Config } from '../config/config.js';
 
 const UNIX = 'unix:';
@@ -34,16 +35,16 @@ export async function bindAddress(server: Server, address: string, credentials: 
       `${address}: the path of a socket may have at most ${MOST_SOCKET_PATH_BYTES} bytes: choose a shorter one`,
     );
   await mkdir(dirname(path), { recursive: true });
-  await removeStaleSocket(path);
-  await bind(server, address, credentials);
-  await chmod(path, 0o600);
+  await listenPrivately(path, () => bind(server, address, credentials));
   return address;
 }
+
+const LISTEN = { flag: '--listen', variable: 'PRUNECAST_LISTEN', example: '127.0.0.1:0' } as const;
 
 function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
-      if (error) reject(new Error(`cannot listen on ${address}: ${error.message}`, { cause: error }));
+      if (error) reject(new Error(describeRefusal(address, error, LISTEN), { cause: error }));
       else resolve(port);
     });
   });

@@ -1,3 +1,4 @@
+import { HEARTBEAT_MS } from '../config/limits.js';
 import { createAlarm } from '../jobs/alarm.js';
 import { PHASES_BEFORE_JOB, createPhaseLog } from '../jobs/phase-log.js';
 import { createProgressReporter } from '../jobs/progress-reporter.js';
@@ -9,12 +10,10 @@ import { encodeProgress } from '../records/encode-progress.js';
 /** Monotonic, in milliseconds since 1970. */
 const CLOCK = { now: (): number => performance.timeOrigin + performance.now() };
 
-/** The reporter breaks every silence; this one only ends a wait that nothing else ends. */
-const LONGEST_WAIT_MS = 60_000;
-
 /**
  * Opens a job, and tells meanwhile how far that is, in events that are not stored: they have no number and name no job,
- * since there is none yet. A caller that takes them slowly gets the newest one only.
+ * since there is none yet. A caller that takes them slowly gets the newest one only. While there is nothing to tell, as on
+ * a machine that is too busy to begin, heartbeats say that the server is there.
  *
  * @returns what `open` resolves to
  * @throws what `open` throws
@@ -22,6 +21,7 @@ const LONGEST_WAIT_MS = 60_000;
 export async function* tellOpening<Result>(
   signal: AbortSignal,
   open: (context: PartContext) => Promise<Result>,
+  heartbeatMs = HEARTBEAT_MS,
 ): AsyncGenerator<{ event: JobEvent }, Result, undefined> {
   const phases = createPhaseLog(CLOCK, PHASES_BEFORE_JOB);
   const alarm = createAlarm([signal]);
@@ -47,9 +47,10 @@ export async function* tellOpening<Result>(
   opened.then(settle, settle);
   try {
     for (;;) {
-      await alarm.wait(LONGEST_WAIT_MS);
+      const ended = await alarm.wait(heartbeatMs);
       if (isSettled || signal.aborted) return await opened;
       alarm.reset();
+      if (ended === 'silence') yield { event: heartbeat() };
       if (newest === undefined) continue;
       const event = newest;
       newest = undefined;
@@ -59,4 +60,8 @@ export async function* tellOpening<Result>(
     alarm.release();
     reporter.drop();
   }
+}
+
+function heartbeat(): JobEvent {
+  return { jobId: '', sequence: 0n, time: toTimestamp(CLOCK.now()), payload: { $case: 'heartbeat', value: {} } };
 }

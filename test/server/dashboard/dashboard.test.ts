@@ -415,7 +415,7 @@ describe('the address of the dashboard', () => {
     await using server = await openDashboard([]);
     const { host } = new URL(server.dashboard ?? '');
     await expect(startTestServer({ config: { dashboard: host } })).rejects.toThrow(
-      `the dashboard cannot listen on ${host}`,
+      `the dashboard cannot listen on ${host}: another program listens there: stop it, or choose another port`,
     );
   });
 });
