@@ -19,7 +19,7 @@ const PLUGIN_API = ['core', 'plugins/define'];
 
 const RULES: Readonly<Record<string, Rule>> = {
   core: { own: ['core'], packages: [] },
-  search: { own: ['core', 'search'], packages: [] },
+  search: { own: ['core', 'search', 'words/format'], packages: [] },
   'search/objectives': { own: ['core', 'search/objectives'], packages: [] },
   'search/controls': { own: ['core', 'search/controls'], packages: [] },
   'search/fit': { own: ['core', 'search/fit'], packages: [] },
@@ -52,7 +52,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   flags: { own: ['core/errors', 'core/model/unit-bitmap', 'flags'], packages: ['node:', 'commander'] },
   charts: { own: ['charts'], packages: [] },
   // Runs in browsers alone.
-  'charts/browser': { own: ['charts'], packages: ['@observablehq/plot'] },
+  'charts/browser': { own: ['charts', 'words/format'], packages: ['@observablehq/plot'] },
   report: {
     own: ['charts/chart', 'charts/measure-interval', 'gen', 'report', 'words'],
     packages: ['node:'],
@@ -88,7 +88,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   // A report says how to repeat a study: in the flags of the command line, by their own tables.
   'server/reports': {
-    own: ['core', 'flags', 'gen', 'report', 'server'],
+    own: ['core', 'flags', 'gen', 'report', 'server', 'words'],
     packages: ['node:', '@bufbuild/protobuf'],
   },
   // Decode, one call, encode: nothing of the engine, of the search or of a plug-in.

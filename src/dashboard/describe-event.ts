@@ -1,5 +1,5 @@
 import type { JobEvent, StudyEvent } from './messages.js';
-import { formatCount, formatMetric } from '../words/format.js';
+import { formatCorrelation, formatCount, formatMetric } from '../words/format.js';
 import { formatEnum } from './format.js';
 
 /** What a person should read of an event; undefined for what the page shows anyway. */
@@ -36,7 +36,7 @@ function describeStudy({ phase, phaseStarted, predictor, refined, predicted, tri
     const fit =
       quality === undefined
         ? ''
-        : `: Kendall tau ${(quality.kendallTau ?? 0).toFixed(2)}, R2 ${(quality.r2 ?? 0).toFixed(2)} on ${quality.heldOut ?? 0} held-out pairs`;
+        : `: Kendall tau ${formatCorrelation(quality.kendallTau ?? 0)}, R2 ${formatCorrelation(quality.r2 ?? 0)} on ${quality.heldOut ?? 0} held-out pairs`;
     return `fitted ${predictor.backend} on ${formatCount(predictor.pairs ?? 0)} pairs${fit}`;
   }
   if (refined !== undefined) {

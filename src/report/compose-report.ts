@@ -1,8 +1,8 @@
 import { JobState } from '../gen/prunecast/v1/job.js';
 import type { StudyOverview } from '../gen/prunecast/v1/study.js';
 import { describeUnanswered } from '../words/describe-unanswered.js';
-import { formatCount, formatMetric, formatShare } from '../words/format.js';
-import { describeLift } from './sections/describe-lift.js';
+import { formatCorrelation, formatCount, formatMetric, formatShare } from '../words/format.js';
+import { describeLift } from '../words/describe-lift.js';
 import type { Report, Section } from './form/report.js';
 import { writeCommands } from './sections/commands.js';
 import { writeComparison } from './sections/comparison.js';
@@ -76,7 +76,7 @@ function listFacts({ study, metric }: StudyOverview): Report['facts'] {
       : [
           {
             name: 'Kendall tau of the predictor',
-            value: fitQuality.kendallTau.toFixed(2),
+            value: formatCorrelation(fitQuality.kendallTau),
             note: `on ${fitQuality.heldOut} held-out pairs`,
           },
         ]),

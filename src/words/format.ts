@@ -11,6 +11,11 @@ export function formatMetric(value: number): string {
     : String(Number(value.toPrecision(5)));
 }
 
+/** A rank or linear correlation, or R2: two decimals, as more of them are chance with the few pairs held out. */
+export function formatCorrelation(value: number): string {
+  return value.toFixed(2);
+}
+
 /** A share as `20.0 %`. */
 export function formatShare(share: number): string {
   return `${(100 * share).toFixed(1)} %`;

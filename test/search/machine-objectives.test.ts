@@ -142,7 +142,7 @@ describe('the headline of a study', () => {
       const { bestControl, lifts, summary } = writeReport(plan, withControls({ strongAccuracy: 0.55 }, weakFirst));
       expect(bestControl).toBe('uniform-best');
       expect(lifts.find(({ control }) => control === bestControl)?.lift).toBeCloseTo(1 - 1 / 1.1, 9);
-      expect(summary).toContain('9.09 % better than uniform-best');
+      expect(summary).toContain('9.1 % better than uniform-best');
     }
   });
 

@@ -1,7 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { BudgetKind } from '../../src/gen/prunecast/v1/common.js';
+import { describeLift } from '../../src/words/describe-lift.js';
 import { formatCost } from '../../src/words/format-cost.js';
-import { formatAmount, formatBytes, formatDuration, formatMetric } from '../../src/words/format.js';
+import { formatAmount, formatBytes, formatDuration, formatMetric, formatShare } from '../../src/words/format.js';
 
 describe('numbers for people', () => {
   it('keep five digits that matter', () => {
@@ -40,5 +43,24 @@ describe('numbers for people', () => {
         formatCost(kind, 828_928),
       ),
     ).toEqual(['828,928', '809.5 KiB', '828.9 k FLOP', '8.289e+5 ms']);
+  });
+});
+
+describe('one figure', () => {
+  it('reads the same in the sentence of a report, in its tables, and on the terminal', () => {
+    expect([0.0545, 0.0544, -0.1621, 1].map(formatShare)).toEqual(['5.5 %', '5.4 %', '-16.2 %', '100.0 %']);
+    expect(describeLift({ low: 0.0123, high: 0.0987 })).toBe('95 % interval 1.2 % to 9.9 %');
+    expect(describeLift({})).toBe('no interval');
+  });
+
+  it('is written by these functions alone: no other source rounds shares and correlations', () => {
+    const src = resolve(import.meta.dirname, '../../src');
+    const others = readdirSync(src, { recursive: true, encoding: 'utf8' })
+      .map((file) => file.replaceAll('\\', '/'))
+      .filter((file) => /^(?:charts|cli|dashboard|report|search|server\/reports)\/.*\.ts$/.test(file));
+    expect(others.length).toBeGreaterThan(200);
+    expect(
+      others.filter((file) => /\.toFixed\([12]\)|toLocaleString\('en/.test(readFileSync(join(src, file), 'utf8'))),
+    ).toEqual([]);
   });
 });

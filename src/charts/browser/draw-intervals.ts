@@ -1,5 +1,6 @@
 import * as Plot from '@observablehq/plot';
 import type { IntervalChart } from '../chart.js';
+import { formatMetric, formatShare } from '../../words/format.js';
 import { countTicks, formatNumber, labelRoom, plot } from './frame.js';
 
 /** Room for the number behind a dot, in CSS pixels. */
@@ -9,7 +10,7 @@ const NUMBER_ROOM = 54;
 export function drawIntervals({ axis, unit, reference, rows }: IntervalChart, width: number): Element {
   const names = rows.map(({ name }) => name);
   const marginLeft = labelRoom(names, width);
-  const format = unit === 'share' ? formatPercent : formatNumber;
+  const format = unit === 'share' ? formatShare : formatMetric;
   const colour = ({ isMain }: (typeof rows)[number]): string => (isMain === true ? 'var(--main)' : 'var(--soft)');
   return plot({
     width,
@@ -41,8 +42,4 @@ export function drawIntervals({ axis, unit, reference, rows }: IntervalChart, wi
       }),
     ],
   });
-}
-
-function formatPercent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }

@@ -16,7 +16,7 @@ import { addRequestFlags, RequestArgument, type RequestType } from '../options/r
 import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import { parseCount, parsePlaces, parseSeed } from '../../flags/values.js';
-import { formatMetric } from '../../words/format.js';
+import { formatCorrelation, formatMetric } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
 import { watchJob } from '../session/watch-job.js';
@@ -197,16 +197,18 @@ function printPredictor(predictor: Predictor, printer: Printer): void {
       'quality unknown and no intervals: it was fitted elsewhere, maybe on these pairs; name those that it has not seen with --unseen-pairs',
     );
   for (const { metric, split, kendallTau, r2 } of predictor.quality)
-    printer.lines(`${metric}, ${split}: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
+    printer.lines(`${metric}, ${split}: Kendall tau ${formatCorrelation(kendallTau)}, R2 ${formatCorrelation(r2)}`);
   for (const { metric, backend, chosen, quality, notTried } of predictor.scores) {
     const score =
       quality === undefined
         ? `not tried: ${notTried}`
-        : `Kendall tau ${formatMetric(quality.kendallTau)}, R2 ${formatMetric(quality.r2)}`;
+        : `Kendall tau ${formatCorrelation(quality.kendallTau)}, R2 ${formatCorrelation(quality.r2)}`;
     printer.lines(`${metric}, ${backend}${chosen ? ' (chosen)' : ''}: ${score}`);
   }
   for (const { metric, pairs, kendallTau, r2 } of predictor.learning)
-    printer.lines(`${metric}, ${pairs} pairs: Kendall tau ${formatMetric(kendallTau)}, R2 ${formatMetric(r2)}`);
+    printer.lines(
+      `${metric}, ${pairs} pairs: Kendall tau ${formatCorrelation(kendallTau)}, R2 ${formatCorrelation(r2)}`,
+    );
   printer.table(
     ['dimension', 'least rate', 'most rate'],
     predictor.dimensions.map((name, index) => [
@@ -218,5 +220,13 @@ function printPredictor(predictor: Predictor, printer: Printer): void {
 }
 
 function describePredictor({ id, backend, model, metrics, pairs, quality, studyId }: Predictor): string[] {
-  return [id, backend, model, metrics.join(', '), String(pairs), formatMetric(quality[0]?.kendallTau ?? NaN), studyId];
+  return [
+    id,
+    backend,
+    model,
+    metrics.join(', '),
+    String(pairs),
+    formatCorrelation(quality[0]?.kendallTau ?? NaN),
+    studyId,
+  ];
 }

@@ -1,5 +1,12 @@
 import type { Lift, StudyReport } from '../../client/index.js';
-import { formatAmount, formatCount, formatDuration, formatMetric, formatShare } from '../../words/format.js';
+import {
+  formatAmount,
+  formatCorrelation,
+  formatCount,
+  formatDuration,
+  formatMetric,
+  formatShare,
+} from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { readRow, type Measured, type Outcome } from './check-outcome.js';
 
@@ -45,7 +52,7 @@ export function printOutcome(
   printer.lines(
     '',
     printer.colors.bold(summary),
-    `${formatCount(outcome.pairs)} pairs, ${formatCount(outcome.predicted)} architectures predicted, ${outcome.verified} verified; Kendall tau ${outcome.kendall_tau.toFixed(2)} on held-out pairs; ${formatAmount(outcome.tokens)} tokens in ${formatDuration(outcome.seconds)}`,
+    `${formatCount(outcome.pairs)} pairs, ${formatCount(outcome.predicted)} architectures predicted, ${outcome.verified} verified; Kendall tau ${formatCorrelation(outcome.kendall_tau)} on held-out pairs; ${formatAmount(outcome.tokens)} tokens in ${formatDuration(outcome.seconds)}`,
     '',
     `The winner lies in ${written.model}, the report with charts is ${written.page}.`,
   );

@@ -1,5 +1,5 @@
 import { RangeReason, StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
-import { formatCount, formatEnum, formatMetric } from '../../words/format.js';
+import { formatCorrelation, formatCount, formatEnum, formatMetric } from '../../words/format.js';
 import type { Line } from './wrap-lines.js';
 
 /** What a person should read of an event; nothing of what progress or the result shows anyway. */
@@ -45,7 +45,7 @@ function describeStudyEvent({ event }: StudyEvent): Line[] {
       const fit =
         quality === undefined
           ? ': quality unknown, as it may have seen these pairs before'
-          : `: Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} on ${quality.heldOut} held-out pairs`;
+          : `: Kendall tau ${formatCorrelation(quality.kendallTau)}, R2 ${formatCorrelation(quality.r2)} on ${quality.heldOut} held-out pairs`;
       return [`  fitted ${event.value.backend} on ${event.value.pairs} pairs${fit}`];
     }
     case 'refined': {

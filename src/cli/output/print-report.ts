@@ -7,9 +7,11 @@ import {
   type ReportRow,
   type StudyReport,
 } from '../../client/index.js';
+import { describeLift } from '../../words/describe-lift.js';
 import { formatCost } from '../../words/format-cost.js';
 import {
   formatAmount,
+  formatCorrelation,
   formatCount,
   formatDuration,
   formatEnum,
@@ -38,7 +40,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     '',
     ...report.lifts.map(
       ({ control, metric, lift, low, high }) =>
-        `${metric}: ${formatShare(lift)} better than ${control} (${low === undefined || high === undefined ? 'no interval' : `95 % interval ${formatShare(low)} to ${formatShare(high)}`})`,
+        `${metric}: ${formatShare(lift)} better than ${control} (${describeLift({ low, high })})`,
     ),
   );
   if (report.summary !== '') printer.lines(printer.colors.bold(report.summary));
@@ -54,11 +56,11 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
   const { fitQuality } = report;
   if (fitQuality !== undefined)
     printer.lines(
-      `predictor: Kendall tau ${fitQuality.kendallTau.toFixed(2)}, R2 ${fitQuality.r2.toFixed(2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`,
+      `predictor: Kendall tau ${formatCorrelation(fitQuality.kendallTau)}, R2 ${formatCorrelation(fitQuality.r2)} (${fitQuality.split}, ${fitQuality.heldOut} held out)`,
     );
   for (const { backend, chosen, quality, notTried } of report.predictorScores) {
     printer.lines(
-      `  ${backend}: ${quality === undefined ? `${chosen ? 'not judged' : 'not tried'}, ${notTried}` : `Kendall tau ${quality.kendallTau.toFixed(2)}, R2 ${quality.r2.toFixed(2)} (${quality.split})`}${chosen ? ', chosen' : ''}`,
+      `  ${backend}: ${quality === undefined ? `${chosen ? 'not judged' : 'not tried'}, ${notTried}` : `Kendall tau ${formatCorrelation(quality.kendallTau)}, R2 ${formatCorrelation(quality.r2)} (${quality.split})`}${chosen ? ', chosen' : ''}`,
     );
   }
   printer.lines('');

@@ -1,7 +1,7 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import type { ReportRow } from '../../gen/prunecast/v1/study_types.js';
 import { formatCount, formatMetric, formatShare } from '../../words/format.js';
-import { describeLift } from './describe-lift.js';
+import { describeLift } from '../../words/describe-lift.js';
 import type { Section } from '../form/report.js';
 
 /** The winner beside the unpruned model and the controls. */

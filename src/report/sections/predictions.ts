@@ -1,6 +1,6 @@
 import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictedLabel, StudyOverview } from '../../gen/prunecast/v1/study.js';
-import { formatCount, formatMetric, formatShare } from '../../words/format.js';
+import { formatCorrelation, formatCount, formatMetric, formatShare } from '../../words/format.js';
 import { measureInterval } from '../../charts/measure-interval.js';
 import type { Figure, Section } from '../form/report.js';
 
@@ -63,9 +63,9 @@ function writeScores(scores: readonly BackendScore[]): Figure[] {
         ],
         rows: judged.map(({ backend, chosen, quality }) => [
           `${backend}${chosen ? ' (chosen)' : ''}`,
-          quality.kendallTau.toFixed(2),
-          quality.spearman.toFixed(2),
-          quality.r2.toFixed(2),
+          formatCorrelation(quality.kendallTau),
+          formatCorrelation(quality.spearman),
+          formatCorrelation(quality.r2),
           formatMetric(quality.mae),
           formatCount(quality.heldOut),
           quality.split,

@@ -1,3 +1,4 @@
+import { formatCount } from '../../words/format.js';
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { StudySetting } from '../../gen/prunecast/v1/study.js';
 import type { PlannedPlugin } from '../requests/plan-document.js';
@@ -12,7 +13,7 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
     checkpoint: model.checkpointDigest,
     ...number(
       'budget',
-      budgets.map(({ cost, limit }) => `${describeCost(cost)} at most ${count(limit)}`),
+      budgets.map(({ cost, limit }) => `${describeCost(cost)} at most ${formatCount(limit)}`),
     ),
     ...number('objective', asked.objectives.map(describeObjective)),
     evaluator: describePlugin(evaluator),
@@ -32,14 +33,15 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
     'compensation fit': study.compensation.mode,
     dimensions: study.space.dimensions.length,
     'layers that may be pruned': listLayers(study.space.dimensions.flatMap(({ layers }) => layers)),
-    pairs: `${count(pairs.count)}, of which ${count(pairs.insideCount)} inside the refined space`,
-    'tokens per pair': count(windows.search.fidelity.tokens),
+    pairs: `${formatCount(pairs.count)}, of which ${formatCount(pairs.insideCount)} inside the refined space`,
+    'tokens per pair': formatCount(windows.search.fidelity.tokens),
     precision: windows.search.fidelity.precision,
     rounds: study.rounds,
     refinement: refinement === undefined || refinement === null ? 'none' : 'by importance',
-    candidates: `${count(study.candidates)} predicted per round`,
-    finalists: `${count(study.finalists)} evaluated per round`,
-    'tokens per finalist': windows.verify.map(({ fidelity }) => count(fidelity.tokens)).join(', then ') || undefined,
+    candidates: `${formatCount(study.candidates)} predicted per round`,
+    finalists: `${formatCount(study.finalists)} evaluated per round`,
+    'tokens per finalist':
+      windows.verify.map(({ fidelity }) => formatCount(fidelity.tokens)).join(', then ') || undefined,
     predictor: predictor === null ? undefined : describePlugin(predictor),
     features: features?.replaceAll('_', ' ') ?? undefined,
     strategy: strategy === null ? undefined : describePlugin(strategy),
@@ -87,8 +89,4 @@ function listLayers(layers: readonly number[]): string {
     else runs.push([layer, layer]);
   }
   return runs.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(', ');
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

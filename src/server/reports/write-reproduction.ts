@@ -4,6 +4,7 @@ import { SEARCH_FLAGS } from '../../flags/search.js';
 import type { Json, JsonObject } from '../../flags/request-flag.js';
 import { writeFlags } from '../../flags/write-flags.js';
 import { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import { formatCount } from '../../words/format.js';
 import type { StudyRecord } from '../records/study-records.js';
 import { apiRegistry } from '../requests/api-registry.js';
 import type { SearchPlan } from '../requests/plan-search.js';
@@ -80,9 +81,7 @@ function describeHeld({ path, inline, ...other }: JsonObject): string | undefine
   if (path !== undefined || Object.keys({ inline, ...other }).length === 0) return undefined;
   if (typeof inline !== 'string') return 'the token ids that were sent with the request; send them again in its place';
   const isShort = inline.length <= LONGEST_INLINE && !inline.includes('\n');
-  return isShort
-    ? undefined
-    : `the text of ${inline.length.toLocaleString('en-US')} characters that was sent with the request`;
+  return isShort ? undefined : `the text of ${formatCount(inline.length)} characters that was sent with the request`;
 }
 
 function writeCall(kind: SearchPlan['kind'], json: JsonObject): string {

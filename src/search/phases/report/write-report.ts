@@ -1,3 +1,4 @@
+import { formatCount, formatMetric, formatShare } from '../../../words/format.js';
 import { measureCounts } from '../../../core/budget/cost-model.js';
 import { createCostModel } from '../../../core/budget/cost-spec.js';
 import { createRng } from '../../../core/random.js';
@@ -107,19 +108,19 @@ function summarise(
 ): string {
   const { name } = plan.metric;
   const cost = createCostModel(plan.space.shape, { kind: 'parameters' });
-  const size = measureCounts(cost, plan.space, winner.counts).toLocaleString('en');
-  const found = `The winner has ${size} parameters and a ${name} of ${format(winner.value)}`;
+  const size = formatCount(measureCounts(cost, plan.space, winner.counts));
+  const found = `The winner has ${size} parameters and a ${name} of ${formatMetric(winner.value)}`;
   const lift = best === undefined ? undefined : lifts.find(({ control }) => control === nameControl(best));
   if (best === undefined || lift === undefined) return `${found}; no uniform architecture meets the budget.`;
-  const against = `${nameControl(best)} (${format(best.value)})`;
+  const against = `${nameControl(best)} (${formatMetric(best.value)})`;
   if (lift.lift <= 0)
-    return `${found}: the search was not worth it, ${against} is as good or better by ${percent(-lift.lift)}.`;
+    return `${found}: the search was not worth it, ${against} is as good or better by ${formatShare(-lift.lift)}.`;
   if (lift.interval === undefined)
-    return `${found}, ${percent(lift.lift)} better than ${against}, the best control (no interval: the report windows do not tell how sure that is).`;
-  const [low, high] = lift.interval.map(percent);
+    return `${found}, ${formatShare(lift.lift)} better than ${against}, the best control (no interval: the report windows do not tell how sure that is).`;
+  const [low, high] = lift.interval.map(formatShare);
   if (lift.interval[0] <= 0)
-    return `${found}, ${percent(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;
-  return `${found}, ${percent(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
+    return `${found}, ${formatShare(lift.lift)} better than ${against}, but the interval from ${low} to ${high} includes none: the search may not have been worth it.`;
+  return `${found}, ${formatShare(lift.lift)} better than ${against}, the best control (95 % interval ${low} to ${high}).`;
 }
 
 /** A sentence if the winner misses a limit because no finalist meets all; else empty. */
@@ -129,12 +130,4 @@ function tellMissed(plan: StudyPlan, state: FinalState): string {
     ({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`,
   );
   return ` No finalist meets ${limits.join(' and ')} on the verify windows; the winner misses it least.`;
-}
-
-function format(value: number): string {
-  return value.toPrecision(5);
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(2)} %`;
 }
