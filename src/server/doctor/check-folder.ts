@@ -1,4 +1,4 @@
-import { access, mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Check } from './check.js';
 
@@ -13,10 +13,17 @@ const LEAST_BYTES = 64 * MIB;
  * its disk has. A file is written and removed again.
  *
  * @param name of the check: `state`, `output`
- * @param variable sets another folder
+ * @param setting of another folder, as the advice names it
  */
-export async function checkFolder(name: string, path: string, variable: string): Promise<Check> {
+export async function checkFolder(name: string, path: string, setting: string): Promise<Check> {
   const folder = await findExisting(path);
+  if (!(await stat(folder)).isDirectory())
+    return {
+      name,
+      state: 'fail',
+      finding: folder === path ? `${path} is a file` : `${path} cannot be made: ${folder} is a file`,
+      advice: `move that file, or name a folder with ${setting}`,
+    };
   const where = folder === path ? path : `${path}, to be made in ${folder}`;
   try {
     await withProbe(folder, (probe) => writeFile(join(probe, 'file'), 'prunecast'));
@@ -24,8 +31,8 @@ export async function checkFolder(name: string, path: string, variable: string):
     return {
       name,
       state: 'fail',
-      finding: `${where}: cannot be written (${error instanceof Error ? error.message : String(error)})`,
-      advice: `give your user the right to write there, or set another folder with ${variable}`,
+      finding: `${where}: cannot be written (${describeObstacle(error)})`,
+      advice: `${CURES[codeOf(error)] ?? 'give your user the right to write there'}, or name another folder with ${setting}`,
     };
   }
   const { bavail, bsize } = await statfs(folder);
@@ -36,8 +43,29 @@ export async function checkFolder(name: string, path: string, variable: string):
     name,
     state: free < LEAST_BYTES ? 'fail' : 'warn',
     finding,
-    advice: `free some space, or set a folder on another disk with ${variable}`,
+    advice: `free some space, or name a folder on another disk with ${setting}`,
   };
+}
+
+const OBSTACLES: Readonly<Record<string, string>> = {
+  EACCES: 'your user may not write there',
+  EPERM: 'your user may not write there',
+  EROFS: 'its file system is read-only',
+  ENOSPC: 'its disk is full',
+};
+
+const CURES: Readonly<Record<string, string>> = {
+  EACCES: 'run `chmod u+rwx` on it if it is yours',
+  EROFS: 'mount it for writing',
+  ENOSPC: 'free some space',
+};
+
+function describeObstacle(error: unknown): string {
+  return OBSTACLES[codeOf(error)] ?? (error instanceof Error ? error.message : String(error));
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }
 
 /** Does something in a new folder inside another, and removes it. */
@@ -61,7 +89,8 @@ export async function findExisting(path: string): Promise<string> {
   }
 }
 
-/** Bytes as `512 MiB` or `20.4 GiB`. */
+/** Bytes as `92 KiB`, `512 MiB` or `20.4 GiB`. */
 export function formatMib(bytes: number): string {
+  if (bytes < MIB) return `${Math.ceil(bytes / 1024)} KiB`;
   return bytes < 1024 * MIB ? `${Math.round(bytes / MIB)} MiB` : `${(bytes / (1024 * MIB)).toFixed(1)} GiB`;
 }

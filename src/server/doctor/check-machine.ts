@@ -1,5 +1,4 @@
-import { constants, existsSync, readFileSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, freemem, tmpdir, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -12,7 +11,10 @@ import type { Config } from '../config/config.js';
 import { readInstructionSets } from '../config/describe-server.js';
 import { VERSION } from '../config/version.js';
 import type { Check } from './check.js';
+import { checkDatabase } from './check-database.js';
 import { checkFolder, findExisting, formatMib, withProbe } from './check-folder.js';
+import { checkServer } from './check-server.js';
+import { checkState } from './check-state.js';
 import { meetsEngines } from './meets-engines.js';
 
 /** What the checks look at. */
@@ -52,15 +54,19 @@ const CHECKS: Readonly<Record<string, (machine: Machine) => Check | Promise<Chec
     finding: `${config.threads} for the numeric engine; the machine has ${availableParallelism()} cores`,
   }),
   memory: checkMemory,
-  libsql: checkDatabase,
-  state: ({ config }) => checkFolder('state', config.stateDirectory, 'PRUNECAST_STATE_DIRECTORY'),
-  output: ({ config }) => checkFolder('output', config.outputRoot, 'PRUNECAST_OUTPUT_ROOT'),
+  libsql: checkLibsql,
+  state: ({ config }) => checkState(config.stateDirectory),
+  database: ({ config }) => checkDatabase(config.stateDirectory),
+  server: ({ config }) => checkServer(config.stateDirectory),
+  output: ({ config }) => checkFolder('output', config.outputRoot, '--output or PRUNECAST_OUTPUT_ROOT'),
 };
 
 const ADVICE: Readonly<Record<string, string>> = {
   onnxruntime: 'install again on this machine (npm ci); its binaries need glibc 2.28 or newer, and are not for musl',
   int8: 'evaluations in float32 may still work; report it',
   libsql: 'install again on this machine (npm ci), so that the binary for it is there',
+  database: 'name another state folder with --state-dir DIR or PRUNECAST_STATE_DIRECTORY=DIR',
+  server: 'name another state folder with --state-dir DIR or PRUNECAST_STATE_DIRECTORY=DIR',
 };
 
 function checkNode(): Check {
@@ -140,14 +146,27 @@ function readAvailableBytes(): number {
   }
 }
 
-async function checkDatabase({ config }: Machine): Promise<Check> {
-  const folder = await findExisting(config.stateDirectory);
+async function checkLibsql({ config }: Machine): Promise<Check> {
   // That the state folder cannot be written is the finding of another check.
-  await access(folder, constants.W_OK).then(
-    () => withProbe(folder, makeDatabase),
-    () => withProbe(tmpdir(), makeDatabase),
-  );
+  const folder = await findWritable([await findExisting(config.stateDirectory), tmpdir()]);
+  if (folder === undefined)
+    return {
+      name: 'libsql',
+      state: 'warn',
+      finding: `${readPackageVersion('libsql')}: not tried, as neither the state folder nor ${tmpdir()} can be written`,
+      advice: 'set TMPDIR to a folder that can be written',
+    };
+  await withProbe(folder, makeDatabase);
   return { name: 'libsql', state: 'ok', finding: `${readPackageVersion('libsql')}: makes and opens a database` };
+}
+
+/** The first of some paths that is a folder where something can be made. */
+async function findWritable(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const isWritable = await withProbe(path, async () => true).catch(() => false);
+    if (isWritable) return path;
+  }
+  return undefined;
 }
 
 async function makeDatabase(folder: string): Promise<void> {

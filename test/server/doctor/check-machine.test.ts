@@ -38,6 +38,8 @@ describe('checkMachine', () => {
       'memory',
       'libsql',
       'state',
+      'database',
+      'server',
       'output',
     ]);
     for (const name of ['node', 'onnxruntime', 'int8', 'libsql', 'state', 'output'])
@@ -49,7 +51,7 @@ describe('checkMachine', () => {
 
   it('fails a folder that cannot be written, with what to do, and still makes all other checks', async () => {
     const found = await check({ outputRoot: join(folder, 'file/below'), stateDirectory: '/proc/self/state' });
-    expect(found.size).toBe(10);
+    expect(found.size).toBe(12);
     expect(found.get('output')).toMatchObject({
       state: 'fail',
       advice: expect.stringContaining('PRUNECAST_OUTPUT_ROOT') as string,

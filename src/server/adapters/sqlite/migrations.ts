@@ -18,6 +18,9 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   addPhases,
 ];
 
+/** The newest schema. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
 /** Brings a database to the newest schema, each step in a transaction. Throws if it comes from a newer server. */
 export async function migrate(database: Kysely<Schema>): Promise<void> {
   await sql`CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)`.execute(database);
