@@ -15,7 +15,7 @@ import { addServerFlags } from '../options/server.js';
 import { enumForm } from '../../flags/enum-form.js';
 import { parseCount, parseRange } from '../../flags/values.js';
 import { formatEnum } from '../../words/format.js';
-import { formatProgress } from '../output/progress.js';
+import { describeProgress } from '../output/describe-progress.js';
 import { printReport } from '../output/print-report.js';
 import type { Printer } from '../output/printer.js';
 import { adviseResume } from '../session/resume-command.js';
@@ -169,11 +169,5 @@ function describeJob(job: Job): string[] {
     job.createTime === undefined
       ? ''
       : new Date(Number(job.createTime.seconds) * 1000).toISOString().replace('.000', '');
-  return [
-    job.id,
-    formatEnum(JobKind, job.kind),
-    formatEnum(JobState, job.state),
-    created,
-    job.progress === undefined ? '' : formatProgress(job.progress),
-  ];
+  return [job.id, formatEnum(JobKind, job.kind), formatEnum(JobState, job.state), created, describeProgress(job)];
 }

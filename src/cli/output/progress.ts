@@ -28,6 +28,11 @@ export function createProgressDisplay(stream: ProgressStream): ProgressDisplay {
   return stream.isTTY === true ? createMovingLine(stream) : createPlainLines(stream);
 }
 
+/** Progress that does not go on: its rate and the time left no longer hold. */
+export function withoutPace(progress: JobProgress): JobProgress {
+  return { ...progress, rate: undefined, remainingSeconds: undefined };
+}
+
 /**
  * `3/12  labelling pairs  [####------]  90/200 pairs  3.2/s  1 min 12 s left  25 % in all`: the phase of the job among
  * its phases, the activity, how far it is and how fast, and how far the job is. What is unknown is left out, and no bar

@@ -108,7 +108,10 @@ export function encodeJob(job: StoredJob): Job {
   };
 }
 
-/** The newest progress of a job as it stands: one that does not run has no pace, and its phase is as it was left. */
+/**
+ * The newest progress of a job as it stands: one that does not run has no pace, its phase is as it was left, and with
+ * success all of its work is done, also what it did not need.
+ */
 function describeProgress({ id, state, progress }: StoredJob, phases: readonly JobPhase[]): JobProgress | undefined {
   if (progress === undefined) return undefined;
   const newest = readStored(`the progress of ${id}`, () => JobProgress.decode(progress));
@@ -118,6 +121,7 @@ function describeProgress({ id, state, progress }: StoredJob, phases: readonly J
     ...newest,
     rate: undefined,
     remainingSeconds: undefined,
+    overall: state === 'succeeded' && newest.overall !== undefined ? 1 : newest.overall,
     phase: phases.find(({ name, round }) => name === phase?.name && round === phase.round) ?? phase,
   };
 }

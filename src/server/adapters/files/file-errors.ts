@@ -1,5 +1,7 @@
 import { lstat } from 'node:fs/promises';
+import { dirname, relative } from 'node:path';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import { isEverything } from './is-everything.js';
 
 /** Whether something is there; a link counts even if it leads nowhere. */
 export async function exists(path: string): Promise<boolean> {
@@ -18,15 +20,23 @@ export function isCode(error: unknown, ...codes: readonly string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-const UNWRITABLE: Readonly<Record<string, string>> = {
-  EACCES: 'the server may not write there: give its user the right to',
-  EPERM: 'the server may not write there: give its user the right to',
-  EROFS: 'it lies on a read-only file system: name another output root',
-  ENOENT: 'its folder was removed meanwhile: try again',
-  ENOTDIR: 'a file has the name of a folder on the way: name another place',
-  EEXIST: 'a file has the name of a folder on the way: name another place',
-  EIO: 'the disk reported an error: see the system log',
+/** What is in the way, and what to do. A server that may write anywhere is that of its user's own commands. */
+const UNWRITABLE: Readonly<Record<string, (place: string, root: 'user' | 'server') => string>> = {
+  EACCES: refuseWriting,
+  EPERM: refuseWriting,
+  EROFS: (place, whose) =>
+    `the file system of ${place} is read-only: name ${whose === 'user' ? 'a folder elsewhere' : 'another output root'}`,
+  ENOENT: () => 'its folder was removed meanwhile: try again',
+  ENOTDIR: () => 'a file has the name of a folder on the way: name another place',
+  EEXIST: () => 'a file has the name of a folder on the way: name another place',
+  EIO: () => 'the disk reported an error: see the system log',
 };
+
+function refuseWriting(place: string, whose: 'user' | 'server'): string {
+  return whose === 'user'
+    ? `you may not write in ${place}: name a folder where you may, or take the right (\`chmod u+w\`) if it is yours`
+    : `the user of the server may not write in ${place}: give that user the right, or name another folder`;
+}
 
 /**
  * The error for the caller when the file system fails while an output is written: STORAGE_FULL, or OUTPUT_NOT_WRITTEN
@@ -44,15 +54,21 @@ export function toOutputError(error: unknown, output: string, root: string): unk
   }
   if (!(error instanceof Error)) return error;
   const { code = '', path = root, syscall = '' } = error as NodeJS.ErrnoException;
-  const problem = syscall === '' || !path.startsWith(root) ? undefined : UNWRITABLE[code];
-  return problem === undefined ? error : notWritten(output, problem, error);
+  const describe = syscall === '' || !path.startsWith(root) ? undefined : UNWRITABLE[code];
+  if (describe === undefined) return error;
+  const place = syscall === 'mkdir' ? dirname(path) : path;
+  const isOwn = isEverything(root);
+  const below = relative(root, place);
+  const named = isOwn ? place : /^(?:\.\.|$)/.test(below) ? 'the output root' : below;
+  return notWritten(output, describe(named, isOwn ? 'user' : 'server'), error);
 }
 
 /** OUTPUT_NOT_WRITTEN with the obstacle. */
 export function notWritten(output: string, problem: string, cause?: unknown): PrunecastError {
-  return new PrunecastError('OUTPUT_NOT_WRITTEN', `output: "${output}" cannot be written: ${problem}`, {
+  const description = `"${output}" cannot be written: ${problem}`;
+  return new PrunecastError('OUTPUT_NOT_WRITTEN', `output: ${description}`, {
     metadata: { output },
-    violations: [{ field: 'output', description: problem }],
+    violations: [{ field: 'output', description }],
     cause,
   });
 }

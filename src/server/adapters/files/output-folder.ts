@@ -9,15 +9,9 @@ import {
   type OutputTarget,
 } from '../../../core/ports/outputs.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
+import { isEverything } from './is-everything.js';
 import { readManifest, sealOutput, syncAll, syncPath } from './output-files.js';
-import {
-  findEarlier,
-  findPlace,
-  isEverything,
-  MOST_DEPTH,
-  requireReplaceable,
-  type OutputPlace,
-} from './output-place.js';
+import { findEarlier, findPlace, MOST_DEPTH, requireReplaceable, type OutputPlace } from './output-place.js';
 import {
   isWritingName,
   openWritingFolder,

@@ -4,6 +4,7 @@ import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../../../engine/files/file-names.js';
 import { MANIFEST_FILE, type KeptPath, type OutputTarget } from '../../../core/ports/outputs.js';
 import { exists, isCode } from './file-errors.js';
+import { isEverything } from './is-everything.js';
 import { findForeign } from './output-files.js';
 import { isWritingName } from './writing-folder.js';
 
@@ -82,14 +83,6 @@ export async function findEarlier(root: string, output: string, field: string): 
     if (isCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES')) return undefined;
     throw error;
   }
-}
-
-/**
- * Whether a root is that of the file system: outputs may be anywhere, at any depth, and leftovers of earlier servers are
- * only looked for where an output is written again.
- */
-export function isEverything(root: string): boolean {
-  return dirname(resolve(root)) === resolve(root);
 }
 
 /** Throws OUTPUT_PROTECTED unless there is an earlier output with nothing else in it, or an empty folder. */
