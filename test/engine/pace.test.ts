@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createPace } from '../../src/engine/pace.js';
+import { factoriseInPlace, invertLower } from '../../src/engine/compensation/cholesky.js';
+import { createPace, measureFactorisation } from '../../src/engine/pace.js';
 
 /** Results that take this long each, by their own clock. */
 function createRun() {
@@ -50,5 +51,23 @@ describe('createPace', () => {
     await warmUp(runs);
     for await (const result of pace.watch(run(10, 100), () => 50)) if (result === 1) break;
     expect(pace.productsPerSecond()).toBe(500);
+  });
+});
+
+/** Milliseconds of processor time of this process. */
+const now = (): number => process.cpuUsage().user / 1000;
+
+describe('measureFactorisation', () => {
+  it('is the pace at which matrices of another size are really factorised and inverted', () => {
+    const size = 400;
+    const matrix = new Float64Array(size ** 2);
+    for (let row = 0; row < size; row++) matrix[row * (size + 1)] = 2;
+    const from = now();
+    for (const _ of factoriseInPlace(matrix, size));
+    for (const _ of invertLower(matrix, size));
+    const seconds = (now() - from) / 1000;
+    const estimated = ((2 / 3) * size ** 3) / measureFactorisation(now);
+    expect(estimated / seconds).toBeGreaterThan(1 / 4);
+    expect(estimated / seconds).toBeLessThan(4);
   });
 });

@@ -46,6 +46,17 @@ export function countPreparation(shape: ModelShape, recipe: ResolvedRecipe): Wor
   return needsGram(recipe) && !fitsStream(recipe.compensation) ? countFactorisations(shape) : NO_WORK;
 }
 
+/**
+ * What measures the calibration errors of a recipe (`measureLayerErrors`). Those of its own compensation come with what
+ * makes it ready for any architecture; another one is calibrated and made ready for nothing else.
+ */
+export function countErrors(shape: ModelShape, recipe: ResolvedRecipe): Work {
+  if (recipe.calibration === undefined) return NO_WORK;
+  return needsGram(recipe) && !fitsStream(recipe.compensation)
+    ? countPreparation(shape, recipe)
+    : addWork(countCalibration(shape, countCalibrated(recipe), ['gram']), countFactorisations(shape));
+}
+
 /** What compensates so many architectures of one size under a recipe. */
 export function countCompensations(
   shape: ModelShape,

@@ -207,16 +207,24 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
   };
 }
 
-/** Those of outputs of earlier calls, whose units are named, are not counted: they may be calibrated on other texts. */
-function estimatePhases({ model, plan, selections, recipe }: Evaluation): PlannedPhase[] {
+function estimatePhases({ model, plan, selections, recipe, restored }: Evaluation): PlannedPhase[] {
   const { shape } = model.language;
   const tokens = { tokens: plan.fidelity.tokens, window: plan.measurement.window };
-  const measured = selections.map(({ architecture, keptUnits }) =>
-    addWork(
-      countLosses(shape, architecture, tokens),
-      recipe === undefined || keptUnits !== undefined ? NO_WORK : countCompensations(shape, recipe, architecture, 1),
-    ),
-  );
+  const measured = selections.map(({ architecture, keptUnits }, index) => {
+    const losses = countLosses(shape, architecture, tokens);
+    if (keptUnits === undefined)
+      return addWork(losses, recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, 1));
+    // An output of an earlier call, whose recipe is prepared when its turn comes.
+    const own = restored.get(index);
+    return own === undefined
+      ? losses
+      : addWork(
+          losses,
+          countPasses(shape, [own]),
+          countPreparation(shape, own),
+          countCompensations(shape, own, architecture, 1),
+        );
+  });
   const calibrated =
     recipe === undefined
       ? []

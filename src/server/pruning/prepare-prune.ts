@@ -5,7 +5,7 @@ import { selectKeptUnits } from '../../core/model/units.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
-import { addWork } from '../../engine/runtime/count-work.js';
+import { addWork, NO_WORK } from '../../engine/runtime/count-work.js';
 import type { Plan, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { boundPruneResult, requireAnswerable } from '../encoding/answer-bounds.js';
@@ -21,7 +21,13 @@ import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
-import { countCalibrated, countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
+import {
+  countCalibrated,
+  countCompensations,
+  countErrors,
+  countPasses,
+  countPreparation,
+} from '../estimates/count-recipe-work.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
@@ -101,14 +107,19 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
   };
 }
 
-function estimatePhases({ model, selection: { architecture }, recipe }: Pruning): PlannedPhase[] {
+function estimatePhases({ model, selection: { architecture }, byError, recipe }: Pruning): PlannedPhase[] {
   const { shape } = model.language;
   const written = planPhase('write', { seconds: timeWriting(countOutputBytes(shape, architecture)) });
   if (recipe === undefined) return [written];
   return [
     planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),
+    // Errors of the recipe's own compensation make it ready on the way.
+    ...(byError === undefined ? [] : [planPhase('allocate', { work: countErrors(shape, recipe) })]),
     planPhase('compensate', {
-      work: addWork(countPreparation(shape, recipe), countCompensations(shape, recipe, architecture, 1)),
+      work: addWork(
+        byError === undefined ? countPreparation(shape, recipe) : NO_WORK,
+        countCompensations(shape, recipe, architecture, 1),
+      ),
     }),
     written,
   ].filter(({ work, seconds }) => work.products + work.factors + seconds > 0);

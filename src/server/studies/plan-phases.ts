@@ -3,10 +3,11 @@ import { decodeCounts } from '../../core/space/search-space.js';
 import { addWork, countLosses, multiplyWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
 import { findUniformPaper } from '../../search/controls/uniform.js';
 import { countByPhase } from '../../search/machine.js';
+import { listAllocated } from '../../search/phases/score.js';
 import type { TrialCount } from '../../search/study/phase.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
-import { countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
+import { countCompensations, countErrors, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { Study } from './study.js';
@@ -32,11 +33,18 @@ export function planPhases(study: PlannedStudy): PlannedPhase[] {
 }
 
 /** What a phase computes apart from its trials. */
-function countPhaseWork({ model, recipes: { compared, paper } }: PlannedStudy, phase: StudyPhase): Work {
+function countPhaseWork({ model, plan, recipes: { compared, paper } }: PlannedStudy, phase: StudyPhase): Work {
   const { shape } = model.language;
   const oneShot = compared.map((recipe) => recipe.oneShot);
   if (phase === 'score')
-    return addWork(countPasses(shape, oneShot), ...oneShot.map((recipe) => countPreparation(shape, recipe)));
+    return addWork(
+      countPasses(shape, oneShot),
+      ...oneShot.map((recipe) =>
+        listAllocated(plan).includes('calibration-error')
+          ? countErrors(shape, recipe)
+          : countPreparation(shape, recipe),
+      ),
+    );
   return phase === 'controls' && paper !== undefined
     ? addWork(countPasses(shape, [paper]), countPreparation(shape, paper))
     : NO_WORK;
@@ -74,8 +82,8 @@ export function findTypical({ space, budgets }: StudyPlan): Architecture {
 /** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */
 const FIRST_FIT_SECONDS = 9;
 const LATER_FIT_SECONDS = 3;
-/** 30,000 candidates of 50 dimensions took 12 s. */
-const CANDIDATE_SECONDS = 4e-4;
+/** 30,000 candidates of 50 dimensions took 12 s; 80,000 of 10 dimensions took 3 s on a busy machine. */
+const DIMENSION_SECONDS = 8e-6;
 
 /** What takes as long with any model. */
 function countSeconds({ model, plan, output }: PlannedStudy, phase: StudyPhase): number {
@@ -84,7 +92,7 @@ function countSeconds({ model, plan, output }: PlannedStudy, phase: StudyPhase):
     case 'fit':
       return FIRST_FIT_SECONDS + rounds * LATER_FIT_SECONDS;
     case 'search':
-      return rounds * candidates * CANDIDATE_SECONDS;
+      return rounds * candidates * plan.space.dimensions.length * DIMENSION_SECONDS;
     case 'finished':
       return output === undefined ? 0 : timeWriting(countOutputBytes(model.language.shape, findTypical(plan)));
     default:

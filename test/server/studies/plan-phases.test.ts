@@ -80,6 +80,22 @@ describe('the phases of a study', () => {
     expect((two ?? NaN) - one).toBeCloseTo(factors + products, 6);
   });
 
+  it('measure the calibration errors of a recipe without compensation by a fit of their own', () => {
+    const compared = [{ oneShot: recipe(fluctuation, none), stream: undefined }] as const;
+    const own = time(createStudy({})).score ?? NaN;
+    const other = time(createStudy({}, { compared })).score ?? NaN;
+    // A second pass, to the end of the layers; the Gram matrices and their factors are the same as in the other recipe.
+    expect(other - own).toBeCloseTo((12_800 * (DENSE - 2 * 64 * 512)) / SPEEDS.products, 6);
+  });
+
+  it('take as long for candidates as there are dimensions', () => {
+    const study = createStudy({ rounds: 2, candidates: 1000 });
+    const narrow = { ...study.plan.space, dimensions: study.plan.space.dimensions.slice(0, 2) };
+    const wide = time(study).search ?? NaN;
+    const { search = NaN } = time({ ...study, plan: { ...study.plan, space: narrow } });
+    expect(wide / search).toBeCloseTo(study.plan.space.dimensions.length / 2, 6);
+  });
+
   it('take a pass over the calibration text for each architecture that is compensated on its own stream', () => {
     const plain = time(createStudy({ compensation: { mode: 'one-shot', candidates: 2 } }));
     const better = time(createStudy({ compensation: { mode: 'better', candidates: 2 } }));

@@ -20,6 +20,18 @@ function planEvaluation(tokenLimit: bigint): Promise<Plan> {
   return verbs.client.planEvaluate({ model: DEMO, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit } });
 }
 
+/** Seconds by phase. */
+async function timePruning(
+  selection: Parameters<typeof verbs.client.planPrune>[0]['selection'],
+): Promise<Record<string, number>> {
+  const { phases } = await verbs.client.planPrune({
+    model: DEMO,
+    recipe: { criterion: { id: 'wanda' }, compensation: { id: 'least-squares' }, calibration: CALIBRATION },
+    selection,
+  });
+  return Object.fromEntries(phases.map(({ name, estimatedSeconds = NaN }) => [name, estimatedSeconds]));
+}
+
 describe('a plan', () => {
   it('of Evaluate states tokens, the time they take at the pace of this server, and memory', async () => {
     const [short, long] = [await planEvaluation(512n), await planEvaluation(2048n)];
@@ -62,6 +74,18 @@ describe('a plan', () => {
     });
     expect(unread).toMatchObject({ tokens: 0n, phases: [{ name: 'write' }], feasible: [] });
     expect(unread.estimatedSeconds).toBeLessThan(1);
+  });
+
+  it('of Prune counts what measures calibration errors, where budgets are shared by them', async () => {
+    const shared = await timePruning({
+      $case: 'budgets',
+      value: { budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }] },
+    });
+    const uniform = await timePruning({ $case: 'uniformRate', value: 0.5 });
+    // The factorisations, once: 5 layers of 64 and 172 rows, at less than 100 billion operations a second.
+    expect(shared['allocate']).toBeGreaterThan((5 * (2 / 3) * (64 ** 3 + 172 ** 3)) / 1e11);
+    expect(uniform).not.toHaveProperty('allocate');
+    expect(shared['compensate']).toBeLessThan(uniform['compensate'] ?? NaN);
   });
 
   it('of Prune needs no output, which Prune itself does', async () => {
