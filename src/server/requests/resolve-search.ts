@@ -3,6 +3,7 @@ import { Precision, type FidelitySpec, type Recipe } from '../../gen/prunecast/v
 import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
+import { countRecipePoints } from '../../search/phases/recipe.js';
 import { countPairs } from '../../search/study/pairs.js';
 import type { StudyPlan } from '../../search/study/plan.js';
 import { chooseStrategy } from './choose-strategy.js';
@@ -88,6 +89,16 @@ export async function resolveSearch(services: RequestServices, request: SearchRe
     'errors',
   );
   return { ...question, ...subject, predictor, strategy, features };
+}
+
+/** A sample has some architectures whatever it draws: the same as a search, which compares its recipes on them. */
+function requireFixedPairs(plan: StudyPlan): void {
+  const least = countRecipePoints(plan);
+  if (plan.pairs.count >= least) return;
+  throw PrunecastError.ofField(
+    'search.pairs.count',
+    `is ${plan.pairs.count}, allowed is ${least} or more: ${least} pairs are the same in every sample of this space and budget, architectures of one rate everywhere and those that the scores choose, and only further ones are drawn`,
+  );
 }
 
 /** The first sample is split 7:3, and the fitted part must be large enough. */
@@ -188,6 +199,7 @@ function settleCompensation(
  */
 export async function resolveSample(services: RequestServices, request: SearchRequest): Promise<ResolvedSample> {
   const question = await resolveQuestion(services, request);
+  requireFixedPairs(question.plan);
   const { plan, calibration } = await planPairWindows(services, request, question.evaluator, readFidelities(request));
   const recipe = await services.recipes.resolve(listRecipes(request)[0], 'recipes[0]', calibration);
   refuseStreamLabels(recipe, 'recipes[0]');

@@ -66,6 +66,16 @@ describe('SamplePairs', () => {
     expect(study).toMatchObject({ state: JobState.SUCCEEDED, trials: 24, predictorIds: [] });
   });
 
+  it('refuses to label fewer than it has to, with the least it takes, and labels that many', async () => {
+    const sample = (count: number) =>
+      verbs.client.runSamplePairs({ search: smallSearch({ pairs: { count, rungs: [{ tokenLimit: 256n }] } }) });
+    const refusal = (await sample(1).catch((error: unknown) => error)) as Error;
+    expect(refusal).toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'search.pairs.count' }] });
+    const least = Number(/allowed is (\d+) or more/.exec(refusal.message)?.[1]);
+    expect(least).toBeGreaterThan(1);
+    expect(await sample(least)).toMatchObject({ pairs: least });
+  });
+
   it('takes the labels that a Search with the same request would take: it pays for none of them again', async () => {
     const again = await verbs.client.runSamplePairs({ search: SEARCH });
     expect(again).toMatchObject({ pairs: 24, tokensSpent: 0n });

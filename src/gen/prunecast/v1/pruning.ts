@@ -542,7 +542,8 @@ export interface StudyTexts {
 /** The pairs that the predictor is fitted on. */
 export interface PairPlan {
   /**
-   * How many pairs. Default 120. With the effort QUICK 48, THOROUGH 200.
+   * How many pairs. Default 120. With the effort QUICK 48, THOROUGH 200. Some of them are the same in every sample of a
+   * space and budget: SamplePairs refuses a count below theirs, and says how many they are.
    * Allowed: 1 to 100,000.
    */
   count?:
