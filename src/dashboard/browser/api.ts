@@ -7,7 +7,12 @@ export class ApiError extends Error {
   readonly code: string;
   readonly metadata: Readonly<Record<string, string>>;
 
-  constructor({ message = 'the server did not answer', reason = '', code = '', metadata = {} }: Partial<ErrorFields>) {
+  constructor({
+    message = 'The server does not answer. The page tries again.',
+    reason = '',
+    code = '',
+    metadata = {},
+  }: Partial<ErrorFields>) {
     super(message);
     this.name = 'ApiError';
     this.reason = reason;
@@ -33,7 +38,7 @@ export interface Api {
   post<Answer>(path: string): Promise<Answer>;
   /** A document as text. Throws ApiError. */
   text(path: string): Promise<string>;
-  /** The events of a stream after one with this id. Throws ApiError, and TypeError when the connection breaks. */
+  /** The events of a stream after one with this id. Throws ApiError. */
   events<Event>(path: string, after: string, signal: AbortSignal): AsyncGenerator<Event, void, undefined>;
 }
 
@@ -46,7 +51,7 @@ export function createApi(authorization: () => string | undefined, refused: () =
     const headers = new Headers(init.headers);
     const value = authorization();
     if (value !== undefined) headers.set('authorization', value);
-    const response = await fetch(path, { ...init, headers });
+    const response = await orUnreached(fetch(path, { ...init, headers }), init.signal);
     if (response.ok) return response;
     const error = await readError(response);
     if (error.code === 'UNAUTHENTICATED') refused();
@@ -69,7 +74,8 @@ export function createApi(authorization: () => string | undefined, refused: () =
       const messages = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
       const reader = messages?.getReader();
       try {
-        for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) {
+        const read = async () => (reader === undefined ? undefined : orUnreached(reader.read(), signal));
+        for (let next = await read(); next?.done === false; next = await read()) {
           const value: unknown = JSON.parse(next.value.data);
           if (next.value.event === 'error') throw new ApiError((value as { error: ErrorFields }).error);
           yield value as never;
@@ -79,6 +85,15 @@ export function createApi(authorization: () => string | undefined, refused: () =
       }
     },
   };
+}
+
+/** What fails on the way to the server is an ApiError without a reason, unless the page itself gave up. */
+async function orUnreached<Value>(attempt: Promise<Value>, signal: AbortSignal | null | undefined): Promise<Value> {
+  try {
+    return await attempt;
+  } catch (error) {
+    throw signal?.aborted === true ? error : new ApiError({});
+  }
 }
 
 async function readError(response: Response): Promise<ApiError> {

@@ -56,7 +56,8 @@ export async function followJob(api: Api, jobId: string, follower: Follower, sig
         follower.missed(oldest);
         continue;
       }
-      if (error instanceof ApiError && error.reason !== 'SERVER_STOPPING' && error.reason !== '') throw error;
+      const isOver = error instanceof ApiError && (error.reason === 'SERVER_STOPPING' || error.reason === '');
+      if (!isOver && !connection.signal.aborted) throw error;
       if (!connection.signal.aborted) failures += 1;
     } finally {
       document.removeEventListener('visibilitychange', hide);

@@ -48,7 +48,8 @@ function findView(hash: string): View {
 
 function describe(error: unknown): string {
   if (error instanceof ApiError) return error.reason === '' ? error.message : `${error.message} (${error.reason})`;
-  return 'The server does not answer. The page tries again.';
+  console.debug(error);
+  return `A fault of this page: ${error instanceof Error ? error.message : String(error)}. Load it again.`;
 }
 
 function require(id: string): HTMLElement {

@@ -100,6 +100,10 @@ function encodeRequest({ input }: DescMethod, request: JsonValue): Buffer {
   try {
     return Buffer.from(toBinary(input, fromJson(input, request, { registry: apiRegistry() })));
   } catch (error) {
-    throw new PrunecastError('INVALID_REQUEST', `not a ${input.name}: ${String(error)}`, { cause: error });
+    throw new PrunecastError(
+      'INVALID_REQUEST',
+      `not a ${input.name}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }

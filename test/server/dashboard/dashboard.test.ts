@@ -160,6 +160,13 @@ describe('the dashboard', () => {
     ]);
   });
 
+  it('says what is wrong with a request in one sentence, without the names of errors and places in the source', async () => {
+    await using server = await openDashboard([]);
+    const { error } = JSON.parse((await ask(server, '/api/jobs?page_size=abc')).text) as { error: { message: string } };
+    expect(error.message).toContain('page_size');
+    expect(error.message).not.toMatch(/Error:|\n|file:|\bat /);
+  });
+
   it('hides the cause of a fault of the server', async () => {
     await using server = await openDashboard([
       defineService(JobServiceService, { getJob: () => Promise.reject(new Error('secret at /etc/keys')) }),
