@@ -21,7 +21,7 @@ const RESULTS: ReadonlySet<string> = new Set(['TRIAL_ROLE_PAIR', 'TRIAL_ROLE_FIN
 export function chartLabels(study: LiveStudy): Charted<StepChart> {
   const { overview } = study;
   if (overview === undefined) return { caption: 'Loading …' };
-  const { metric, bestSoFar = [] } = overview;
+  const { metric, bestSoFar = [], labelsLeftOut = 0 } = overview;
   const labels = listLabels(study);
   const end = Number(labels.at(-1)?.tokensSpent ?? 0);
   const points = labels.flatMap(({ role, part, value, tokensSpent = '0' }) =>
@@ -52,7 +52,7 @@ export function chartLabels(study: LiveStudy): Charted<StepChart> {
       })),
       dots: { name: 'all that were measured', points },
     },
-    caption: `${formatCount(points.length)} architectures measured, ${formatCount(end)} tokens run; ${
+    caption: `${formatCount(points.length)} architectures measured${labelsLeftOut === 0 ? '' : ` are shown, ${formatCount(labelsLeftOut)} more are not`}, ${formatCount(end)} tokens run; ${
       best === undefined
         ? 'none is within the budgets yet'
         : `the best within the budgets has a ${metric} of ${formatMetric(best.last.value)} on the ${best.windows} windows`
@@ -63,7 +63,7 @@ export function chartLabels(study: LiveStudy): Charted<StepChart> {
 /** What the newest predictor says of pairs that it was not fitted on, beside what was measured. */
 export function chartPredictions({ overview }: LiveStudy): Charted<ScatterChart> {
   if (overview === undefined) return { caption: 'Loading …' };
-  const { metric, predictedLabels: labels = [] } = overview;
+  const { metric, predictedLabels: labels = [], predictedLabelsLeftOut: leftOut = 0 } = overview;
   if (labels.length === 0) return { caption: 'No predictor has been fitted yet.' };
   return {
     chart: {
@@ -74,6 +74,6 @@ export function chartPredictions({ overview }: LiveStudy): Charted<ScatterChart>
       ...measureInterval(labels),
       points: labels.map(({ measured, predicted }) => ({ x: measured, y: predicted })),
     },
-    caption: `${formatCount(labels.length)} pairs, each as predicted by fits on other pairs; on the line a prediction is right.`,
+    caption: `${formatCount(labels.length)}${leftOut === 0 ? '' : ` of ${formatCount(labels.length + leftOut)}`} pairs, each as predicted by fits on other pairs; on the line a prediction is right.`,
   };
 }

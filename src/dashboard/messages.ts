@@ -146,8 +146,10 @@ export interface StudyOverview {
   readonly metric: string;
   readonly higherIsBetter?: boolean;
   readonly labels?: readonly LabelPoint[];
+  readonly labelsLeftOut?: number;
   readonly bestSoFar?: readonly BestSoFar[];
   readonly predictedLabels?: readonly PredictedLabel[];
+  readonly predictedLabelsLeftOut?: number;
 }
 
 export interface LabelPoint {

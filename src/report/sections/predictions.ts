@@ -2,18 +2,24 @@ import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictedLabel, StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { formatCorrelation, formatCount, formatMetric, formatShare } from '../../words/format.js';
 import { measureInterval } from '../../charts/measure-interval.js';
+import { describeLeftOut } from './describe-left-out.js';
 import type { Figure, Section } from '../form/report.js';
 
 /** The most labels that are listed in numbers. */
 const MOST_LISTED = 200;
 
 /** What the predictor says of pairs that it was not fitted on, beside their labels. */
-export function writePredictions({ study, metric, predictedLabels }: StudyOverview): Section | undefined {
+export function writePredictions({
+  study,
+  metric,
+  predictedLabels,
+  predictedLabelsLeftOut,
+}: StudyOverview): Section | undefined {
   if (predictedLabels.length === 0) return undefined;
   return {
     id: 'predictions',
     title: 'Predicted against measured',
-    note: `Each pair as predicted by fits on other pairs, against its label on the search windows; on the diagonal a prediction is right.${describeCoverage(predictedLabels)}`,
+    note: `Each pair as predicted by fits on other pairs, against its label on the search windows; on the diagonal a prediction is right.${describeLeftOut(predictedLabels.length, predictedLabelsLeftOut, 'pairs')}${describeCoverage(predictedLabels)}`,
     figures: [
       {
         chart: {

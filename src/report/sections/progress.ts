@@ -1,6 +1,7 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { TextPart } from '../../gen/prunecast/v1/study_types.js';
 import { formatCount, formatMetric } from '../../words/format.js';
+import { describeLeftOut } from './describe-left-out.js';
 import type { Section } from '../form/report.js';
 
 const PARTS = [
@@ -9,7 +10,7 @@ const PARTS = [
 ] as const;
 
 /** The best value so far over the tokens that were run. */
-export function writeProgress({ study, metric, bestSoFar }: StudyOverview): Section | undefined {
+export function writeProgress({ study, metric, bestSoFar, bestSoFarLeftOut }: StudyOverview): Section | undefined {
   if (study === undefined || bestSoFar.length === 0) return undefined;
   const end = Number(study.report?.tokensSpent ?? study.tokensSpent);
   const series = PARTS.flatMap(({ part, name }) => {
@@ -22,7 +23,7 @@ export function writeProgress({ study, metric, bestSoFar }: StudyOverview): Sect
   return {
     id: 'progress',
     title: 'Best so far over tokens run',
-    note: 'Architectures within the budgets only. The two texts differ, so the two lines do not compare with each other.',
+    note: `Architectures within the budgets only. The two texts differ, so the two lines do not compare with each other.${describeLeftOut(bestSoFar.length, bestSoFarLeftOut, 'improvements')}`,
     figures: [
       {
         chart: {

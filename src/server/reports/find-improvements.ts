@@ -1,5 +1,6 @@
 import type { MetricDefinition } from '../../core/metric.js';
 import type { BestSoFar, LabelPoint } from '../../gen/prunecast/v1/study.js';
+import { selectEvenly } from './select-evenly.js';
 import { TextPart, TrialRole } from '../../gen/prunecast/v1/study_types.js';
 
 /**
@@ -24,6 +25,19 @@ export function findImprovements(
     }
   }
   return found;
+}
+
+/** The most changes of one part that a report shows: a curve of more looks the same. */
+export const MOST_SHOWN_CHANGES = 1000;
+
+/** At most `MOST_SHOWN_CHANGES` of each part, evenly spread, its first and last among them. */
+export function thinImprovements(found: readonly BestSoFar[]): BestSoFar[] {
+  return [TextPart.SEARCH, TextPart.VERIFY].flatMap((part) =>
+    selectEvenly(
+      found.filter((best) => best.part === part),
+      MOST_SHOWN_CHANGES,
+    ),
+  );
 }
 
 const RESULTS: ReadonlySet<TrialRole> = new Set([TrialRole.PAIR, TrialRole.FINALIST, TrialRole.WINNER]);

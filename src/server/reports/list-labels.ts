@@ -1,13 +1,16 @@
 import { measureCost, type CostModel } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { LabelPoint } from '../../gen/prunecast/v1/study.js';
-import { TrialRole, type Trial } from '../../gen/prunecast/v1/study_types.js';
+import type { Trial } from '../../gen/prunecast/v1/study_types.js';
 import { decodeArchitecture } from '../requests/decode-architecture.js';
 import type { PlannedStudy } from '../requests/plan-search.js';
 import { selectEvenly } from './select-evenly.js';
 
-/** The most pairs that a report shows: more would fill a message, and no reader tells them apart. */
-export const MOST_SHOWN_PAIRS = 5000;
+/** The most labels that a report shows: more would fill a message, and no reader tells them apart. */
+export const MOST_SHOWN_LABELS = 5000;
+
+/** So many labels of one kind are all shown. */
+const FEW = 100;
 
 export interface LabelContext {
   /** The metric whose values are listed. */
@@ -44,11 +47,19 @@ export function listLabels(trials: readonly Trial[], { metric, study, calibratio
   });
 }
 
-/** The labels with at most `MOST_SHOWN_PAIRS` of its pairs. */
-export function thinPairs(labels: readonly LabelPoint[]): LabelPoint[] {
-  const pairs = labels.filter(({ role }) => role === TrialRole.PAIR);
-  const shown = new Set(selectEvenly(pairs, MOST_SHOWN_PAIRS));
-  return labels.filter((label) => label.role !== TrialRole.PAIR || shown.has(label));
+/**
+ * At most `MOST_SHOWN_LABELS` of a study's labels. Of a role, control and text with many labels an even selection is
+ * left, of the others all.
+ */
+export function thinLabels(labels: readonly LabelPoint[]): LabelPoint[] {
+  if (labels.length <= MOST_SHOWN_LABELS) return [...labels];
+  const groupOf = ({ role, control, part }: LabelPoint): string => [role, part, control].join();
+  const sizes = new Map<string, number>();
+  for (const label of labels) sizes.set(groupOf(label), (sizes.get(groupOf(label)) ?? 0) + 1);
+  const isMany = (label: LabelPoint): boolean => (sizes.get(groupOf(label)) ?? 0) > FEW;
+  const many = labels.filter(isMany);
+  const shown = new Set(selectEvenly(many, Math.max(0, MOST_SHOWN_LABELS - (labels.length - many.length))));
+  return labels.filter((label) => shown.has(label) || !isMany(label));
 }
 
 function listCosts({ space: { shape }, budgets }: PlannedStudy): { model: CostModel; limit: number }[] {

@@ -9,9 +9,8 @@ import type { PlannedWindows } from '../requests/plan-document.js';
 import type { SearchPlan } from '../requests/plan-search.js';
 import { findMetric, type PluginLookup } from '../requests/plugin-lookup.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
+import { chartTrials } from './chart-trials.js';
 import { describeSettings } from './describe-settings.js';
-import { findImprovements } from './find-improvements.js';
-import { listLabels, thinPairs } from './list-labels.js';
 import { readPredictions } from './read-predictions.js';
 import { writeReproduction } from './write-reproduction.js';
 
@@ -27,18 +26,12 @@ export async function overviewStudy(services: OverviewServices, studyId: string)
   const { plan, progress } = readStudy(record);
   const metric = plan?.study.metric ?? findMetric(services.plugins, nameFirstMetric(trials));
   const [first] = plan?.study.budgets ?? [];
-  const labels = listLabels(trials, {
-    metric: metric.name,
-    study: plan?.study,
-    calibrationTokens: progress?.calibrationTokens ?? 0,
-  });
   return {
     study,
     metric: metric.name,
     higherIsBetter: metric.better === 'higher',
     parts: plan === undefined ? [] : listParts(plan),
-    labels: thinPairs(labels),
-    bestSoFar: findImprovements(labels, metric),
+    ...chartTrials(trials, { metric, study: plan?.study, calibrationTokens: progress?.calibrationTokens ?? 0 }),
     ...(await readPredictions(services.predictorStore, metric, study.predictorIds)),
     settings: plan === undefined ? [] : describeSettings(plan),
     commands: writeReproduction(record, plan?.kind ?? 'search'),

@@ -5,7 +5,7 @@ import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { DimensionImportance, PredictedLabel, StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { INTERVAL_COVERAGE } from '../predictors/predict-metrics.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
-import { MOST_SHOWN_PAIRS } from './list-labels.js';
+import { MOST_SHOWN_LABELS } from './list-labels.js';
 import { selectEvenly } from './select-evenly.js';
 
 /**
@@ -16,18 +16,22 @@ export async function readPredictions(
   predictors: PredictorRecords,
   metric: MetricDefinition,
   predictorIds: readonly string[],
-): Promise<Pick<StudyOverview, 'predictedLabels' | 'importances'>> {
+): Promise<Pick<StudyOverview, 'predictedLabels' | 'predictedLabelsLeftOut' | 'importances'>> {
   for (const id of predictorIds.toReversed()) {
     const { predictor } = await predictors.get(id);
     const place = predictor.metrics.indexOf(metric.name);
     const evidence = place < 0 ? undefined : await predictors.evidence(id);
-    if (evidence !== undefined)
+    if (evidence !== undefined) {
+      const predictedLabels = pairLabels(evidence, { predictor, place, metric });
+      const known = predictedLabels.length === 0 ? 0 : countPairs(evidence, predictor);
       return {
-        predictedLabels: pairLabels(evidence, { predictor, place, metric }),
+        predictedLabels,
+        predictedLabelsLeftOut: known - predictedLabels.length,
         importances: sortImportances(evidence, predictor, place),
       };
+    }
   }
-  return { predictedLabels: [], importances: [] };
+  return { predictedLabels: [], predictedLabelsLeftOut: 0, importances: [] };
 }
 
 /** Each label beside its prediction by fits on other pairs; none if such predictions are not known of every pair. */
@@ -36,12 +40,11 @@ function pairLabels(
   { predictor, place, metric }: { predictor: Predictor; place: number; metric: MetricDefinition },
 ): PredictedLabel[] {
   if (residuals.length !== targets.length) return [];
-  const count = targets.length / predictor.metrics.length;
+  const count = countPairs({ targets }, predictor);
   const own = residuals.subarray(place * count, (place + 1) * count);
   const halfWidth = conformalHalfWidth(own, INTERVAL_COVERAGE);
   const inOwnUnit = metric.scale === 'log' ? Math.exp : (value: number) => value;
-  const rows = selectEvenly([...own.keys()], MOST_SHOWN_PAIRS);
-  return rows.map((row) => {
+  return selectEvenly([...own.keys()], MOST_SHOWN_LABELS).map((row) => {
     const target = targets[place * count + row] ?? Number.NaN;
     const predicted = target - (own[row] ?? Number.NaN);
     const hasInterval = Number.isFinite(halfWidth);
@@ -52,6 +55,10 @@ function pairLabels(
       high: hasInterval ? inOwnUnit(predicted + halfWidth) : undefined,
     };
   });
+}
+
+function countPairs({ targets }: Pick<FitEvidence, 'targets'>, { metrics }: Predictor): number {
+  return targets.length / metrics.length;
 }
 
 function sortImportances(

@@ -377,9 +377,15 @@ export interface StudyOverview {
    * each. Empty for a study of imported pairs.
    */
   parts: MeasuredPart[];
-  /** The labels in the order of their numbers. Of more than 5,000 pairs an even selection. */
+  /**
+   * The labels in the order of their numbers. Of more than 5,000 an even selection, with all of the roles, controls and
+   * texts that have few.
+   */
   labels: LabelPoint[];
-  /** When the best value so far changed, for each part of the study, over architectures within the budgets. */
+  /**
+   * When the best value so far changed, for each part of the study, over architectures within the budgets. Of more than
+   * 1,000 changes of a part an even selection, with the first and the last.
+   */
   bestSoFar: BestSoFar[];
   /**
    * What the latest predictor says of pairs that it was not fitted on, beside their labels. Of more than 5,000 an even
@@ -398,6 +404,12 @@ export interface StudyOverview {
     | undefined;
   /** What the first budget limits: `size` of the labels, and what the lines of a curve are over. */
   sizeKind: BudgetKind;
+  /** How many labels `labels` leaves out. */
+  labelsLeftOut: number;
+  /** How many changes `best_so_far` leaves out. */
+  bestSoFarLeftOut: number;
+  /** How many pairs `predicted_labels` leaves out. */
+  predictedLabelsLeftOut: number;
 }
 
 /** What is measured for one part of a study. */
@@ -2675,6 +2687,9 @@ function createBaseStudyOverview(): StudyOverview {
     commands: [],
     dense: undefined,
     sizeKind: 0,
+    labelsLeftOut: 0,
+    bestSoFarLeftOut: 0,
+    predictedLabelsLeftOut: 0,
   };
 }
 
@@ -2715,6 +2730,15 @@ export const StudyOverview: MessageFns<StudyOverview> = {
     }
     if (message.sizeKind !== 0) {
       writer.uint32(96).int32(message.sizeKind);
+    }
+    if (message.labelsLeftOut !== 0) {
+      writer.uint32(104).int32(message.labelsLeftOut);
+    }
+    if (message.bestSoFarLeftOut !== 0) {
+      writer.uint32(112).int32(message.bestSoFarLeftOut);
+    }
+    if (message.predictedLabelsLeftOut !== 0) {
+      writer.uint32(120).int32(message.predictedLabelsLeftOut);
     }
     return writer;
   },
@@ -2828,6 +2852,30 @@ export const StudyOverview: MessageFns<StudyOverview> = {
             message.sizeKind = reader.int32() as any;
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.labelsLeftOut = reader.int32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.bestSoFarLeftOut = reader.int32();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.predictedLabelsLeftOut = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2874,6 +2922,21 @@ export const StudyOverview: MessageFns<StudyOverview> = {
         : isSet(object.size_kind)
         ? budgetKindFromJSON(object.size_kind)
         : 0,
+      labelsLeftOut: isSet(object.labelsLeftOut)
+        ? globalThis.Number(object.labelsLeftOut)
+        : isSet(object.labels_left_out)
+        ? globalThis.Number(object.labels_left_out)
+        : 0,
+      bestSoFarLeftOut: isSet(object.bestSoFarLeftOut)
+        ? globalThis.Number(object.bestSoFarLeftOut)
+        : isSet(object.best_so_far_left_out)
+        ? globalThis.Number(object.best_so_far_left_out)
+        : 0,
+      predictedLabelsLeftOut: isSet(object.predictedLabelsLeftOut)
+        ? globalThis.Number(object.predictedLabelsLeftOut)
+        : isSet(object.predicted_labels_left_out)
+        ? globalThis.Number(object.predicted_labels_left_out)
+        : 0,
     };
   },
 
@@ -2915,6 +2978,15 @@ export const StudyOverview: MessageFns<StudyOverview> = {
     if (message.sizeKind !== 0) {
       obj.sizeKind = budgetKindToJSON(message.sizeKind);
     }
+    if (message.labelsLeftOut !== 0) {
+      obj.labelsLeftOut = Math.round(message.labelsLeftOut);
+    }
+    if (message.bestSoFarLeftOut !== 0) {
+      obj.bestSoFarLeftOut = Math.round(message.bestSoFarLeftOut);
+    }
+    if (message.predictedLabelsLeftOut !== 0) {
+      obj.predictedLabelsLeftOut = Math.round(message.predictedLabelsLeftOut);
+    }
     return obj;
   },
 
@@ -2937,6 +3009,9 @@ export const StudyOverview: MessageFns<StudyOverview> = {
       ? Architecture.fromPartial(object.dense)
       : undefined;
     message.sizeKind = object.sizeKind ?? 0;
+    message.labelsLeftOut = object.labelsLeftOut ?? 0;
+    message.bestSoFarLeftOut = object.bestSoFarLeftOut ?? 0;
+    message.predictedLabelsLeftOut = object.predictedLabelsLeftOut ?? 0;
     return message;
   },
 };
