@@ -48,7 +48,6 @@ function findView(hash: string): View {
 
 function describe(error: unknown): string {
   if (error instanceof ApiError) return error.reason === '' ? error.message : `${error.message} (${error.reason})`;
-  console.debug(error);
   return `A fault of this page: ${error instanceof Error ? error.message : String(error)}. Load it again.`;
 }
 

@@ -53,13 +53,16 @@ export function listLabels(trials: readonly Trial[], { metric, study, calibratio
  */
 export function thinLabels(labels: readonly LabelPoint[]): LabelPoint[] {
   if (labels.length <= MOST_SHOWN_LABELS) return [...labels];
-  const groupOf = ({ role, control, part }: LabelPoint): string => [role, part, control].join();
   const sizes = new Map<string, number>();
   for (const label of labels) sizes.set(groupOf(label), (sizes.get(groupOf(label)) ?? 0) + 1);
   const isMany = (label: LabelPoint): boolean => (sizes.get(groupOf(label)) ?? 0) > FEW;
   const many = labels.filter(isMany);
   const shown = new Set(selectEvenly(many, Math.max(0, MOST_SHOWN_LABELS - (labels.length - many.length))));
   return labels.filter((label) => shown.has(label) || !isMany(label));
+}
+
+function groupOf({ role, control, part }: LabelPoint): string {
+  return [role, part, control].join();
 }
 
 function listCosts({ space: { shape }, budgets }: PlannedStudy): { model: CostModel; limit: number }[] {

@@ -45,6 +45,9 @@ function messages(set: DeepPartial<PairSet>, pairs: readonly DeepPartial<Pair>[]
   ];
 }
 
+const sample = (count: number) =>
+  verbs.client.runSamplePairs({ search: smallSearch({ pairs: { count, rungs: [{ tokenLimit: 256n }] } }) });
+
 const importing = (requests: readonly DeepPartial<ImportPairsRequest>[]) =>
   verbs.client.services.pairs.importPairs(requests);
 
@@ -67,8 +70,6 @@ describe('SamplePairs', () => {
   });
 
   it('refuses to label fewer than it has to, with the least it takes, and labels that many', async () => {
-    const sample = (count: number) =>
-      verbs.client.runSamplePairs({ search: smallSearch({ pairs: { count, rungs: [{ tokenLimit: 256n }] } }) });
     const refusal = (await sample(1).catch((error: unknown) => error)) as Error;
     expect(refusal).toMatchObject({ reason: 'INVALID_REQUEST', violations: [{ field: 'search.pairs.count' }] });
     const least = Number(/allowed is (\d+) or more/.exec(refusal.message)?.[1]);
