@@ -60,10 +60,13 @@ export async function startLocalServer({
     await stop(child, ended.signal, 1_000);
     if (child.exitCode === EXIT_STATE_IN_USE)
       throw new StateInUse(environment['PRUNECAST_STATE_DIRECTORY'] ?? '', log.join('\n'), { cause: error });
-    throw new CallError(
-      `the server did not start: ${error instanceof Error ? error.message : String(error)}\n${log.join('\n')}`.trimEnd(),
-      { code: 'UNAVAILABLE', cause: error },
-    );
+    // One that has ended by itself has said why, in better words than those of this process.
+    const why =
+      child.exitCode === null || log.length === 0 ? [error instanceof Error ? error.message : String(error)] : [];
+    throw new CallError(`the server did not start: ${[...why, ...log].join('\n')}`, {
+      code: 'UNAVAILABLE',
+      cause: error,
+    });
   });
   return {
     address,

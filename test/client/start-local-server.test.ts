@@ -30,7 +30,7 @@ describe('startLocalServer', () => {
 
   it('says what kept the server from starting', async () => {
     await expect(startLocalServer({ environment: { PRUNECAST_LISTEN: 'nowhere' } })).rejects.toThrow(
-      'PRUNECAST_LISTEN',
+      /^the server did not start: the configuration is not valid:\n.*PRUNECAST_LISTEN/,
     );
   });
 

@@ -25,7 +25,7 @@ export function addDoctorCommand(program: Command): void {
   const command = program
     .command('doctor')
     .description(
-      'check what a server needs of this machine: Node, CPU, ONNX Runtime, memory, disk, rights; with --address ask a running server',
+      'check what a server needs of this machine: Node, CPU, ONNX Runtime, memory, disk, rights, and the state folder; with --address ask a running server',
     );
   addServerFlags(command).action(async (flags: ServerFlags) => {
     const printer = createPrinter(flags);

@@ -41,7 +41,7 @@ export async function checkDatabase(stateDirectory: string): Promise<Check> {
     return {
       name,
       state: 'fail',
-      finding: `${path} cannot be read (${message})`,
+      finding: `${path} cannot be read (${code === 'EACCES' ? 'your user may not' : message})`,
       advice: `give your user the right to read and write it (\`ls -l\` shows who owns it), or name ${ANOTHER}`,
     };
   }

@@ -23,14 +23,24 @@ const OWN_NAMES =
 export async function keepStatePrivate(stateDirectory: string): Promise<string[]> {
   makeStateDirectory(stateDirectory);
   if (process.platform === 'win32') return [];
-  for (const name of Object.values(STATE_DATABASES))
-    await (await open(join(stateDirectory, name), 'a', FILE_MODE)).close();
+  for (const name of Object.values(STATE_DATABASES)) await makeFile(join(stateDirectory, name));
   const entries = await readdir(stateDirectory);
   const own = entries.filter((name) => OWN_NAMES.test(name));
   const readable =
     own.length < entries.length ? await listReadable(stateDirectory) : await restrict(stateDirectory, FOLDER_MODE);
   const inside = await Promise.all(own.map((name) => restrictAll(join(stateDirectory, name))));
   return [...readable, ...inside.flat()];
+}
+
+async function makeFile(path: string): Promise<void> {
+  try {
+    await (await open(path, 'a', FILE_MODE)).close();
+  } catch (error) {
+    throw new Error(
+      `${path} cannot be written (${error instanceof Error ? error.message : String(error)}): if another user's server has made it, run \`chown\` on the state folder as root, or name another with --state-dir DIR or PRUNECAST_STATE_DIRECTORY=DIR`,
+      { cause: error },
+    );
+  }
 }
 
 async function restrictAll(path: string): Promise<string[]> {

@@ -1,8 +1,9 @@
-import { chmod, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { keepStatePrivate } from '../../../../src/server/adapters/files/private-state.js';
 import { isLocal } from '../../../../src/server/config/is-local.js';
 import { makeFolder, startTestServer } from '../../../support/test-server.js';
 import { DEMO, MAGNITUDE, referenceWindows, startVerbServer } from '../../verbs/verb-server.js';
@@ -36,6 +37,19 @@ async function startAndWarn(
 }
 
 describe('the state folder', () => {
+  it.runIf(process.getuid?.() === 0)('with a database of another user says to change its owner', async () => {
+    const state = join(folder, 'state');
+    await keepStatePrivate(state);
+    const SOMEBODY = 65_534;
+    await Promise.all([chmod(folder, 0o755), chown(state, SOMEBODY, SOMEBODY)]);
+    process.seteuid?.(SOMEBODY);
+    try {
+      await expect(keepStatePrivate(state)).rejects.toThrow(/prunecast\.db cannot be written.*`chown`.*--state-dir/);
+    } finally {
+      process.seteuid?.(0);
+    }
+  });
+
   it("is its user's alone, the database, what SQLite keeps beside it and caches too", async () => {
     await using server = await startVerbServer({ folder });
     const text = referenceWindows(0, 32);
