@@ -4,9 +4,9 @@
 //   npm run examples:report -- --smollm2 DIR --text FILE     also on SmolLM2-135M-Instruct, with the test part of WikiText-2
 //   npm run examples:report -- --state DIR                   keep the state there; with it, pages are written anew without a search
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chromium } from 'playwright-core';
@@ -43,22 +43,36 @@ const EXAMPLES = [
 ].filter(({ model }) => model !== undefined);
 
 const state = flags.state ?? mkdtempSync(join(tmpdir(), 'prunecast-examples-'));
+// Links to models and texts: named from here, their paths in a page are short, and say nothing of this machine.
+const folder = mkdtempSync(join(tmpdir(), 'prunecast-examples-links-'));
 try {
   for (const example of EXAMPLES) search(example);
   const pages = EXAMPLES.map(({ name }) => name);
   await takePictures(pages.at(-1) ?? 'demo');
 } finally {
+  rmSync(folder, { recursive: true, force: true });
   if (flags.state === undefined) rmSync(state, { recursive: true, force: true });
 }
 
 /** Searches, or finds the same search in the state again, and writes its report. */
 function search({ name, model, text, args }) {
-  const line = `search --model ${model} --text ${text} ${args} --state-dir ${state} --request-id example-${name}
-    --report docs/examples/${name}.html --overwrite`;
+  const page = resolve(root, `docs/examples/${name}.html`);
+  const line = `search --model ${link(model)} --text ${link(text)} ${args} --state-dir ${resolve(state)} --request-id example-${name}
+    --report ${page} --overwrite`;
   execFileSync(process.execPath, [resolve(root, 'dist/src/cli/main.js'), ...line.split(/\s+/)], {
-    cwd: root,
+    cwd: folder,
     stdio: 'inherit',
   });
+  const own = [folder, root, state, model, text].map((path) => resolve(path));
+  const named = own.filter((path) => readFileSync(page, 'utf8').includes(path));
+  if (named.length > 0) throw new Error(`${page} names ${named.join(', ')}: paths of this machine`);
+}
+
+/** The name of a link to a path in the folder of links. */
+function link(path) {
+  const name = basename(resolve(path));
+  symlinkSync(resolve(path), join(folder, name));
+  return name;
 }
 
 /** The first screen of a report, light and dark, and on a phone. */

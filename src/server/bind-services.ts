@@ -179,5 +179,11 @@ function bindApi(container: Container): void {
       pairSets,
     },
   );
-  provide(container, PARTS.rpcService, createStudyService, { ...search, predictorStore, store, jobs });
+  provide(
+    container,
+    PARTS.rpcService,
+    ({ config: { modelRoots, dataRoots }, ...needs }) =>
+      createStudyService({ ...needs, roots: [...modelRoots, ...dataRoots] }),
+    { ...search, predictorStore, store, jobs, config },
+  );
 }

@@ -7,7 +7,7 @@ export function writeCommands({ study, commands }: StudyOverview): Section | und
   return {
     id: 'reproduce',
     title: 'How to reproduce it',
-    note: `With the same checkpoint, texts and versions of plug-ins a study comes to the same numbers, bit for bit, on the same machine. Paths are as the request named them.${study?.report?.output ? ' The winner is not written again.' : ''}`,
+    note: `With the same checkpoint, texts and versions of plug-ins a study comes to the same numbers, bit for bit, on the same machine. Paths are relative to a folder of the server, or as the request named them.${study?.report?.output ? ' The winner is not written again.' : ''}`,
     figures: [{ commands }],
   };
 }

@@ -3,12 +3,17 @@ import { writeHtml } from '../../report/write-html.js';
 import { writeMarkdown } from '../../report/write-markdown.js';
 import { ReportFormat, type GetStudyReportResponse } from '../../gen/prunecast/v1/study.js';
 import { overviewStudy, type OverviewServices } from './overview-study.js';
+import { relatePaths } from './relate-paths.js';
 import { readPageScript } from './page-script.js';
 
-export type ReportServices = OverviewServices;
+export interface ReportServices extends OverviewServices {
+  /** Folders that documents name paths relative to. */
+  readonly roots: readonly string[];
+}
 
 /**
- * The report of a study as it stands now, written in a format if one is given.
+ * The report of a study as it stands now, written in a format if one is given. A document has no absolute paths of what
+ * lies under a root; the overview has all as the request named it.
  *
  * @throws PrunecastError STUDY_NOT_FOUND, STATE_DAMAGED
  */
@@ -19,7 +24,7 @@ export async function reportStudy(
 ): Promise<GetStudyReportResponse> {
   const overview = await overviewStudy(services, studyId);
   if (format === undefined) return { overview, document: '' };
-  const report = composeReport(overview);
+  const report = composeReport(relatePaths(overview, services.roots));
   return {
     overview,
     document: format === ReportFormat.MARKDOWN ? writeMarkdown(report) : writeHtml(report, await readPageScript()),
