@@ -70,4 +70,11 @@ describe('measureFactorisation', () => {
     expect(estimated / seconds).toBeGreaterThan(1 / 4);
     expect(estimated / seconds).toBeLessThan(4);
   });
+
+  it('counts no time in which the processor did other work', () => {
+    // A clock that says how often it was asked, but for an hour between the third and the fourth answer.
+    let asked = 0;
+    const seconds = ((2 / 3) * 256 ** 3) / measureFactorisation(() => (asked++ >= 3 ? 3_600_000 : 0) + asked);
+    expect(seconds).toBeCloseTo(0.001, 9);
+  });
 });
