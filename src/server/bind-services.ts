@@ -152,6 +152,7 @@ function bindApi(container: Container): void {
       events: PARTS.jobEvents,
       predictors,
       plugins,
+      studies,
     },
   );
   provide(

@@ -5,7 +5,7 @@ import type { Given, JsonObject, RequestFlag } from '../../flags/request-flag.js
 import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';
 import { addServerFlags } from '../options/server.js';
 import { parseJson, parseShares, readTextArgument } from '../../flags/values.js';
-import { formatMetric } from '../../words/format.js';
+import { formatCount, formatMetric, formatShare } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
 
@@ -94,13 +94,20 @@ function readEncodings(source: string): number[][] {
   return rows as number[][];
 }
 
-function print({ predictions, outOfRange }: PredictResponse, printer: Printer): void {
+function print(response: PredictResponse, printer: Printer): void {
+  const { predictions, outOfRange, parameters, denseParameters } = response;
   const rows = predictions[0]?.mean.length ?? 0;
   const flagged = new Map(outOfRange.map(({ row, dimensions }) => [row, dimensions.join(', ')]));
   printer.table(
-    ['row', ...predictions.flatMap(({ metric }) => [metric, 'interval']), 'outside the range of the pairs'],
+    [
+      'row',
+      ...(parameters.length === 0 ? [] : ['parameters', 'removed']),
+      ...predictions.flatMap(({ metric }) => [metric, 'interval']),
+      'outside the range of the pairs',
+    ],
     Array.from({ length: rows }, (_, row) => [
       String(row),
+      ...(parameters.length === 0 ? [] : describeSize(parameters[row] ?? 0n, denseParameters)),
       ...predictions.flatMap(({ mean, low, high }) => [
         formatMetric(mean[row] ?? NaN),
         formatInterval(low[row], high[row]),
@@ -108,6 +115,22 @@ function print({ predictions, outOfRange }: PredictResponse, printer: Printer): 
       flagged.get(row) ?? '',
     ]),
   );
+  printer.lines(...describeMeasured(response));
+}
+
+function describeSize(parameters: bigint, dense: bigint): string[] {
+  return [formatCount(parameters), formatShare(1 - Number(parameters) / Number(dense))];
+}
+
+/** What the values were measured on, as far as it is known. */
+function describeMeasured({ text, measurement, fidelity }: PredictResponse): string[] {
+  if (measurement === undefined || fidelity === undefined) return [];
+  const { window, stride, bos, textDigest, fingerprint } = measurement;
+  const on = text === '' ? `a text with the digest ${textDigest.slice(0, 16)}` : `"${text}"`;
+  return [
+    '',
+    `as measured on ${on}: ${formatCount(fidelity.windows)} ${fidelity.windows === 1 ? 'window' : 'windows'} of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`,
+  ];
 }
 
 function formatInterval(low: number | undefined, high: number | undefined): string {

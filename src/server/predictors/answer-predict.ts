@@ -5,13 +5,21 @@ import type { PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pru
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../config/limits.js';
 import { decodeEncodings } from '../requests/decode-encodings.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
+import type { StudyRecords } from '../records/study-records.js';
+import { describePredicted } from './describe-predicted.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 import { isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
 import { withRecipe } from './with-recipe.js';
 
+export interface PredictServices {
+  readonly predictors: FittedPredictors;
+  readonly plugins: PluginLookup;
+  readonly studies: Pick<StudyRecords, 'find'>;
+}
+
 /** The predictions of a fitted predictor for a batch of architectures, in the metric's own unit. */
 export async function answerPredict(
-  { predictors, plugins }: { readonly predictors: FittedPredictors; readonly plugins: PluginLookup },
+  { predictors, plugins, studies }: PredictServices,
   request: PredictRequest,
   signal: AbortSignal,
 ): Promise<PredictResponse> {
@@ -22,11 +30,15 @@ export async function answerPredict(
     predictorId: open.predictor.id,
     predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest), signal),
     outOfRange: listOutOfRange(batch, open.predictor),
+    ...(await describePredicted(studies, open.predictor, batch)),
   };
 }
 
 /** Bytes per row and metric: mean, deviation and the ends of the interval. */
 const PREDICTION_BYTES = 4 * 8;
+
+/** Bytes per row: its parameters. */
+const PARAMETER_BYTES = 9;
 
 /**
  * Bytes per flagged row: its number and the message around it. Each name takes its text and two bytes, a long one
@@ -44,7 +56,7 @@ const ROOM = MAX_MESSAGE_BYTES - 64 * 1024;
  */
 function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxRates }: Predictor): void {
   const names = dimensions.map((name) => Buffer.byteLength(name) + NAME_BYTES);
-  const rowBytes = PREDICTION_BYTES * metrics.length;
+  const rowBytes = PREDICTION_BYTES * metrics.length + PARAMETER_BYTES;
   const rows = countRows(batch);
   let [bytes, flagged] = [rowBytes * rows, 0];
   for (let row = 0; row < rows; row++) {

@@ -85,6 +85,33 @@ describe('SamplePairs', () => {
     expect(pairs.map(({ tokensSpent }) => tokensSpent)).toEqual(pairs.map(() => 0n));
   });
 
+  it('tells with a prediction the size of the architecture, and what the pairs were measured on', async () => {
+    const { id, dimensions } = await verbs.client.runFitPredictor({
+      source: { $case: 'studyId', value: sampled.studyId },
+      predictor: { id: 'ridge' },
+    });
+    const rates = Buffer.alloc(2 * 4 * dimensions.length);
+    // The first architecture is the unpruned one, the second keeps half of each dimension.
+    for (let column = 0; column < dimensions.length; column += 1)
+      rates.writeFloatLE(0.5, 4 * (dimensions.length + column));
+    const answer = await verbs.client.predict({
+      predictorId: id,
+      encodings: { rates, dimensions: dimensions.length },
+    });
+    const kinds = new Set(dimensions.map((name) => name.split('.').at(-1)));
+    const half = Array.from({ length: 5 }, () => ({
+      kvHeads: kinds.has('kv_heads') ? 2 : 4,
+      queryHeadsPerKv: kinds.has('query_heads_per_kv') ? 1 : 2,
+      ffnChannels: kinds.has('ffn_channels') ? 86 : 172,
+    }));
+    expect(answer.denseParameters).toBe(260_032n);
+    expect(answer.parameters).toEqual([260_032n, BigInt(countDemoParameters(half))]);
+    const { study } = await verbs.client.services.studies.getStudy({ studyId: sampled.studyId });
+    expect(answer.measurement).toEqual(study?.searchMeasurement);
+    expect(answer.fidelity).toEqual(study?.searchFidelity);
+    expect(answer.fidelity?.windows).toBeGreaterThan(0);
+  });
+
   it('gives what a predictor is fitted on', async () => {
     const predictor = await verbs.client.runFitPredictor({
       source: { $case: 'studyId', value: sampled.studyId },

@@ -27,8 +27,10 @@ import {
   Cost,
   DimensionRates,
   EncodingBatch,
+  Fidelity,
   FidelitySpec,
   KeptUnits,
+  Measurement,
   MeasurementSpec,
   PluginRef,
   Recipe,
@@ -378,6 +380,23 @@ export interface PredictResponse {
    * request is refused before anything is predicted, with the number of rows that always fits.
    */
   outOfRange: OutOfRange[];
+  /**
+   * Parameters of each row's architecture as an exported model; empty if the server no longer has the study of the
+   * predictor's pairs, or they were labelled elsewhere.
+   */
+  parameters: bigint[];
+  /** Parameters of the unpruned model; 0 if `parameters` is empty. */
+  denseParameters: bigint;
+  /** What the predicted values are values of: what the pairs were measured on. Unset as `parameters`. */
+  measurement:
+    | Measurement
+    | undefined;
+  /** How well the pairs were measured. Unset as `parameters`. */
+  fidelity:
+    | Fidelity
+    | undefined;
+  /** The path of the pairs' text as the study named it; empty if the text was sent along, or as `parameters`. */
+  text: string;
 }
 
 /** A prediction outside the range of the pairs. Trees cannot extrapolate, and other predictors should not be trusted to. */
@@ -1994,7 +2013,16 @@ export const PredictRequest: MessageFns<PredictRequest> = {
 };
 
 function createBasePredictResponse(): PredictResponse {
-  return { predictorId: "", predictions: [], outOfRange: [] };
+  return {
+    predictorId: "",
+    predictions: [],
+    outOfRange: [],
+    parameters: [],
+    denseParameters: 0n,
+    measurement: undefined,
+    fidelity: undefined,
+    text: "",
+  };
 }
 
 export const PredictResponse: MessageFns<PredictResponse> = {
@@ -2007,6 +2035,31 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     }
     for (const v of message.outOfRange) {
       OutOfRange.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.parameters.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.parameters) {
+        if (BigInt.asIntN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field parameters of type int64 is too large");
+        }
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.denseParameters !== 0n) {
+      if (BigInt.asIntN(64, message.denseParameters) !== message.denseParameters) {
+        throw new globalThis.Error("value provided for field message.denseParameters of type int64 too large");
+      }
+      writer.uint32(40).int64(message.denseParameters);
+    }
+    if (message.measurement !== undefined) {
+      Measurement.encode(message.measurement, writer.uint32(50).fork()).join();
+    }
+    if (message.fidelity !== undefined) {
+      Fidelity.encode(message.fidelity, writer.uint32(58).fork()).join();
+    }
+    if (message.text !== "") {
+      writer.uint32(66).string(message.text);
     }
     return writer;
   },
@@ -2048,6 +2101,56 @@ export const PredictResponse: MessageFns<PredictResponse> = {
             message.outOfRange.push(OutOfRange.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag === 32) {
+              message.parameters.push(reader.int64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.parameters.push(reader.int64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.denseParameters = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.measurement = Measurement.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.fidelity = Fidelity.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2075,6 +2178,15 @@ export const PredictResponse: MessageFns<PredictResponse> = {
         : globalThis.Array.isArray(object?.out_of_range)
         ? object.out_of_range.map((e: any) => OutOfRange.fromJSON(e))
         : [],
+      parameters: globalThis.Array.isArray(object?.parameters) ? object.parameters.map((e: any) => BigInt(e)) : [],
+      denseParameters: isSet(object.denseParameters)
+        ? BigInt(object.denseParameters)
+        : isSet(object.dense_parameters)
+        ? BigInt(object.dense_parameters)
+        : 0n,
+      measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
+      fidelity: isSet(object.fidelity) ? Fidelity.fromJSON(object.fidelity) : undefined,
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
     };
   },
 
@@ -2089,6 +2201,21 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.outOfRange?.length) {
       obj.outOfRange = message.outOfRange.map((e) => OutOfRange.toJSON(e));
     }
+    if (message.parameters?.length) {
+      obj.parameters = message.parameters.map((e) => e.toString());
+    }
+    if (message.denseParameters !== 0n) {
+      obj.denseParameters = message.denseParameters.toString();
+    }
+    if (message.measurement !== undefined) {
+      obj.measurement = Measurement.toJSON(message.measurement);
+    }
+    if (message.fidelity !== undefined) {
+      obj.fidelity = Fidelity.toJSON(message.fidelity);
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
     return obj;
   },
 
@@ -2100,6 +2227,17 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     message.predictorId = object.predictorId ?? "";
     message.predictions = object.predictions?.map((e) => MetricPrediction.fromPartial(e)) || [];
     message.outOfRange = object.outOfRange?.map((e) => OutOfRange.fromPartial(e)) || [];
+    message.parameters = object.parameters?.map((e) => BigInt(e)) || [];
+    message.denseParameters = (object.denseParameters !== undefined && object.denseParameters !== null)
+      ? BigInt(object.denseParameters)
+      : 0n;
+    message.measurement = (object.measurement !== undefined && object.measurement !== null)
+      ? Measurement.fromPartial(object.measurement)
+      : undefined;
+    message.fidelity = (object.fidelity !== undefined && object.fidelity !== null)
+      ? Fidelity.fromPartial(object.fidelity)
+      : undefined;
+    message.text = object.text ?? "";
     return message;
   },
 };

@@ -1,0 +1,57 @@
+import { measureCounts } from '../../core/budget/cost-model.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
+import type { EncodingBatch } from '../../core/pairs.js';
+import { denseCounts } from '../../core/space/search-space.js';
+import { snapRates } from '../../core/space/snap-rates.js';
+import { Measurement } from '../../gen/prunecast/v1/common.js';
+import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
+import { SearchRequest, type PredictResponse } from '../../gen/prunecast/v1/pruning.js';
+import { encodePlannedFidelity } from '../encoding/measurement.js';
+import { readStudy } from '../records/read-study.js';
+import type { StudyRecord, StudyRecords } from '../records/study-records.js';
+import { readStudyPlan, type PlannedStudy } from '../requests/plan-search.js';
+
+/** What a prediction is about. */
+export type Predicted = Pick<PredictResponse, 'parameters' | 'denseParameters' | 'measurement' | 'fidelity' | 'text'>;
+
+/**
+ * The sizes of predicted architectures, and what the labels of the predictor's pairs were measured on. Both come from
+ * the study of the pairs: nothing is known of pairs that were labelled elsewhere, or if the study was deleted.
+ */
+export async function describePredicted(
+  studies: Pick<StudyRecords, 'find'>,
+  { studyId, dimensions }: Pick<Predictor, 'studyId' | 'dimensions'>,
+  batch: EncodingBatch,
+): Promise<Predicted> {
+  const record = studyId === '' ? undefined : await studies.find(studyId);
+  const { plan, search } = record === undefined ? {} : readStudy(record);
+  const isSame = plan?.study.space.dimensions.every(({ name }, column) => name === dimensions[column]) === true;
+  return {
+    ...(plan !== undefined && isSame && plan.study.space.dimensions.length === batch.columns
+      ? measureSizes(plan.study, batch)
+      : { parameters: [], denseParameters: 0n }),
+    measurement: search && Measurement.fromPartial({ ...search.measurement, fingerprint: search.fingerprint }),
+    fidelity: search && encodePlannedFidelity(search.fidelity),
+    text: record === undefined ? '' : nameText(record),
+  };
+}
+
+function measureSizes(
+  planned: PlannedStudy,
+  { rates, columns }: EncodingBatch,
+): Pick<Predicted, 'parameters' | 'denseParameters'> {
+  const { space } = readStudyPlan(planned);
+  const cost = createCostModel(space.shape, { kind: 'parameters' });
+  const parameters = Array.from({ length: rates.length / columns }, (_, row) =>
+    BigInt(measureCounts(cost, space, snapRates(space, rates.subarray(row * columns, (row + 1) * columns)).counts)),
+  );
+  return { parameters, denseParameters: BigInt(measureCounts(cost, space, denseCounts(space))) };
+}
+
+/** The path that the request of the study gave; empty for a text that was sent along. */
+function nameText({ request }: Pick<StudyRecord, 'request'>): string {
+  if (request.length === 0) return '';
+  const { texts } = SearchRequest.decode(request);
+  const source = (texts?.search ?? texts?.text)?.source;
+  return source?.$case === 'path' ? source.value : '';
+}
