@@ -169,6 +169,7 @@ const ENGINE_FLOORS: readonly string[] = [
   'ranking',
   'runtime',
   'workers',
+  'lanes',
   'tokenizer',
 ];
 

@@ -35,7 +35,8 @@ export interface ScoreUnitsRequest {
 
 /**
  * A checkpoint to compute with. All work happens in a separate worker thread, one call at a time, so that the event
- * loop stays free. A cancel rejects at once; the thread is free again after its current run.
+ * loop stays free; the losses of a small model are shared among several threads. A cancel rejects at once; a thread is
+ * free again after its current run.
  */
 export interface LanguageModel {
   readonly checkpoint: Checkpoint;

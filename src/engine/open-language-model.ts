@@ -8,6 +8,8 @@ import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
+import { countLanes } from './lanes/count-lanes.js';
+import { startLanes } from './lanes/start-lanes.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
 import { createPace, measureFactorisation, probePace } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
@@ -19,7 +21,7 @@ import { addressPlugin } from './workers/address-plugin.js';
 import { createInt8Check } from './workers/int8-check.js';
 import { createMemoryPool, type MemoryPool } from './workers/memory-pool.js';
 import type { RecipeMessage } from './workers/model-messages.js';
-import { startModelThread, type ModelThread } from './workers/model-thread.js';
+import type { ModelThread } from './workers/model-thread.js';
 import { callInPool } from './workers/pooled-calls.js';
 
 export interface LanguageModelOptions {
@@ -51,7 +53,10 @@ export async function openLanguageModel(
   const memoryBudgetBytes = pool.budgetBytes;
   const checkInt8 = options.checkInt8 ?? createInt8Check();
   planMemory(shape, memoryBudgetBytes, { longest: 1 });
-  const own = startModelThread(
+  const lanes = countLanes(shape, { threads, memoryBudgetBytes });
+  const own = startLanes(
+    lanes,
+    shape,
     {
       place: folder,
       records: files.records(),
@@ -70,7 +75,7 @@ export async function openLanguageModel(
     await checkpoint.close();
   };
   const place = pool.join({
-    wishedBytes: 2 * 4 * countParameters(shape, shape.layers) + Math.floor(memoryBudgetBytes / 4),
+    wishedBytes: lanes * 2 * 4 * countParameters(shape, shape.layers) + Math.floor(memoryBudgetBytes / 4),
     isBusy: own.isBusy,
     heldBytes: own.heldBytes,
     rest: async () => {
@@ -85,11 +90,17 @@ export async function openLanguageModel(
   let factors: number | undefined;
   const subject = (recipe: RankedRecipe): EvaluationSubject => {
     const message = describe(recipe);
+    const { compensation } = recipe;
+    const isOnStream = compensation?.plugin.stream?.isAsked(compensation.options) ?? false;
     return {
       shape,
       losses: async function* losses(architectures, windows, work, precision = 'float32') {
         await requirePrecision(precision, checkInt8);
-        const results = thread.stream('losses', { recipe: message, architectures, windows, precision }, work);
+        const results = thread.stream(
+          'losses',
+          { recipe: message, architectures, windows, precision, ...(isOnStream ? { fit: 'stream' } : {}) },
+          work,
+        );
         yield* precision === 'float32'
           ? pace.watch(
               results,
@@ -121,7 +132,7 @@ export async function openLanguageModel(
         { signal: new AbortController().signal },
       ),
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
-    estimatePeakBytes: (use) => estimatePeakBytes(shape, memoryBudgetBytes, use),
+    estimatePeakBytes: (use) => estimatePeakBytes(shape, memoryBudgetBytes, use, lanes),
     findSpeeds: async (signal) => {
       if (pace.productsPerSecond() === undefined)
         await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);

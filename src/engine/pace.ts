@@ -57,8 +57,11 @@ export function createPace(now: () => number): Pace {
 /** Reading more bytes of float32 weights takes too long for an estimate. */
 const MOST_PROBED_BYTES = 2 ** 31;
 const WINDOW_TOKENS = 128;
-/** Windows of the runs: the first one reads the weights, the second sees the speed, the last fills a whole batch. */
-const PROBED_WINDOWS = [1, 2, 16] as const;
+/**
+ * Windows of the runs: the first one reads the weights, the second sees the speed, the last fills two whole batches, so
+ * that lanes share them.
+ */
+const PROBED_WINDOWS = [1, 2, 32] as const;
 /** The last run is left out if it would take longer: of a large model the second one is long enough. */
 const MOST_LAST_RUN_MS = 2000;
 /** A model that is busy is not waited for longer than this. */

@@ -6,7 +6,7 @@ export interface GraphValue {
   readonly dimensions: readonly number[];
 }
 
-/** Compiled graphs, by key; all run with the same number of threads. */
+/** Compiled graphs, by key. */
 export interface SessionPool {
   /**
    * Runs a graph; `build` creates it on its first use. `outputs` are written to; the promise settles when they are
@@ -25,6 +25,8 @@ export interface SessionPool {
    * ones; with 0 each run frees its memory.
    */
   keep(sessions: number): Promise<void>;
+  /** Runs later graphs with this many threads; how many is fixed when a graph is compiled, so each is compiled again. */
+  useThreads(threads: number): void;
   close(): Promise<void>;
 }
 
@@ -40,12 +42,13 @@ export interface SessionPoolOptions {
 
 /** Loads ONNX Runtime on its first run. */
 export function createSessionPool({
-  threads,
+  threads: firstThreads,
   capacity = MOST_SESSIONS,
   guard = (run) => run(),
 }: SessionPoolOptions): SessionPool {
   const sessions = new Map<string, InferenceSession>();
   let kept = capacity;
+  let threads = firstThreads;
   const most = (): number => (kept === 0 ? MOST_SESSIONS : kept);
 
   const release = async (limit: number): Promise<void> => {
@@ -56,7 +59,8 @@ export function createSessionPool({
     }
   };
 
-  const openSession = async (key: string, build: () => Uint8Array): Promise<InferenceSession> => {
+  const openSession = async (name: string, build: () => Uint8Array): Promise<InferenceSession> => {
+    const key = `${threads} ${name}`;
     const known = sessions.get(key);
     sessions.delete(key);
     const session = known ?? (await compileGraph(build(), threads, kept === 0 ? 'returned' : 'kept'));
@@ -77,6 +81,9 @@ export function createSessionPool({
       const changed = (kept === 0) !== (count === 0);
       kept = count;
       await release(changed ? 0 : most());
+    },
+    useThreads: (count) => {
+      threads = count;
     },
     close: () => release(0),
   };

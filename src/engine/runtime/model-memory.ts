@@ -31,6 +31,8 @@ export interface ModelMemory {
   startCall(sequences: readonly Int32Array[], workload?: Omit<Workload, 'longest' | 'tokens'>): Promise<CallContext>;
   /** Sets what later calls may use, at most the whole budget; the whole budget if omitted. */
   allow(budgetBytes: number | undefined): void;
+  /** Sets with how many threads later graphs run; by default with those of the options. */
+  useThreads(threads: number): void;
   /** Bytes that are kept between calls. */
   heldBytes(): number;
   close(): Promise<void>;
@@ -94,6 +96,7 @@ export function createModelMemory(
     allow: (budgetBytes = memoryBudgetBytes) => {
       allowedBytes = Math.min(budgetBytes, memoryBudgetBytes);
     },
+    useThreads: sessions.useThreads,
     heldBytes: () => store.heldBytes() + grams.heldBytes() + sessionBytes,
     close: async () => {
       await sessions.close();

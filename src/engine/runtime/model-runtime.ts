@@ -28,7 +28,7 @@ import { readLayer, scoreUnits, scoreUnitsByGradients } from './score-units.js';
  * the runtime lives in a worker thread; other threads use it through `LanguageModel`. One call at a time: calls share
  * memory.
  */
-export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'heldBytes' | 'close'> {
+export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'useThreads' | 'heldBytes' | 'close'> {
   losses(
     recipe: KeyedRecipe,
     architectures: readonly Architecture[],
@@ -113,6 +113,7 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
     },
     readLayer: (layer) => readLayer(source, layer),
     allow: memory.allow,
+    useThreads: memory.useThreads,
     heldBytes: memory.heldBytes,
     close: memory.close,
   };

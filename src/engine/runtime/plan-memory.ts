@@ -100,15 +100,19 @@ export interface MemoryUse {
 
 /**
  * Most bytes that a job uses, estimated, at most the budget: the weights in their own order and in that of each recipe,
- * the Gram matrices, what each recipe's fit keeps of them, compensated maps, and the hidden states of all tokens.
+ * the Gram matrices, what each recipe's fit keeps of them, compensated maps, and the hidden states of all tokens. Each
+ * lane has all of these but the hidden states, which are shared among them.
+ *
+ * @param lanes from `countLanes`
  */
 export function estimatePeakBytes(
   shape: ModelShape,
   budgetBytes: number,
   { longest, tokens, precision, fitted, compensated }: MemoryUse,
+  lanes: number,
 ): number {
   const least = countLeastBytes(shape, { longest, precision });
-  const states = Math.max(least.states, 3 * 4 * tokens * shape.hidden);
+  const states = Math.max(lanes * least.states, 3 * 4 * tokens * shape.hidden);
   const squares = shape.layers.reduce(
     (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) =>
       sum + (kvHeads * queryHeadsPerKv * shape.headDim) ** 2 + ffnChannels ** 2,
@@ -117,7 +121,8 @@ export function estimatePeakBytes(
   const weights = Math.max(least.store, (1 + fitted) * countWeightBytes(shape, precision));
   const fits = fitted === 0 ? 0 : (8 + 4 * fitted) * squares;
   const maps = fitted === 0 || compensated === undefined ? 0 : compensated.count * countMapBytes(shape, compensated);
-  return Math.min(budgetBytes, least.run + least.reading + weights + fits + maps + states);
+  const inLane = least.run + least.reading + weights + fits + maps;
+  return Math.min(budgetBytes, lanes * inLane + states + (lanes - 1) * LANE_BYTES);
 }
 
 /** The output maps of the half-blocks that lost units. */
@@ -140,6 +145,9 @@ function countMapBytes(
  * ONNX Runtime and a model's thread, and what garbage takes until it is collected.
  */
 export const BASE_MEMORY_BYTES = 220e6;
+
+/** What each further lane of a model takes without the model's data: its thread, ONNX Runtime's memory, and garbage. */
+export const LANE_BYTES = 60e6;
 
 /**
  * Shares of what is left. If the layers do not fit together, they are read again for every group of windows, so memory

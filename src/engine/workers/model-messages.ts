@@ -45,12 +45,21 @@ export type ModelCalls = {
       readonly architectures: readonly Architecture[];
       readonly windows: readonly Window[];
       readonly precision: Precision;
+      /** `stream`: each architecture is compensated on its own stream. */
+      readonly fit?: 'stream';
+      /** Threads of ONNX Runtime for this call; by default those of the thread. */
+      readonly threads?: number;
     };
     item: ArchitectureLosses;
     result: undefined;
   };
   calibrate: {
-    argument: { readonly sequences: readonly Int32Array[]; readonly needs: readonly CalibrationNeed[] };
+    argument: {
+      readonly sequences: readonly Int32Array[];
+      readonly needs: readonly CalibrationNeed[];
+      /** As for `losses`. */
+      readonly threads?: number;
+    };
     item: never;
     result: Calibration;
   };

@@ -26,12 +26,16 @@ const runtime = createModelRuntime(source, { ...options, guard: (run) => passGat
 serveCalls<ModelCalls>(
   openThreadChannel(),
   {
-    losses: async ({ recipe, architectures, windows, precision }, { work, send }) => {
+    losses: async ({ recipe, architectures, windows, precision, threads }, { work, send }) => {
+      if (threads !== undefined) runtime.useThreads(threads);
       for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, work, precision))
         send(item);
       return undefined;
     },
-    calibrate: ({ sequences, needs }, { work }) => runtime.calibrate(sequences, needs, work),
+    calibrate: ({ sequences, needs, threads }, { work }) => {
+      if (threads !== undefined) runtime.useThreads(threads);
+      return runtime.calibrate(sequences, needs, work);
+    },
     scoreUnits: async ({ criterion, seed, calibration }, { work }) => {
       const plugin = await loadPlugin(criterion.address);
       return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, work);
@@ -46,7 +50,10 @@ serveCalls<ModelCalls>(
     readLayer: ({ layer }) => runtime.readLayer(layer),
   },
   {
-    allow: (budgetBytes) => runtime.allow(budgetBytes),
+    allow: (budgetBytes) => {
+      runtime.allow(budgetBytes);
+      runtime.useThreads(options.threads);
+    },
     heldBytes: () => runtime.heldBytes(),
     close: async () => {
       await runtime.close();
