@@ -1,4 +1,5 @@
 import { RequestArgument, requestOptions } from '../options/request-option.js';
+import { sayInCommands } from './api-words.js';
 import { findField } from '../proto/find-field.js';
 import type { Command } from 'commander';
 
@@ -20,7 +21,7 @@ export interface FieldNames {
    * `predictor.options.depth`. Undefined if no flag fills it.
    */
   nameOf(path: string): string | undefined;
-  /** A server's sentence with its field paths replaced by flags. */
+  /** A server's sentence with its field paths replaced by flags, and the methods of the API by commands. */
   rename(sentence: string): string;
 }
 
@@ -43,7 +44,7 @@ export function createFieldNames(command: Command, typeName: string, sources: re
   return {
     nameOf,
     rename: (sentence) =>
-      sentence
+      sayInCommands(sentence)
         .replace(BARE_PATH, (path) => (findField(typeName, path) === undefined ? path : (nameOf(path) ?? path)))
         .replace(QUOTED_NAME, (quoted, name: string) =>
           findField(typeName, name) === undefined ? quoted : (nameOf(name) ?? quoted),
@@ -111,7 +112,7 @@ function joinNames(names: readonly string[]): string {
 
 /** The one flag whose field has this last name; undefined for none or several. */
 function nameLeaf(name: string, declared: readonly FieldSource[]): string | undefined {
-  const [flag, ...others] = declared.filter(({ path }) => path.endsWith(`.${name}`));
+  const [flag, ...others] = declared.filter(({ path }) => path === name || path.endsWith(`.${name}`));
   return others.length === 0 ? flag?.flag : undefined;
 }
 
