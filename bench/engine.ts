@@ -9,6 +9,7 @@ import { createRng } from '../src/core/random.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
 import { detectThreads } from '../src/engine/runtime/resource-limits.js';
 import type { LanguageModel } from '../src/engine/language-model.js';
+import { prepareBareLanes } from './bare-lanes.js';
 import { prepareBareMatmuls } from './bare-matmuls.js';
 import { describeCpu } from './describe-cpu.js';
 import { measureEventLoop } from './event-loop.js';
@@ -18,9 +19,10 @@ import { watchLoop, type LoopDelay } from './watch-loop.js';
 import { openLanguageModel } from '../src/engine/open-language-model.js';
 
 /*
- * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes, and
- * against transformers if there is a Python that has it (PRUNECAST_PYTHON, or python3), in the same run. All take
- * turns, and the fastest turn of each counts: disturbances can only slow a turn down.
+ * npm run bench -- --model DIR --json FILE: how fast Evaluate is, against the bare products of the same sizes (each on
+ * all threads, or as many side by side as there are threads, whichever is faster), and against transformers if there is
+ * a Python that has it (PRUNECAST_PYTHON, or python3), in the same run. All take turns, and the fastest turn of each
+ * counts: disturbances can only slow a turn down.
  */
 
 const { values: flags } = parseArgs({
@@ -73,14 +75,23 @@ printReport();
 /** The dense model, the bare products and transformers, turn by turn. */
 async function compareWithOthers() {
   const matmuls = await prepareBareMatmuls(model.shape, threads);
+  // The products get what is faster for them, also where Evaluate runs in lanes.
+  const inLanes = threads > 1 ? await prepareBareLanes(model.shape, threads) : undefined;
   const work = { directory: resolve(flags.model), threads, windows };
   const torches = {
     float32: await startTorch({ ...work, dtype: 'float32' }),
     bfloat16: await startTorch({ ...work, dtype: 'bfloat16' }),
   };
-  const times = { own: [] as number[], bare: [] as number[], float32: [] as number[], bfloat16: [] as number[] };
+  const times = {
+    own: [] as number[],
+    bare: [] as number[],
+    bareLanes: [] as number[],
+    float32: [] as number[],
+    bfloat16: [] as number[],
+  };
   for (let round = 0; round < rounds; round++) {
     times.bare.push(await matmuls.measure(tokens));
+    if (inLanes !== undefined) times.bareLanes.push(await inLanes.measure(tokens));
     // The products above run on this thread and block it; Evaluate must not.
     const { result, loop } = await watchLoop(() => evaluate(model, [model.shape.layers]));
     times.own.push(result);
@@ -88,8 +99,11 @@ async function compareWithOthers() {
     for (const dtype of ['float32', 'bfloat16'] as const) times[dtype].push(...(await takeTurn(torches[dtype])));
   }
   await matmuls.close();
+  await inLanes?.close();
   Object.values(torches).forEach((torch) => torch?.stop());
-  const [milliseconds, matmul] = [Math.min(...times.own), Math.min(...times.bare)];
+  const milliseconds = Math.min(...times.own);
+  const [divided, apart] = [Math.min(...times.bare), Math.min(...times.bareLanes)];
+  const matmul = Math.min(divided, apart);
   const compare = (other: readonly number[]) =>
     other.length === 0
       ? { speedup: null, milliseconds: null }
@@ -100,6 +114,7 @@ async function compareWithOthers() {
       matmul_ratio: matmul / milliseconds,
       milliseconds,
       matmul_milliseconds: matmul,
+      matmul_threads: apart < divided ? ('side by side' as const) : ('all on each' as const),
     },
     torch_float32: compare(times.float32),
     torch_bfloat16: compare(times.bfloat16),
@@ -205,6 +220,7 @@ function printReport(): void {
   const rows = [
     ['dense, tokens a second', report.dense.tokens_per_second.toFixed(0)],
     ['bare matmuls / Evaluate', report.dense.matmul_ratio.toFixed(3)],
+    ['  threads of the bare matmuls', report.dense.matmul_threads],
     ['25 % fewer FLOPs, time', report.pruned25.time_ratio.toFixed(3)],
     ['32 with shared prefixes, time', report.shared_prefix.time_ratio.toFixed(3)],
     ['times transformers float32', report.torch_float32.speedup?.toFixed(2) ?? 'not run'],
