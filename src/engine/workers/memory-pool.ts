@@ -54,7 +54,7 @@ export interface MemoryPoolOptions {
   readonly sharers?: number;
   /** The part of the free memory that a call leaves for calls that come later; 0 by default. */
   readonly reserve?: number;
-  /** Most threads that are kept between calls; no limit by default. */
+  /** Most models whose threads are kept between calls; no limit by default. */
   readonly mostThreads?: number;
   /** A thread without calls for this time is ended; never by default. */
   readonly idleMs?: number;

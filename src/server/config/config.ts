@@ -74,7 +74,7 @@ export const CONFIG_SCHEMA = z
       .max(256)
       .default(8)
       .describe(
-        'How many unused checkpoints stay open, and how many threads models keep between calls. Those unused for the longest time are closed first; a checkpoint in use is never closed.',
+        'How many unused checkpoints stay open, and how many models keep their threads between calls. Those unused for the longest time are closed first; a checkpoint in use is never closed.',
       ),
     modelIdleMs: z
       .int()

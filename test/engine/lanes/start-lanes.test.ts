@@ -142,6 +142,20 @@ describe('a model with two lanes', () => {
     expect(await measure(two, await own(two), architectures)).toEqual(expected);
   });
 
+  it('answers calls that are made at the same time, each as if it were alone', async () => {
+    const recipe = await own(one);
+    const tokens = Int32Array.of(1, 2, 3);
+    const ask = (model: LanguageModel) =>
+      Promise.all([
+        measure(model, recipe, architectures),
+        model.logits(tokens),
+        measure(model, recipe, architectures.slice(0, 1)),
+        model.calibrate(calibrationSequences.slice(8, 12), ['gram'], unattended),
+        measure(model, recipe, architectures.slice(2)),
+      ]);
+    expect(await ask(two)).toEqual(await ask(one));
+  });
+
   it('answers work that needs more than the memory of a lane', async () => {
     // One window for which half of this budget, less what the threads take, is too little.
     const memoryBudgetBytes = 700 * 2 ** 20;
