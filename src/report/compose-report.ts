@@ -70,7 +70,13 @@ function listFacts({ study, metric }: StudyOverview): Report['facts'] {
     },
     ...(lift === undefined
       ? []
-      : [{ name: `better than ${bestControl}`, value: formatShare(lift.lift), note: describeLift(lift) }]),
+      : [
+          {
+            name: `${lift.lift < 0 ? 'worse' : 'better'} than ${bestControl}`,
+            value: formatShare(Math.abs(lift.lift)),
+            note: describeLift(lift),
+          },
+        ]),
     ...(fitQuality === undefined
       ? []
       : [

@@ -7,3 +7,8 @@ export function describeLift({ low, high }: Pick<Lift, 'low' | 'high'>): string 
     ? 'no interval'
     : `95 % interval ${formatShare(low)} to ${formatShare(high)}`;
 }
+
+/** A lift in words, to be followed by what it is compared with: `3.3 % better than`, `15.2 % worse than`. */
+export function compareBy(lift: number): string {
+  return `${formatShare(Math.abs(lift))} ${lift < 0 ? 'worse' : 'better'} than`;
+}

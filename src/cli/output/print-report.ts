@@ -7,7 +7,7 @@ import {
   type ReportRow,
   type StudyReport,
 } from '../../client/index.js';
-import { describeLift } from '../../words/describe-lift.js';
+import { compareBy, describeLift } from '../../words/describe-lift.js';
 import { formatCost } from '../../words/format-cost.js';
 import {
   formatAmount,
@@ -40,7 +40,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     '',
     ...report.lifts.map(
       ({ control, metric, lift, low, high }) =>
-        `${metric}: ${formatShare(lift)} better than ${control} (${describeLift({ low, high })})`,
+        `${metric}: ${compareBy(lift)} ${control} (${describeLift({ low, high })})`,
     ),
   );
   if (report.summary !== '') printer.lines(printer.colors.bold(report.summary));
@@ -111,7 +111,7 @@ function describeRecipes({ recipes, compensationFit, curve }: StudyReport): stri
         ]),
     ...(curve === undefined
       ? []
-      : [`curve: ${formatShare(curve.lift)} better than uniform-paper at the budget, as the two lines tell`]),
+      : [`curve: ${compareBy(curve.lift)} uniform-paper at the budget, as the two lines tell`]),
   ];
 }
 
