@@ -11,7 +11,7 @@ import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import { countLanes } from './lanes/count-lanes.js';
 import { startLanes } from './lanes/start-lanes.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
-import { createPace, measureFactorisation, probePace } from './pace.js';
+import { createPace, probePace, unlessBusy } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import { countLosses, type Tokens } from './runtime/count-work.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
@@ -138,8 +138,8 @@ export async function openLanguageModel(
         await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
       const products = pace.productsPerSecond();
       if (products === undefined) return undefined;
-      factors ??= measureFactorisation(() => performance.now());
-      return { products, factors };
+      factors ??= await unlessBusy(signal, (until) => thread.call('measureFactorisation', {}, { signal: until }));
+      return factors === undefined ? undefined : { products, factors };
     },
     requirePrecision: (precision) => requirePrecision(precision, checkInt8),
     hold: place.hold,

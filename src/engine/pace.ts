@@ -1,6 +1,5 @@
 import { countParameters } from '../core/model/parameters.js';
 import type { EvaluationSubject } from '../core/ports/evaluator.js';
-import { factoriseInPlace, invertLower } from './compensation/cholesky.js';
 
 /** How fast this machine is with a model. */
 export interface Speeds {
@@ -74,9 +73,7 @@ const MOST_PROBE_MS = 10_000;
 export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal): Promise<void> {
   const { shape } = subject;
   if (4 * countParameters(shape, shape.layers) > MOST_PROBED_BYTES) return;
-  const late = AbortSignal.timeout(MOST_PROBE_MS);
-  const signal = wanted === undefined ? late : AbortSignal.any([late, wanted]);
-  try {
+  await unlessBusy(wanted, async (signal) => {
     let took = 0;
     for (const [run, count] of PROBED_WINDOWS.entries()) {
       if (run === 2 && (took * count) / PROBED_WINDOWS[1] > MOST_LAST_RUN_MS) return;
@@ -89,33 +86,19 @@ export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal
       for await (const _ of subject.losses([shape.layers], windows, { signal }));
       took = performance.now() - from;
     }
+  });
+}
+
+/** What `probe` finds; undefined: the model is busy. Throws the reason of `wanted`. */
+export async function unlessBusy<Outcome>(
+  wanted: AbortSignal | undefined,
+  probe: (signal: AbortSignal) => Promise<Outcome>,
+): Promise<Outcome | undefined> {
+  const late = AbortSignal.timeout(MOST_PROBE_MS);
+  try {
+    return await probe(wanted === undefined ? late : AbortSignal.any([late, wanted]));
   } catch (error) {
     if (!late.aborted) throw error;
+    return undefined;
   }
-}
-
-const FACTORISED_SIZE = 256;
-/** Matrices of 576 and 1536 rows, which no cache holds, take so many times as long for each operation. */
-const UNCACHED = 1.4;
-
-/**
- * Floating-point operations per second of a large factorisation and its inverse, by the fastest of five: the first ones are
- * compiled, and on a busy machine one that was set aside for others looked thirty times as slow as it is. Takes a
- * tenth of a second.
- */
-export function measureFactorisation(now: () => number): number {
-  let took = Infinity;
-  for (let run = 0; run < 5; run++) {
-    const matrix = new Float64Array(FACTORISED_SIZE ** 2);
-    for (let row = 0; row < FACTORISED_SIZE; row++) matrix[row * (FACTORISED_SIZE + 1)] = 1;
-    const from = now();
-    runAll(factoriseInPlace(matrix, FACTORISED_SIZE));
-    runAll(invertLower(matrix, FACTORISED_SIZE));
-    took = Math.min(took, now() - from);
-  }
-  return ((2 / 3) * FACTORISED_SIZE ** 3) / ((UNCACHED * Math.max(took, 0.01)) / 1000);
-}
-
-function runAll(steps: Generator<void, unknown>): void {
-  while (steps.next().done !== true);
 }

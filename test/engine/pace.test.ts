@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { factoriseInPlace, invertLower } from '../../src/engine/compensation/cholesky.js';
-import { createPace, measureFactorisation } from '../../src/engine/pace.js';
+import { createPace, unlessBusy } from '../../src/engine/pace.js';
 
 /** Results that take this long each, by their own clock. */
 function createRun() {
@@ -54,28 +53,13 @@ describe('createPace', () => {
   });
 });
 
-/** Milliseconds of processor time of this process. */
-const now = (): number => process.cpuUsage().user / 1000;
-
-describe('measureFactorisation', () => {
-  it('is the pace at which matrices of another size are really factorised and inverted', () => {
-    const size = 400;
-    const matrix = new Float64Array(size ** 2);
-    for (let row = 0; row < size; row++) matrix[row * (size + 1)] = 2;
-    const from = now();
-    for (const _ of factoriseInPlace(matrix, size));
-    for (const _ of invertLower(matrix, size));
-    const seconds = (now() - from) / 1000;
-    const estimated = ((2 / 3) * size ** 3) / measureFactorisation(now);
-    expect(estimated / seconds).toBeGreaterThan(1 / 4);
-    expect(estimated / seconds).toBeLessThan(4);
-  });
-
-  it('counts no time in which the processor did other work', () => {
-    // A clock that says how often it was asked, but for an hour between the third and the fourth answer.
-    let asked = 0;
-    const seconds = ((2 / 3) * 256 ** 3) / measureFactorisation(() => (asked++ >= 3 ? 3_600_000 : 0) + asked);
-    // One tick of a millisecond, and four tenths more in large matrices.
-    expect(seconds).toBeCloseTo(0.0014, 9);
+describe('unlessBusy', () => {
+  it('throws the reason of the caller who no longer wants to know', async () => {
+    const gone = new Error('gone');
+    await expect(unlessBusy(AbortSignal.abort(gone), failAsTold)).rejects.toBe(gone);
   });
 });
+
+function failAsTold(signal: AbortSignal): Promise<never> {
+  return Promise.reject(signal.reason as Error);
+}

@@ -54,6 +54,8 @@ export interface StreamHalfBlock {
    * pruned model's before it, minus its own bias. [rows, hidden], may be overwritten.
    */
   readonly product: Float64Array;
+  /** As in `HalfBlock`. */
+  readonly multiplyTransposed: TransposedProduct;
   readonly breathe?: Breathe;
 }
 
@@ -67,7 +69,7 @@ export interface HalfBlock {
   readonly mean?: Float64Array;
   /** Need `gram`: X^T X / tokens, [rows, rows], row-major; the plug-in may overwrite it. */
   readonly gram?: Float64Array;
-  /** C = A^T B, fast, in float32: what large products should use. */
+  /** C = A^T B, fast: what large products should use. float64 takes twice as long as float32. */
   readonly multiplyTransposed: TransposedProduct;
   readonly breathe?: Breathe;
 }
@@ -78,12 +80,12 @@ export interface HalfBlock {
  */
 export type Breathe = (share: number) => Promise<void>;
 
-/** A [inner, rows], B [inner, columns] and the product [rows, columns], all row-major. */
-export type TransposedProduct = (
-  a: Float32Array,
-  b: Float32Array,
+/** A [inner, rows], B [inner, columns] and the product [rows, columns], all row-major and of one precision. */
+export type TransposedProduct = <Values extends Float32Array | Float64Array>(
+  a: Values,
+  b: Values,
   sizes: { readonly inner: number; readonly rows: number; readonly columns: number },
-) => Promise<Float32Array>;
+) => Promise<Values>;
 
 export interface PreparedCompensation {
   /** The compensated weights of the first `width` rows, [width, hidden]; a view if nothing changed. */

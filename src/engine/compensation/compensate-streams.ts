@@ -237,7 +237,7 @@ async function gatherStatistics(
       if (spareBytes >= 0) kept.set(index, inputs);
     });
   }
-  return { statistics: { weights, rows, hidden, gram, product }, inputs: kept };
+  return { statistics: { weights, rows, hidden, gram, product, multiplyTransposed }, inputs: kept };
 }
 
 /** a - b - bias, where a and b are [tokens, bias.length]. */

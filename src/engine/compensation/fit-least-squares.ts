@@ -1,5 +1,5 @@
 import type { HalfBlock, PreparedCompensation, StreamHalfBlock } from '../../core/ports/compensation.js';
-import { factoriseInPlace, invertLower, solveInPlace } from './cholesky.js';
+import { countFactorBytes, factoriseInPlace, invertTransposed, solveInPlace } from './cholesky.js';
 
 export interface LeastSquaresOptions {
   /** Added to the diagonal of the Gram matrix, as a share of its mean. */
@@ -27,10 +27,14 @@ export async function fitLeastSquares(
   const extra = constant === 'first' ? 1 : 0;
   const rows = half.rows + extra;
   const gram = dampedGram(half, damping, constant);
-  // The inverse takes about twice as many operations as the factor.
-  await runRows(factoriseInPlace(gram, rows), rows, half.breathe && ((share) => half.breathe?.(share / 3)));
+  const { breathe } = half;
+  // The inverse takes as many operations as the factor.
+  await factoriseInPlace(gram, rows, { multiplyTransposed, breathe: breathe && ((share) => breathe(share / 2)) });
   const inverse = Float32Array.from(
-    await runRows(invertLower(gram, rows), rows, half.breathe && ((share) => half.breathe?.((1 + 2 * share) / 3))),
+    await invertTransposed(gram, rows, {
+      multiplyTransposed,
+      breathe: breathe && ((share) => breathe((1 + share) / 2)),
+    }),
   ); // L^-1
   const weights = new Float32Array(rows * hidden);
   weights.set(half.weights, extra * hidden);
@@ -67,7 +71,7 @@ export function countFitBytes(
   { constant }: Pick<LeastSquaresOptions, 'constant'>,
 ): number {
   const size = rows + (constant === 'first' ? 1 : 0);
-  return 24 * rows ** 2 + (constant === 'first' ? 8 * size ** 2 : 0) + 8 * size * hidden;
+  return 24 * rows ** 2 + (constant === 'first' ? 8 * size ** 2 : 0) + 8 * size * hidden + countFactorBytes(size);
 }
 
 /** The sum of squares of rows k and later, for each k from 0 to the number of rows. */
@@ -94,17 +98,16 @@ function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 
   const size = rows + 1;
   const bordered = new Float64Array(size * size);
   bordered[0] = 1;
-  for (let row = 0; row < rows; row++) {
-    bordered[(row + 1) * size] = mean[row] as number;
-    bordered.set(gram.subarray(row * rows, (row + 1) * rows), (row + 1) * size + 1);
-  }
-  return bordered; // the factorisation reads only the lower half
+  bordered.set(mean, 1);
+  for (let row = 0; row < rows; row++) bordered.set(gram.subarray(row * rows, (row + 1) * rows), (row + 1) * size + 1);
+  return bordered; // the factorisation reads only the upper half
 }
 
-/** The lower half with its diagonal, zeros above, in float32. */
-function lowerOf(matrix: Float64Array, size: number): Float32Array {
+/** The transposed upper half with its diagonal, zeros above, in float32. */
+function lowerOf(factor: Float64Array, size: number): Float32Array {
   const lower = new Float32Array(size * size);
-  for (let row = 0; row < size; row++) lower.set(matrix.subarray(row * size, row * size + row + 1), row * size);
+  for (let row = 0; row < size; row++)
+    for (let column = row; column < size; column++) lower[column * size + row] = factor[row * size + column] as number;
   return lower;
 }
 
@@ -122,7 +125,7 @@ function leadingBlock(matrix: Float32Array, size: number, width: number): Float3
  * hidden].
  */
 export async function fitStream(
-  { weights, rows, gram, product, breathe }: StreamHalfBlock,
+  { weights, rows, gram, product, multiplyTransposed, breathe }: StreamHalfBlock,
   damping: number,
 ): Promise<Float32Array> {
   let trace = 0;
@@ -131,19 +134,6 @@ export async function fitStream(
   const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
   for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
   for (let at = 0; at < product.length; at++) product[at] = (product[at] as number) + lambda * (weights[at] as number);
-  await runRows(solveInPlace(gram, product, rows), 3 * rows, breathe);
+  await solveInPlace(gram, product, rows, { multiplyTransposed, breathe });
   return Float32Array.from(product);
-}
-
-/** Runs steps that are one a row, and breathes after each. */
-async function runRows<Outcome>(
-  steps: Generator<void, Outcome>,
-  rows: number,
-  breathe: ((share: number) => Promise<void> | undefined) | undefined,
-): Promise<Outcome> {
-  for (let row = 1; ; row++) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    await breathe?.(Math.min(1, row / rows));
-  }
 }

@@ -7,7 +7,7 @@ import type { CalibrationNeed } from '../calibration/calibration.js';
 export interface Work {
   /** Matrix products, which ONNX Runtime runs in float32. */
   readonly products: number;
-  /** Factorisations and solutions, which run in float64 without a library. */
+  /** Factorisations and solutions, which run in float64. */
   readonly factors: number;
 }
 

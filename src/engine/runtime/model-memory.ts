@@ -4,7 +4,7 @@ import { createGramStore, type GramStore } from '../calibration/gram-store.js';
 import { createBlockRunner, type BlockRunner } from '../forward/block-runner.js';
 import type { ForwardContext } from '../forward/evaluate-architectures.js';
 import { createSessionPool, type SessionPool } from '../graph/session-pool.js';
-import { buildTransposedProductGraph } from '../graph/statistics-graphs.js';
+import { createTransposedProduct } from '../graph/transposed-product.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import { openTokenTables, type TokenTables } from '../weights/token-tables.js';
 import { createWeightStore, type WeightStore } from '../weights/weight-store.js';
@@ -60,16 +60,7 @@ export function createModelMemory(
     store,
     grams,
     scratchDirectory,
-    multiplyTransposed: async (a, b, { inner, rows, columns }) => {
-      const product = new Float32Array(rows * columns);
-      await sessions.run(
-        'transposed-product',
-        buildTransposedProductGraph,
-        { a: { values: a, dimensions: [inner, rows] }, b: { values: b, dimensions: [inner, columns] } },
-        { c: { values: product, dimensions: [rows, columns] } },
-      );
-      return product;
-    },
+    multiplyTransposed: createTransposedProduct(sessions),
     startCall: async (sequences, workload = {}) => {
       const plan = planMemory(
         shape,

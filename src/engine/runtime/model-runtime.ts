@@ -9,6 +9,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { withFitShares } from '../compensation/breathing.js';
 import { createErrorMeter, listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
+import { measureFactorisation } from '../compensation/measure-factorisation.js';
 import { readOutputMap, type OutputMap, type OutputMapRequest } from '../compensation/output-map.js';
 import { computeLogits } from '../forward/compute-logits.js';
 import { createDecodeRunner } from '../latency/decode-runner.js';
@@ -47,6 +48,8 @@ export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'useThreads' |
   /** The output map of a half-block as an architecture keeps it, in checkpoint order. */
   outputMap(recipe: KeyedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
   calibrationErrors(recipe: KeyedRecipe, work: WorkContext): Promise<LayerErrors[]>;
+  /** Floating-point operations per second in factorisations. */
+  measureFactorisation(): Promise<number>;
   /** How long half-blocks of a grid of shapes take for one token after `length` others. */
   timeShapes(length: number, work: WorkContext): Promise<LatencyTable>;
   /** How long one token after `length` others takes in an architecture, in milliseconds. */
@@ -102,6 +105,7 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       await memory.startCall([], describeWorkload(recipe));
       return listCalibrationErrors(shape, weights, work.signal, meter);
     },
+    measureFactorisation: () => measureFactorisation(memory.multiplyTransposed, () => performance.now()),
     timeShapes: async (length, work) => {
       const context = await startTiming({ key: 'own', ranking: identityRanking(shape.layers) });
       return timeShapes(context, provider.own(), length, work);

@@ -83,6 +83,7 @@ export type ModelCalls = {
     result: OutputMap;
   };
   calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };
+  measureFactorisation: { argument: Readonly<Record<string, never>>; item: never; result: number };
   timeShapes: { argument: { readonly length: number }; item: never; result: LatencyTable };
   timeArchitecture: {
     argument: { readonly recipe: RecipeMessage; readonly architecture: Architecture; readonly length: number };

@@ -44,6 +44,7 @@ serveCalls<ModelCalls>(
       runtime.logits(await loadRecipe(recipe), architecture, tokens, work),
     outputMap: async ({ recipe, request }, { work }) => runtime.outputMap(await loadRecipe(recipe), request, work),
     calibrationErrors: async ({ recipe }, { work }) => runtime.calibrationErrors(await loadRecipe(recipe), work),
+    measureFactorisation: () => runtime.measureFactorisation(),
     timeShapes: ({ length }, { work }) => runtime.timeShapes(length, work),
     timeArchitecture: async ({ recipe, architecture, length }, { work }) =>
       runtime.timeArchitecture(await loadRecipe(recipe), architecture, length, work),

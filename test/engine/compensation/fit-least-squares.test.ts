@@ -1,21 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import type { TransposedProduct } from '../../../src/core/ports/compensation.js';
 import { createRng } from '../../../src/core/random.js';
 import { fitLeastSquares } from '../../../src/engine/compensation/fit-least-squares.js';
+import { multiplyTransposed } from '../../support/multiply-transposed.js';
 
 const [TOKENS, ROWS, HIDDEN, DAMPING] = [40, 6, 3, 0.01];
 const rng = createRng(7);
 const inputs = Float64Array.from({ length: TOKENS * ROWS }, () => rng.uniform() - 0.3);
 const weights = Float32Array.from({ length: ROWS * HIDDEN }, () => rng.uniform() - 0.5);
-
-/** By the definition, one sum per number. */
-const multiplyTransposed: TransposedProduct = async (a, b, { inner, rows, columns }) =>
-  Float32Array.from({ length: rows * columns }, (_, at) => {
-    let sum = 0;
-    for (let k = 0; k < inner; k++)
-      sum += (a[k * rows + Math.floor(at / columns)] ?? 0) * (b[k * columns + (at % columns)] ?? 0);
-    return sum;
-  });
 
 function gramOfInputs(): Float64Array {
   return Float64Array.from({ length: ROWS * ROWS }, (_, at) => {
