@@ -158,7 +158,7 @@ function describeFlags(options) {
   );
 }
 
-const kinds = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter'];
+const kinds = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter', 'recovery'];
 const headings = {
   criterion: 'Criteria',
   compensation: 'Compensations',
@@ -166,6 +166,7 @@ const headings = {
   predictor: 'Predictors',
   strategy: 'Strategies',
   exporter: 'Exporters',
+  recovery: 'Recoveries',
 };
 write(
   'plugins.md',

@@ -9,6 +9,7 @@ const FOLDERS = {
   predictors: 'predictor',
   strategies: 'strategy',
   exporters: 'exporter',
+  recoveries: 'recovery',
 };
 
 const plugins = resolve(import.meta.dirname, '../src/plugins');

@@ -165,6 +165,7 @@ const ENGINE_FLOORS: readonly string[] = [
   'forward',
   'compensation',
   'gradients',
+  'recovery',
   'latency',
   'ranking',
   'runtime',

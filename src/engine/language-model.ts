@@ -10,6 +10,8 @@ import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import type { OutputMap, OutputMapRequest } from './compensation/output-map.js';
 import type { Speeds } from './pace.js';
+import type { RecoveryRequest } from './runtime/recover-model.js';
+import type { TrainingOutcome } from './recovery/train-halves.js';
 import type { MemoryUse, Workload } from './runtime/plan-memory.js';
 import type { RankedRecipe } from './weights/recipe.js';
 
@@ -56,6 +58,11 @@ export interface LanguageModel {
   subject(recipe: RankedRecipe): EvaluationSubject;
   /** The output map of a half-block as an architecture keeps it under a recipe, in checkpoint order. */
   outputMap(recipe: RankedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
+  /**
+   * Trains an architecture under a recipe, and writes the best weights into `directory`; a call that was ended before
+   * continues there. `recipe.trained` then takes them.
+   */
+  recover(request: RecoveryRequest<RankedRecipe>, work: WorkContext): Promise<TrainingOutcome>;
   /** The calibration errors of every width under a recipe's compensation, one entry per layer. */
   calibrationErrors(recipe: RankedRecipe, work: WorkContext): Promise<readonly LayerErrors[]>;
   /**

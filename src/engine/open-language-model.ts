@@ -90,8 +90,8 @@ export async function openLanguageModel(
   let factors: number | undefined;
   const subject = (recipe: RankedRecipe): EvaluationSubject => {
     const message = describe(recipe);
-    const { compensation } = recipe;
-    const isOnStream = compensation?.plugin.stream?.isAsked(compensation.options) ?? false;
+    const { compensation, trained } = recipe;
+    const isOnStream = trained === undefined && (compensation?.plugin.stream?.isAsked(compensation.options) ?? false);
     return {
       shape,
       losses: async function* losses(architectures, windows, work, precision = 'float32') {
@@ -118,6 +118,7 @@ export async function openLanguageModel(
     scoreUnits: (request) => scoreUnits(thread, shape, request),
     subject,
     outputMap: (recipe, request, work) => thread.call('outputMap', { recipe: describe(recipe), request }, work),
+    recover: ({ recipe, ...request }, work) => thread.call('recover', { recipe: describe(recipe), ...request }, work),
     calibrationErrors: (recipe, work) => thread.call('calibrationErrors', { recipe: describe(recipe) }, work),
     timeShapes: (length, work) => thread.call('timeShapes', { length }, work),
     timeArchitecture: (recipe, architecture, length, work) =>
@@ -173,15 +174,16 @@ async function requirePrecision(precision: Precision, checkInt8: () => Promise<I
   );
 }
 
-function describe({ ranking, compensation }: RankedRecipe): RecipeMessage {
-  if (compensation === undefined) return { key: keyRecipe({ ranking }), ranking };
+function describe({ ranking, compensation, trained }: RankedRecipe): RecipeMessage {
+  const own = { ranking, ...(trained === undefined ? {} : { trained }) };
+  if (compensation === undefined) return { key: keyRecipe(own), ...own };
   const { plugin, options, moduleUrl, calibration } = compensation;
   const described = {
     address: addressPlugin(plugin, moduleUrl),
     options,
     ...(calibration === undefined ? {} : { calibration }),
   };
-  return { key: keyRecipe({ ranking, compensation: described }), ranking, compensation: described };
+  return { key: keyRecipe({ ...own, compensation: described }), ...own, compensation: described };
 }
 
 async function scoreUnits(

@@ -107,4 +107,5 @@ const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
   ),
   strategy: z.object({ objectives: z.enum(['one', 'any']), start: method }),
   exporter: z.object({ supports: method, write: method }),
+  recovery: z.object({ plan: method }),
 };

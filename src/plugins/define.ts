@@ -6,6 +6,7 @@ import type { Evaluator } from '../core/ports/evaluator.js';
 import type { Exporter } from '../core/ports/exporter.js';
 import { PLUGIN_API_VERSION } from '../core/ports/plugin.js';
 import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
+import type { Recovery } from '../core/ports/recovery.js';
 import type { Strategy } from '../core/ports/strategy.js';
 
 /**
@@ -74,4 +75,11 @@ export function defineExporter<Schema extends z.ZodType>(
   exporter: Definition<Exporter<z.output<Schema>>, Schema>,
 ): Exporter<z.output<Schema>> {
   return { ...exporter, kind: 'exporter', apiVersion: PLUGIN_API_VERSION };
+}
+
+/** Declares a recovery. */
+export function defineRecovery<Schema extends z.ZodType>(
+  recovery: Definition<Recovery<z.output<Schema>>, Schema>,
+): Recovery<z.output<Schema>> {
+  return { ...recovery, kind: 'recovery', apiVersion: PLUGIN_API_VERSION };
 }

@@ -14,6 +14,7 @@ export type * from '../core/ports/evaluator.js';
 export type * from '../core/ports/predictor.js';
 export type * from '../core/ports/strategy.js';
 export type * from '../core/ports/exporter.js';
+export type * from '../core/ports/recovery.js';
 export type * from '../core/ports/work-context.js';
 
 export { canonicalJson } from '../core/canonical-json.js';

@@ -11,13 +11,13 @@ const LIST: RequestType<ListPluginsRequest> = {
   typeName: 'prunecast.v1.ListPluginsRequest',
   codec: ListPluginsRequest,
 };
-const KINDS = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter'] as const;
+const KINDS = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter', 'recovery'] as const;
 
 /** `prunecast plugins`: what a server has. */
 export function addPluginsCommand(program: Command): void {
   const command = program
     .command('plugins')
-    .description('list criteria, compensations, evaluators, predictors, strategies and exporters');
+    .description('list criteria, compensations, evaluators, predictors, strategies, exporters and recoveries');
   addRequestFlags(command, LIST, 'Filter', [
     {
       flags: '--kind <KIND>',

@@ -4,6 +4,7 @@ import type { Evaluator } from './evaluator.js';
 import type { Exporter } from './exporter.js';
 import type { PluginKind } from './plugin.js';
 import type { Predictor, PredictorChooser } from './predictor.js';
+import type { Recovery } from './recovery.js';
 import type { Strategy } from './strategy.js';
 
 /** The port that each kind of plug-in implements. */
@@ -14,6 +15,7 @@ export interface PluginsByKind {
   predictor: Predictor | PredictorChooser;
   strategy: Strategy;
   exporter: Exporter;
+  recovery: Recovery;
 }
 
 /** A plug-in of any kind. */

@@ -16,7 +16,15 @@ export interface OptionsIssue {
   readonly message: string;
 }
 
-export const PLUGIN_KINDS = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter'] as const;
+export const PLUGIN_KINDS = [
+  'criterion',
+  'compensation',
+  'evaluator',
+  'predictor',
+  'strategy',
+  'exporter',
+  'recovery',
+] as const;
 export type PluginKind = (typeof PLUGIN_KINDS)[number];
 
 /** The version of the plug-in interface. It grows when plug-ins written for an earlier one no longer work. */

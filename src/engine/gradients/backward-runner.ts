@@ -4,12 +4,14 @@ import type { StatePool } from '../forward/hidden-states.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
 import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';
+import { buildDistillationVjpGraph, type DistillationLoss } from '../graph/distillation-vjp-graph.js';
 import { buildHeadVjpGraph } from '../graph/head-vjp-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
+import type { GradientOutputs } from '../graph/vjp-parts.js';
 import type { ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
-import type { AttentionMatrix, FfnMatrix, MatrixGradients } from './layer-gradients.js';
+import type { AttentionMatrix, FfnMatrix, MatrixGradients, MatrixSums } from './layer-gradients.js';
 
 /** The backward pass of one half-block on one batch of sequences. */
 export interface BackwardStep {
@@ -25,20 +27,37 @@ export interface BackwardStep {
 }
 
 /**
- * Runs the vector-Jacobian products of half-blocks and the head; gradients times the step's share are added to `into`.
+ * Runs the vector-Jacobian products of half-blocks and the head; gradients times the step's share are added to `into`,
+ * and squares only if it has them.
  */
 export interface BackwardRunner {
   attention(
     half: Extract<ReadyHalf, { kind: 'attention' }>,
     step: BackwardStep,
-    into: MatrixGradients<AttentionMatrix>,
+    into: MatrixSums<AttentionMatrix> | MatrixGradients<AttentionMatrix>,
   ): Promise<void>;
-  ffn(weights: FfnWeights, step: BackwardStep, into: MatrixGradients<FfnMatrix>): Promise<void>;
+  ffn(weights: FfnWeights, step: BackwardStep, into: MatrixSums<FfnMatrix> | MatrixGradients<FfnMatrix>): Promise<void>;
   /**
    * Derivative of the loss with respect to `rows`, [targets.length, hidden], where row i predicts `targets[i]` and
    * counts `shares[i]`.
    */
   head(weights: HeadWeights, rows: Float32Array, targets: BigInt64Array, shares: Float32Array): Promise<Float32Array>;
+  /**
+   * The same for the loss of `buildDistillationVjpGraph`; `losses` receives that of each row, whatever its share.
+   */
+  distillation(weights: HeadWeights, rows: DistilledRows, loss: DistillationLoss): Promise<Float32Array>;
+}
+
+/** Rows that are to predict what a teacher predicts. */
+export interface DistilledRows {
+  /** [targets.length, hidden] */
+  readonly rows: Float32Array;
+  /** The teacher's, [targets.length, hidden]. */
+  readonly teacher: Float32Array;
+  readonly targets: BigInt64Array;
+  readonly shares: Float32Array;
+  /** Receives the loss of each row. */
+  readonly losses: Float32Array;
 }
 
 /** @param pool lends the arrays for one batch's gradients */
@@ -49,41 +68,37 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
   const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
 
   const run = async <Name extends string>(
-    graph: { readonly key: string; readonly build: () => Uint8Array },
+    graph: { readonly key: string; readonly build: (outputs: GradientOutputs) => Uint8Array },
     weights: Readonly<Record<string, GraphValue>>,
     { size: { count, length }, input, upstream, downstream, share }: BackwardStep,
-    into: MatrixGradients<Name>,
+    into: MatrixSums<Name> | MatrixGradients<Name>,
   ): Promise<void> => {
     const dimensions = [count, length, hidden];
-    const names = Object.keys(into.gradients) as Name[];
-    const found = names.map((name) => ({
-      sum: pool.take(into.gradients[name].length),
-      squares: pool.take(into.gradients[name].length),
-    }));
-    const outputs = names.flatMap((name, index) => {
-      const { sum, squares } = found[index] as (typeof found)[number];
-      return [
-        [`${name}_sum`, matrix(sum)],
-        [`${name}_squares`, matrix(squares)],
-      ] as const;
-    });
+    const wanted: { readonly name: string; readonly sum: Float32Array; readonly found: Float32Array }[] = [];
+    const want = (kind: 'sum' | 'squares', sums: Readonly<Record<string, Float32Array>>): void => {
+      for (const [name, sum] of Object.entries(sums))
+        wanted.push({ name: `${name}_${kind}`, sum, found: pool.take(sum.length) });
+    };
+    want('sum', into.gradients);
+    if ('meanSquares' in into) want('squares', into.meanSquares);
+    const outputs = 'meanSquares' in into ? 'sums-and-squares' : 'sums';
     await sessions.run(
-      graph.key,
-      graph.build,
+      `${graph.key}:${outputs}`,
+      () => graph.build(outputs),
       {
         ...weights,
         hidden: { values: input, dimensions },
         upstream: { values: upstream, dimensions },
       },
-      { ...Object.fromEntries(outputs), downstream: { values: downstream, dimensions } },
+      {
+        ...Object.fromEntries(wanted.map(({ name, found }) => [name, matrix(found)])),
+        downstream: { values: downstream, dimensions },
+      },
     );
-    names.forEach((name, index) => {
-      const { sum, squares } = found[index] as (typeof found)[number];
-      addScaled(into.gradients[name], sum, share);
-      addScaled(into.meanSquares[name], squares, share);
-      pool.give(sum);
-      pool.give(squares);
-    });
+    for (const { sum, found } of wanted) {
+      addScaled(sum, found, share);
+      pool.give(found);
+    }
   };
 
   return {
@@ -91,8 +106,9 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
       const slidingWindow = reachedWindow(window, step.size.length);
       const { cos, sin, positions } = rotaryTables(step.size.length);
       const key = `attention-vjp:${queryHeads}:${kvHeads}:${slidingWindow}`;
-      const build = (): Uint8Array =>
+      const build = (outputs: GradientOutputs): Uint8Array =>
         buildAttentionVjpGraph({
+          outputs,
           queryHeads,
           kvHeads,
           headDim,
@@ -114,7 +130,10 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
     },
     ffn: (weights, step, into) =>
       run(
-        { key: 'ffn-vjp', build: () => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn }) },
+        {
+          key: 'ffn-vjp',
+          build: (outputs) => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn, outputs }),
+        },
         {
           norm: vector(weights.norm),
           gate: matrix(weights.gate),
@@ -139,6 +158,27 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
           shares: { values: shares, dimensions: [targets.length, 1] },
         },
         { downstream: { values: downstream, dimensions } },
+      );
+      return downstream;
+    },
+    distillation: async ({ norm, head }, { rows, teacher, targets, shares, losses }, loss) => {
+      const downstream = new Float32Array(rows.length);
+      const dimensions = [targets.length, hidden];
+      await sessions.run(
+        `distillation-vjp:${loss.temperature}:${loss.crossEntropy}`,
+        () => buildDistillationVjpGraph({ ...loss, rmsNormEpsilon }),
+        {
+          hidden: { values: rows, dimensions },
+          teacher: { values: teacher, dimensions },
+          norm: vector(norm),
+          head: { values: head, dimensions: [vocabulary, hidden] },
+          targets: { values: targets, dimensions: [targets.length] },
+          shares: { values: shares, dimensions: [targets.length, 1] },
+        },
+        {
+          downstream: { values: downstream, dimensions },
+          losses: { values: losses, dimensions: [targets.length, 1] },
+        },
       );
       return downstream;
     },

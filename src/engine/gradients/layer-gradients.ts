@@ -2,7 +2,12 @@ export type AttentionMatrix = 'query' | 'key' | 'value' | 'output';
 export type FfnMatrix = 'gate' | 'up' | 'down';
 
 /** Gradients of the matrices of a half-block, each in the layout of its weights in memory (o and down transposed). */
-export interface MatrixGradients<Name extends string> {
+export interface MatrixSums<Name extends string> {
+  readonly gradients: Readonly<Record<Name, Float32Array>>;
+}
+
+/** Gradients with what a mean loss over sequences tells beside. */
+export interface MatrixGradients<Name extends string> extends MatrixSums<Name> {
   /**
    * dLoss/dW of the mean loss: all calibration sequences count equally, each with the mean over its own predictions.
    */
@@ -21,10 +26,16 @@ export interface LayerGradients {
 export function createMatrixGradients<Name extends string>(
   sizes: Readonly<Record<Name, number>>,
 ): MatrixGradients<Name> {
-  const zeros = (): Record<Name, Float32Array> =>
-    Object.fromEntries(Object.entries<number>(sizes).map(([name, size]) => [name, new Float32Array(size)])) as Record<
-      Name,
-      Float32Array
-    >;
-  return { gradients: zeros(), meanSquares: zeros() };
+  return { gradients: createZeros(sizes), meanSquares: createZeros(sizes) };
+}
+
+/** As `createMatrixGradients`, for sums alone. */
+export function createMatrixSums<Name extends string>(sizes: Readonly<Record<Name, number>>): MatrixSums<Name> {
+  return { gradients: createZeros(sizes) };
+}
+
+function createZeros<Name extends string>(sizes: Readonly<Record<Name, number>>): Record<Name, Float32Array> {
+  return Object.fromEntries(
+    Object.entries<number>(sizes).map(([name, size]) => [name, new Float32Array(size)]),
+  ) as Record<Name, Float32Array>;
 }

@@ -1,12 +1,18 @@
 import type { AttentionVariant } from './attention-graph.js';
 import { addMaskedSoftmax } from './causal-attention.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
-import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradient } from './vjp-parts.js';
+import {
+  addRmsNormParts,
+  addRmsNormVjp,
+  addTransposedMatMul,
+  outputMatrixGradient,
+  type GradientOutputs,
+} from './vjp-parts.js';
 
 export type AttentionVjpVariant = Pick<
   AttentionVariant,
   'queryHeads' | 'kvHeads' | 'headDim' | 'rmsNormEpsilon' | 'queryKeyValueBias' | 'queryKeyNorms' | 'slidingWindow'
->;
+> & { readonly outputs: GradientOutputs };
 
 /**
  * The vector-Jacobian product of the graph of `buildAttentionGraph`: from dLoss/dresidual to dLoss/dhidden and the
@@ -14,8 +20,8 @@ export type AttentionVjpVariant = Pick<
  * length, length], are in memory at once.
  *
  * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` except `output_bias`. Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output`
- * (transposed, like the input) `<name>_sum` and `<name>_squares` [heads * head_dim, hidden]: the sum over the sequences
- * of their gradients, and of the squares of these.
+ * (transposed, like the input) `<name>_sum` and, if asked for, `<name>_squares` [heads * head_dim, hidden]: the sum over
+ * the sequences of their gradients, and of the squares of these.
  */
 export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
@@ -59,7 +65,7 @@ export function buildAttentionVjpGraph(variant: AttentionVjpVariant): Uint8Array
   );
   const context = join(graph.node('MatMul', [weights, values]), queryHeads);
 
-  outputMatrixGradient(graph, 'output', context, upstream);
+  outputMatrixGradient(graph, 'output', { rows: context, columns: upstream, outputs: variant.outputs });
   const toContext = split(
     addTransposedMatMul(graph, upstream, graph.input('output', [queryHeads * headDim, 'hidden'])),
     perGroup,
@@ -94,7 +100,7 @@ function addProjection(
   normed: string,
   name: 'query' | 'key' | 'value',
   heads: number,
-  { headDim, queryKeyValueBias }: AttentionVjpVariant,
+  { headDim, queryKeyValueBias, outputs }: AttentionVjpVariant,
 ): Projection {
   const width = heads * headDim;
   const matrix = graph.input(name, [width, 'hidden']);
@@ -102,7 +108,7 @@ function addProjection(
   return {
     values: queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product,
     back: (upstream) => {
-      outputMatrixGradient(graph, name, upstream, normed);
+      outputMatrixGradient(graph, name, { rows: upstream, columns: normed, outputs });
       return graph.node('MatMul', [upstream, matrix]);
     },
   };

@@ -1,6 +1,12 @@
 import type { FfnVariant } from './ffn-graph.js';
 import { createGraphBuilder } from './graph-builder.js';
-import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradient } from './vjp-parts.js';
+import {
+  addRmsNormParts,
+  addRmsNormVjp,
+  addTransposedMatMul,
+  outputMatrixGradient,
+  type GradientOutputs,
+} from './vjp-parts.js';
 
 /**
  * The vector-Jacobian product of the graph of `buildFfnGraph`: from dLoss/dresidual to dLoss/dhidden and the gradients
@@ -8,13 +14,14 @@ import { addRmsNormParts, addRmsNormVjp, addTransposedMatMul, outputMatrixGradie
  *
  * Inputs: `upstream` [batch, length, hidden], and those of `buildFfnGraph` except `down_bias`, which does not affect
  * any gradient. Outputs: `downstream` [batch, length, hidden]; for each of `gate`, `up`, `down` (transposed, like the
- * input) `<name>_sum` and `<name>_squares` [channels, hidden]: the sum over the sequences of their gradients, and of
- * the squares of these.
+ * input) `<name>_sum` and, if asked for, `<name>_squares` [channels, hidden]: the sum over the sequences of their
+ * gradients, and of the squares of these.
  */
 export function buildFfnVjpGraph({
   rmsNormEpsilon,
   inputBias,
-}: Pick<FfnVariant, 'rmsNormEpsilon' | 'inputBias'>): Uint8Array {
+  outputs,
+}: Pick<FfnVariant, 'rmsNormEpsilon' | 'inputBias'> & { readonly outputs: GradientOutputs }): Uint8Array {
   const graph = createGraphBuilder('ffn_vjp');
   const states = ['batch', 'length', 'hidden'];
   const hidden = graph.input('hidden', states);
@@ -34,7 +41,7 @@ export function buildFfnVjpGraph({
   const silu = graph.node('Mul', [gated, sigmoid]);
 
   const channels = graph.node('Mul', [silu, lifted]);
-  outputMatrixGradient(graph, 'down', channels, upstream);
+  outputMatrixGradient(graph, 'down', { rows: channels, columns: upstream, outputs });
   const toChannels = addTransposedMatMul(graph, upstream, down);
   const toLifted = graph.node('Mul', [toChannels, silu]);
   // d silu(a) / da = sigmoid(a) + silu(a) (1 - sigmoid(a))
@@ -43,8 +50,8 @@ export function buildFfnVjpGraph({
     graph.node('Mul', [silu, graph.node('Sub', [graph.floats([1]), sigmoid])]),
   ]);
   const toGated = graph.node('Mul', [graph.node('Mul', [toChannels, lifted]), slope]);
-  outputMatrixGradient(graph, 'gate', toGated, norm.normed);
-  outputMatrixGradient(graph, 'up', toLifted, norm.normed);
+  outputMatrixGradient(graph, 'gate', { rows: toGated, columns: norm.normed, outputs });
+  outputMatrixGradient(graph, 'up', { rows: toLifted, columns: norm.normed, outputs });
 
   const toNormed = graph.node('Add', [graph.node('MatMul', [toGated, gate]), graph.node('MatMul', [toLifted, up])]);
   graph.output('downstream', graph.node('Add', [upstream, addRmsNormVjp(graph, norm, scale, toNormed)]), states);

@@ -5,20 +5,31 @@ export function addTransposedMatMul(graph: GraphBuilder, a: string, b: string): 
   return graph.node('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transB: 1n } });
 }
 
+/** What is wanted of the gradients of a batch's sequences: their sum, or the sum of the squares of each too. */
+export type GradientOutputs = 'sums' | 'sums-and-squares';
+
 /**
- * The gradient rows^T columns of one matrix for each sequence of the batch, as two outputs, both [rows, columns]:
- * `<name>_sum`, the sum over the sequences, and `<name>_squares`, the sum of each sequence's squares.
+ * The gradient rows^T columns of one matrix over all sequences of the batch, as output `<name>_sum` [rows, columns]; and
+ * if asked for `<name>_squares`, the sum of each sequence's squares, for which each has a gradient of its own.
  *
  * @param rows [batch, length, rows]
  * @param columns [batch, length, columns]
  */
-export function outputMatrixGradient(graph: GraphBuilder, name: string, rows: string, columns: string): void {
-  const perSequence = graph.node('FusedMatMul', [rows, columns], {
-    domain: 'com.microsoft',
-    attributes: { transA: 1n },
-  });
-  const overSequences = graph.integers([0]);
+export function outputMatrixGradient(
+  graph: GraphBuilder,
+  name: string,
+  { rows, columns, outputs }: { readonly rows: string; readonly columns: string; readonly outputs: GradientOutputs },
+): void {
   const dimensions = [`${name}_rows`, `${name}_columns`];
+  const multiply = (a: string, b: string): string =>
+    graph.node('FusedMatMul', [a, b], { domain: 'com.microsoft', attributes: { transA: 1n } });
+  if (outputs === 'sums') {
+    const flatten = (values: string): string => graph.node('Flatten', [values], { attributes: { axis: 2n } });
+    graph.output(`${name}_sum`, multiply(flatten(rows), flatten(columns)), dimensions);
+    return;
+  }
+  const perSequence = multiply(rows, columns);
+  const overSequences = graph.integers([0]);
   graph.output(
     `${name}_sum`,
     graph.node('ReduceSum', [perSequence, overSequences], { attributes: { keepdims: 0n } }),

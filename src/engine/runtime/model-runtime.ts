@@ -22,6 +22,8 @@ import { createCalibrator } from './calibrator.js';
 import { measureLosses } from './measure-losses.js';
 import { createModelMemory, type ModelMemory, type RuntimeOptions } from './model-memory.js';
 import { createWeightsProvider, describeWorkload } from './weights-provider.js';
+import { recoverModel, type RecoveryRequest } from './recover-model.js';
+import type { TrainingOutcome } from '../recovery/train-halves.js';
 import { readLayer, scoreUnits, scoreUnitsByGradients } from './score-units.js';
 
 /**
@@ -47,6 +49,8 @@ export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'useThreads' |
   logits(recipe: KeyedRecipe, architecture: Architecture, tokens: Int32Array, work: WorkContext): Promise<Float32Array>;
   /** The output map of a half-block as an architecture keeps it, in checkpoint order. */
   outputMap(recipe: KeyedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
+  /** Trains an architecture under a recipe; see `LanguageModel`. */
+  recover(request: RecoveryRequest<KeyedRecipe>, work: WorkContext): Promise<TrainingOutcome>;
   calibrationErrors(recipe: KeyedRecipe, work: WorkContext): Promise<LayerErrors[]>;
   /** Floating-point operations per second in factorisations. */
   measureFactorisation(): Promise<number>;
@@ -98,6 +102,10 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       const weights = await provider.provide(recipe, request.architecture, work);
       await memory.startCall([], describeWorkload(recipe));
       return readOutputMap(shape, weights, recipe.ranking, request);
+    },
+    recover: async (request, work) => {
+      validateArchitecture(shape, request.architecture);
+      return recoverModel(source, memory, provider, request, work);
     },
     calibrationErrors: async (recipe, work) => {
       const meter = createErrorMeter(shape, work);

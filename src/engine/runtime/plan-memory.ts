@@ -28,6 +28,8 @@ export interface Workload {
   readonly preparing?: (rows: number, hidden: number) => number;
   /** Bytes of all Gram matrices that are kept, in memory or on disk, including those of this call. */
   readonly gramBytes?: number;
+  /** An architecture that is trained: its weights are in memory, and the inputs of its half-blocks during a step. */
+  readonly training?: { readonly architecture: Architecture; readonly stepTokens: number };
 }
 
 /** How a memory budget is divided; all parts together stay within it. */
@@ -199,12 +201,13 @@ interface LeastBytes {
 
 function countLeastBytes(
   shape: ModelShape,
-  { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0 }: Workload,
+  { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0, training }: Workload,
 ): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
   // The backward pass has the scores of all heads at once, the forward pass those of a block of queries.
-  const scores = needs.includes('gradients') ? longest : countScoresPerToken(longest);
+  const isBackward = needs.includes('gradients') || training !== undefined;
+  const scores = isBackward ? longest : countScoresPerToken(longest);
   const layers = shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
     attentionValues:
       tokens * (hidden + 4 * kvHeads * (queryHeadsPerKv + 1) * headDim + kvHeads * queryHeadsPerKv * scores),
@@ -219,13 +222,16 @@ function countLeastBytes(
   const gradients = needs.includes('gradients');
   const forward = Math.max(most('attentionValues'), most('ffnValues'), 2 * countHeadRows(headPart) * headPart);
   // In the backward pass a graph holds about as much again, and the gradients of each sequence of a batch.
-  const run = gradients ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
+  const run = isBackward ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
   const tap = needs.length > 0 ? tokens * width : 0;
   // A float64 sum, the product of a batch, and one on its way to disk.
   const gram = needs.includes('gram') ? 4 * width * width : 0;
   // Of the stream's inputs with what it lacks: a float64 sum, and that of a batch.
   const product = fit === 'stream' ? 3 * width * hidden : 0;
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
+  // Of a half-block: sums of all batches and of one, and moments; beside its weights those of all others.
+  const trained =
+    training === undefined ? 0 : countParameters(shape, training.architecture) + 4 * most('half') + vocabulary * hidden;
   // Of activations too: the 8-bit ones are kept beside those they are made from.
   const bytes = bytesPerWeight(precision);
   return {
@@ -239,10 +245,16 @@ function countLeastBytes(
         3 * tokens,
         gradients ? countLeastCopies(shape.layers.length) * all : 0,
         fit === 'stream' ? 4 * tokens : 0,
+        training === undefined ? 0 : countStepStates(shape) * training.stepTokens,
       ),
-    gathering: Math.max(4 * (tap + gram + product + back), preparing(width, hidden)),
+    gathering: Math.max(4 * (tap + gram + product + back + trained), preparing(width, hidden)),
     cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
   };
+}
+
+/** Hidden states of all tokens of a training step: the inputs of all half-blocks, and those of both models' ends. */
+export function countStepStates({ layers }: ModelShape): number {
+  return 2 * layers.length + 4;
 }
 
 /**

@@ -4,11 +4,13 @@ import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createFitBreathing } from '../compensation/breathing.js';
 import { createStreamCompensation } from '../compensation/stream-compensation.js';
+import { openReplacedHalves } from '../recovery/trained-halves.js';
 import type { HalfBlocks, RankedWeights } from '../weights/half-blocks.js';
 import { createInt8Weights } from '../weights/int8-weights.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import { createRankedWeights } from '../weights/ranked-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
+import { withReplacedHalves } from '../weights/replaced-halves.js';
 import type { Calibrator } from './calibrator.js';
 import type { ModelMemory } from './model-memory.js';
 import type { Workload } from './plan-memory.js';
@@ -61,12 +63,16 @@ export function createWeightsProvider(
   return {
     own: () => weightsOf({ key: 'own', ranking: identityRanking(shape.layers) }),
     provide: async (recipe, architecture, work) => {
+      if (recipe.trained !== undefined) {
+        const { path, key } = recipe.trained;
+        return withReplacedHalves(weightsOf(recipe), openReplacedHalves(path, key, store));
+      }
       if (streams.isAsked(recipe))
         return (await streams.compensate(recipe, [architecture], work))[0] ?? weightsOf(recipe);
       await calibrator.restoreGrams(recipe.compensation?.calibration, work.signal);
       return weightsOf(recipe, work);
     },
-    isOnStream: streams.isAsked,
+    isOnStream: (recipe) => recipe.trained === undefined && streams.isAsked(recipe),
     provideOnStreams: streams.compensate,
     inPrecision: (weights, precision, compensationKey = '') =>
       precision === 'int8'

@@ -20,6 +20,15 @@ export interface RankedRecipe<Compensator = { readonly plugin: Compensation; rea
     /** What the plug-in needs; undefined: nothing. */
     readonly calibration?: Calibration;
   };
+  /** The weights of one architecture, trained after its compensation; other architectures cannot be computed then. */
+  readonly trained?: TrainedFile;
+}
+
+/** Weights that a training has written. */
+export interface TrainedFile {
+  readonly path: string;
+  /** Distinguishes them from those of other trainings. */
+  readonly key: string;
 }
 
 /**
@@ -32,7 +41,11 @@ export interface KeyedRecipe<Compensator = { readonly plugin: Compensation }> ex
 }
 
 /** The same text for recipes that give the same weights, so that those are stored once. */
-export function keyRecipe({ ranking, compensation }: RankedRecipe<{ readonly address: PluginAddress }>): string {
+export function keyRecipe({
+  ranking,
+  compensation,
+  trained,
+}: RankedRecipe<{ readonly address: PluginAddress }>): string {
   const hash = createHash('sha256');
   for (const { kvGroups, queryHeads, ffnChannels } of ranking) {
     for (const order of [kvGroups, ...queryHeads, ffnChannels]) hash.update(Int32Array.of(order.length, ...order));
@@ -44,5 +57,6 @@ export function keyRecipe({ ranking, compensation }: RankedRecipe<{ readonly add
       for (const values of [attention.mean, attention.meanSquare, ffn.mean, ffn.meanSquare]) hash.update(values);
     }
   }
+  if (trained !== undefined) hash.update(trained.key);
   return hash.digest('hex');
 }

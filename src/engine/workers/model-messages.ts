@@ -13,6 +13,8 @@ import type { ModelConfig } from '../config/config.js';
 import type { FileRecord } from '../files/checkpoint-files.js';
 import type { CheckpointPlace } from '../files/open-within.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
+import type { RecoveryRequest } from '../runtime/recover-model.js';
+import type { TrainingOutcome } from '../recovery/train-halves.js';
 import type { RuntimeOptions } from '../runtime/model-memory.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 
@@ -82,6 +84,7 @@ export type ModelCalls = {
     item: never;
     result: OutputMap;
   };
+  recover: { argument: RecoveryRequest<RecipeMessage>; item: never; result: TrainingOutcome };
   calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };
   measureFactorisation: { argument: Readonly<Record<string, never>>; item: never; result: number };
   timeShapes: { argument: { readonly length: number }; item: never; result: LatencyTable };

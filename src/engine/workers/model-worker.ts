@@ -43,6 +43,8 @@ serveCalls<ModelCalls>(
     logits: async ({ recipe, architecture, tokens }, { work }) =>
       runtime.logits(await loadRecipe(recipe), architecture, tokens, work),
     outputMap: async ({ recipe, request }, { work }) => runtime.outputMap(await loadRecipe(recipe), request, work),
+    recover: async ({ recipe, ...request }, { work }) =>
+      runtime.recover({ recipe: await loadRecipe(recipe), ...request }, work),
     calibrationErrors: async ({ recipe }, { work }) => runtime.calibrationErrors(await loadRecipe(recipe), work),
     measureFactorisation: () => runtime.measureFactorisation(),
     timeShapes: ({ length }, { work }) => runtime.timeShapes(length, work),

@@ -6,6 +6,7 @@ import { guardCriterion } from './guard-criterion.js';
 import { guardEvaluator } from './guard-evaluator.js';
 import { guardExporter } from './guard-exporter.js';
 import { guardPredictor } from './guard-predictor.js';
+import { guardRecovery } from './guard-recovery.js';
 import { guardStrategy } from './guard-strategy.js';
 
 /**
@@ -30,6 +31,8 @@ function guardMethods(plugin: Plugin, limit: CallLimit): Plugin {
       return guardStrategy(plugin, limit);
     case 'exporter':
       return guardExporter(plugin, limit);
+    case 'recovery':
+      return guardRecovery(plugin, limit);
   }
 }
 

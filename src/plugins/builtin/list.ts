@@ -24,6 +24,8 @@ import evolutionaryStrategy from '../strategies/evolutionary.js';
 import nsga2Strategy from '../strategies/nsga2.js';
 import randomStrategy from '../strategies/random.js';
 import hfExporter from '../exporters/hf.js';
+import distillRecovery from '../recoveries/distill.js';
+import noneRecovery from '../recoveries/none.js';
 
 /** The plug-ins of this package, by folder and file. */
 export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
@@ -51,4 +53,6 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: nsga2Strategy, moduleUrl: new URL('../strategies/nsga2.js', import.meta.url) },
   { plugin: randomStrategy, moduleUrl: new URL('../strategies/random.js', import.meta.url) },
   { plugin: hfExporter, moduleUrl: new URL('../exporters/hf.js', import.meta.url) },
+  { plugin: distillRecovery, moduleUrl: new URL('../recoveries/distill.js', import.meta.url) },
+  { plugin: noneRecovery, moduleUrl: new URL('../recoveries/none.js', import.meta.url) },
 ];

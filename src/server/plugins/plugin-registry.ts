@@ -118,6 +118,7 @@ const RUNS_IN = {
   exporter: 'worker',
   evaluator: 'worker',
   strategy: 'inline',
+  recovery: 'inline',
 } as const satisfies Record<PluginKind, string>;
 
 /** One entry per kind and id, sorted; of two with the same, the one that overrides the other. */

@@ -24,6 +24,7 @@ export const DEFAULT_PLUGINS = {
   compensation: 'least-squares',
   evaluator: 'perplexity',
   exporter: 'hf',
+  recovery: 'none',
   /** Of a Search: the backend that ranks unseen pairs best. */
   predictor: 'auto',
   /** For one objective; `DEFAULT_FRONT_STRATEGY` for several. */

@@ -11,6 +11,7 @@ const KINDS = {
   predictor: PluginKind.PREDICTOR,
   strategy: PluginKind.STRATEGY,
   exporter: PluginKind.EXPORTER,
+  recovery: PluginKind.RECOVERY,
 } as const satisfies Record<PluginKindName, PluginKind>;
 
 /** `CatalogService`: what this server has. */

@@ -38,6 +38,8 @@ export const PluginKind = {
   STRATEGY: 5,
   /** EXPORTER - Writes pruned models. */
   EXPORTER: 6,
+  /** RECOVERY - Trains pruned models. */
+  RECOVERY: 7,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -51,6 +53,7 @@ export namespace PluginKind {
   export type PREDICTOR = typeof PluginKind.PREDICTOR;
   export type STRATEGY = typeof PluginKind.STRATEGY;
   export type EXPORTER = typeof PluginKind.EXPORTER;
+  export type RECOVERY = typeof PluginKind.RECOVERY;
   export type UNRECOGNIZED = typeof PluginKind.UNRECOGNIZED;
 }
 
@@ -77,6 +80,9 @@ export function pluginKindFromJSON(object: any): PluginKind {
     case 6:
     case "PLUGIN_KIND_EXPORTER":
       return PluginKind.EXPORTER;
+    case 7:
+    case "PLUGIN_KIND_RECOVERY":
+      return PluginKind.RECOVERY;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -100,6 +106,8 @@ export function pluginKindToJSON(object: PluginKind): string {
       return "PLUGIN_KIND_STRATEGY";
     case PluginKind.EXPORTER:
       return "PLUGIN_KIND_EXPORTER";
+    case PluginKind.RECOVERY:
+      return "PLUGIN_KIND_RECOVERY";
     case PluginKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

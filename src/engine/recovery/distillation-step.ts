@@ -1,0 +1,208 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ModelConfig } from '../config/config.js';
+import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
+import { embedBatches, type StatePool } from '../forward/hidden-states.js';
+import { countHeadRows } from '../forward/score-windows.js';
+import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
+import type { BackwardRunner, BackwardStep } from '../gradients/backward-runner.js';
+import { createMatrixSums } from '../gradients/layer-gradients.js';
+import type { DistillationLoss } from '../graph/distillation-vjp-graph.js';
+import { listSteps, type RankedWeights, type ReadyHalf } from '../weights/half-blocks.js';
+import type { HeadWeights } from '../weights/head-reader.js';
+import type { EmbeddingTable } from '../weights/token-tables.js';
+import type { TrainedHalf } from './trained-halves.js';
+
+export interface DistillationContext {
+  readonly config: ModelConfig;
+  readonly runner: BlockRunner;
+  readonly backward: BackwardRunner;
+  readonly pool: StatePool;
+  readonly embedding: EmbeddingTable;
+  readonly head: () => Promise<HeadWeights>;
+  /** The unpruned model. */
+  readonly teacher: RankedWeights;
+  readonly loss: DistillationLoss;
+}
+
+/** Receives the gradients of a half-block's matrices; it may change the weights, which are not needed any more. */
+export type HalfUpdate = (half: TrainedHalf, gradients: Readonly<Record<string, Float32Array>>) => Promise<void>;
+
+/**
+ * The distillation loss of a pruned model on some sequences, the mean over all their predictions, and its gradients:
+ * half-block by half-block from the last to the first, one half-block's gradients at a time. The inputs of all
+ * half-blocks are in memory meanwhile; what happens inside is computed again.
+ *
+ * @param sequences each of at least 2 tokens
+ * @returns the loss before `update` changed anything
+ */
+export async function runDistillationStep(
+  context: DistillationContext,
+  halves: readonly TrainedHalf[],
+  sequences: readonly Int32Array[],
+  update: HalfUpdate,
+  signal: AbortSignal,
+): Promise<number> {
+  const { backward, pool, config } = context;
+  const windows = sequences.map((tokens) => ({ tokens }));
+  const batches = batchWindows(windows);
+  const breathe = async (): Promise<void> => {
+    await setImmediate(); // lets a cancel arrive
+    signal.throwIfAborted();
+  };
+  const embed = () => embedBatches(context.embedding, batches, windows, pool);
+
+  const taught = await embed();
+  for (const step of listSteps(config.shape.layers)) {
+    const half = await context.teacher.prepare(step);
+    for (const [index, batch] of batches.entries()) {
+      await breathe();
+      taught[index] = await runForward(context, half, sizeOf(batch), taught[index] as Float32Array, 'given-back');
+    }
+  }
+
+  const states = await embed();
+  const inputs: Float32Array[][] = [];
+  for (const { half } of halves) {
+    inputs.push([...states]);
+    for (const [index, batch] of batches.entries()) {
+      await breathe();
+      states[index] = await runForward(context, half, sizeOf(batch), states[index] as Float32Array, 'kept');
+    }
+  }
+
+  const predictions = sequences.reduce((sum, { length }) => sum + length - 1, 0);
+  let loss = 0;
+  const upstream: Float32Array[] = [];
+  for (const [index, batch] of batches.entries()) {
+    const rows = { states: states[index] as Float32Array, taught: taught[index] as Float32Array };
+    const passed = await passHeadBack(context, { batch, sequences, predictions }, rows, breathe);
+    loss += passed.loss;
+    upstream.push(passed.upstream);
+    pool.give(rows.taught);
+  }
+  releaseOwn(pool, states, inputs.at(-1));
+
+  for (const [place, trained] of halves.toReversed().entries()) {
+    const { half } = trained;
+    const [own = [], before] = [inputs[halves.length - 1 - place], inputs[halves.length - 2 - place]];
+    const gradients = await passHalfBack(half, async (into) => {
+      for (const [index, batch] of batches.entries()) {
+        await breathe();
+        const from = upstream[index] as Float32Array;
+        const downstream = pool.take(from.length);
+        const step = {
+          size: sizeOf(batch),
+          input: own[index] as Float32Array,
+          upstream: from,
+          downstream,
+          share: 1,
+        };
+        await into(backward, step);
+        pool.give(from);
+        upstream[index] = downstream;
+      }
+    });
+    releaseOwn(pool, own, before);
+    if (gradients !== undefined) await update(trained, gradients);
+  }
+  upstream.forEach((array) => pool.give(array));
+  return loss;
+}
+
+/** Gives back the arrays of some states that those before do not share. */
+function releaseOwn(pool: StatePool, states: readonly Float32Array[], before: readonly Float32Array[] = []): void {
+  states.forEach((array, index) => {
+    if (array !== before[index]) pool.give(array);
+  });
+}
+
+/** @param input whether the input array is given back once the output is known */
+async function runForward(
+  { runner, pool }: DistillationContext,
+  half: ReadyHalf,
+  size: BatchSize,
+  states: Float32Array,
+  input: 'kept' | 'given-back',
+): Promise<Float32Array> {
+  if (half.kind === 'nothing') return states;
+  const output = pool.take(states.length);
+  await runner.runHalf(half, size, states, output);
+  if (input === 'given-back') pool.give(states);
+  return output;
+}
+
+type HalfPass = (backward: BackwardRunner, step: BackwardStep) => Promise<void>;
+
+/** undefined: nothing in it is trained, and gradients pass it unchanged. */
+async function passHalfBack(
+  half: ReadyHalf,
+  run: (pass: HalfPass) => Promise<void>,
+): Promise<Readonly<Record<string, Float32Array>> | undefined> {
+  if (half.kind === 'attention') {
+    const { query, key, value, output } = half.weights;
+    const sums = createMatrixSums({
+      query: query.length,
+      key: key.length,
+      value: value.length,
+      output: output.length,
+    });
+    await run((backward, step) => backward.attention(half, step, sums));
+    return sums.gradients;
+  }
+  if (half.kind === 'ffn') {
+    const { gate, up, down } = half.weights;
+    const sums = createMatrixSums({ gate: gate.length, up: up.length, down: down.length });
+    await run((backward, step) => backward.ffn(half.weights, step, sums));
+    return sums.gradients;
+  }
+  return undefined;
+}
+
+/** The sum of a batch's losses, each divided by the number of predictions, and its derivative by the last states. */
+async function passHeadBack(
+  { config, head, backward, loss, pool }: DistillationContext,
+  {
+    batch: { length, windows },
+    sequences,
+    predictions,
+  }: { readonly batch: WindowBatch; readonly sequences: readonly Int32Array[]; readonly predictions: number },
+  { states, taught }: { readonly states: Float32Array; readonly taught: Float32Array },
+  breathe: () => Promise<void>,
+): Promise<{ readonly loss: number; readonly upstream: Float32Array }> {
+  const { hidden, vocabulary } = config.shape;
+  const weights = await head();
+  const targets = BigInt64Array.from(
+    windows.flatMap((window) => [...(sequences[window]?.subarray(1) ?? []), 0]),
+    BigInt,
+  );
+  // The last token predicts nothing.
+  const shares = Float32Array.from(targets, (_, row) => (row % length === length - 1 ? 0 : 1 / predictions));
+  const upstream = pool.take(states.length);
+  const rowsPerRun = countHeadRows(vocabulary);
+  let sum = 0;
+  for (let from = 0; from < targets.length; from += rowsPerRun) {
+    await breathe();
+    const to = Math.min(from + rowsPerRun, targets.length);
+    const losses = new Float32Array(to - from);
+    const downstream = await backward.distillation(
+      weights,
+      {
+        rows: states.subarray(from * hidden, to * hidden),
+        teacher: taught.subarray(from * hidden, to * hidden),
+        targets: targets.subarray(from, to),
+        shares: shares.subarray(from, to),
+        losses,
+      },
+      loss,
+    );
+    upstream.set(downstream, from * hidden);
+    losses.forEach((value, row) => {
+      sum += value * (shares[from + row] as number);
+    });
+  }
+  return { loss: sum, upstream };
+}
+
+function sizeOf({ windows, length }: WindowBatch): BatchSize {
+  return { count: windows.length, length };
+}

@@ -1,0 +1,136 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Architecture } from '../../core/model/shape.js';
+import type { TrainingPlan } from '../../core/ports/recovery.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
+import { digestBytes, digestOf } from '../files/digest.js';
+import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
+import { createStatePool } from '../forward/hidden-states.js';
+import { createBackwardRunner } from '../gradients/backward-runner.js';
+import type { CallContext, ModelMemory } from './model-memory.js';
+import { countStepStates } from './plan-memory.js';
+import type { WeightsProvider } from './weights-provider.js';
+import type { WeightSource } from '../weights/layer-weights.js';
+import type { KeyedRecipe } from '../weights/recipe.js';
+import { withReplacedHalves } from '../weights/replaced-halves.js';
+import { runDistillationStep } from '../recovery/distillation-step.js';
+import { trainHalves, type TrainingOutcome } from '../recovery/train-halves.js';
+import { copyHalves, type TrainedHalf } from '../recovery/trained-halves.js';
+
+/** An architecture that is to be trained after its compensation. */
+export interface RecoveryRequest<Recipe> {
+  readonly recipe: Recipe;
+  readonly architecture: Architecture;
+  /** Token ids, trained and held-out ones. */
+  readonly sequences: readonly Int32Array[];
+  readonly plan: TrainingPlan;
+  /** A folder of this training's own, which need not exist. */
+  readonly directory: string;
+  /** How often the state is written; 40 seconds by default, so that a kill loses at most a minute. */
+  readonly saveEveryMs?: number;
+}
+
+/**
+ * Trains the pruned model by its teacher, the unpruned one.
+ *
+ * @throws PrunecastError INVALID_REQUEST if there are too few sequences, MEMORY_EXCEEDED if the trained weights and a
+ * step do not fit
+ */
+export async function recoverModel(
+  source: WeightSource,
+  memory: ModelMemory,
+  provider: WeightsProvider,
+  { recipe, architecture, sequences, plan, directory, saveEveryMs = SAVE_EVERY_MS }: RecoveryRequest<KeyedRecipe>,
+  work: WorkContext,
+): Promise<TrainingOutcome> {
+  const { config } = source;
+  const { shape } = config;
+  const { trained, heldOut } = splitSequences(sequences, plan.heldOutEvery);
+  const longest = trained.reduce((most, { length }) => Math.max(most, length), 1);
+  const stepTokens = plan.sequencesPerStep * longest;
+  const start = (): Promise<CallContext> => memory.startCall(sequences, { training: { architecture, stepTokens } });
+  let call = await start(); // refused here, before any work
+  const stepBytes = 4 * shape.hidden * countStepStates(shape) * stepTokens;
+  const pool = createStatePool();
+  const backward = createBackwardRunner(config, memory.sessions, pool);
+  const teacher = provider.own();
+  const windows = heldOut.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
+  const predictions = heldOut.reduce((sum, { length }) => sum + length - 1, 0);
+
+  return trainHalves(
+    {
+      directory,
+      saveEveryMs,
+      key: digestOf({ recipe: recipe.key, architecture, plan, sequences: sequences.map(digestBytes) }),
+      momentBytes: Math.max(0, call.stateBytes - stepBytes),
+      now: () => performance.now(),
+      begin: async () => {
+        const weights = await provider.provide(recipe, architecture, work);
+        const halves = await copyHalves(weights, architecture);
+        call = await start();
+        return halves;
+      },
+      runStep: (halves, batch, update, signal) =>
+        runDistillationStep(
+          {
+            config,
+            backward,
+            pool,
+            teacher,
+            runner: call.runner,
+            embedding: call.embedding,
+            head: call.wholeHead,
+            loss: plan.loss,
+          },
+          halves,
+          batch,
+          update,
+          signal,
+        ),
+      measure: async (halves, signal) => {
+        const evaluated = evaluateArchitectures(
+          { ...call, stateBytes: stepBytes },
+          withReplacedHalves(
+            { ...teacher, keepsDropped: halves.some(({ half }) => half.kind === 'bias') },
+            { key: 'under-training', find: findAmong(halves) },
+          ),
+          [architecture],
+          windows,
+          { signal },
+        );
+        for await (const { windowLosses } of evaluated)
+          return windowLosses.reduce((sum, loss) => sum + loss, 0) / predictions;
+        throw new RangeError('the held-out sequences gave no losses');
+      },
+    },
+    plan,
+    trained,
+    work,
+  );
+}
+
+/** A kill also loses the step or the check that was under way. */
+const SAVE_EVERY_MS = 40_000;
+
+function findAmong(halves: readonly TrainedHalf[]) {
+  const byName = new Map(halves.map(({ name, half }) => [name, half]));
+  return (name: string) => Promise.resolve(byName.get(name));
+}
+
+/** One sequence of every `heldOutEvery` is held out, at least one. */
+function splitSequences(
+  sequences: readonly Int32Array[],
+  heldOutEvery: number,
+): { readonly trained: readonly Int32Array[]; readonly heldOut: readonly Int32Array[] } {
+  const usable = sequences.filter(({ length }) => length > 1);
+  if (usable.length < 2)
+    throw PrunecastError.ofField(
+      'recovery',
+      `needs at least 2 sequences of 2 tokens, one to train on and one to hold out; the text has ${usable.length}`,
+    );
+  const last = Math.min(heldOutEvery, usable.length) - 1;
+  const isHeldOut = (index: number): boolean => index % heldOutEvery === last;
+  return {
+    trained: usable.filter((_, index) => !isHeldOut(index)),
+    heldOut: usable.filter((_, index) => isHeldOut(index)),
+  };
+}

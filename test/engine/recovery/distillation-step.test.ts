@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { identityRanking } from '../../../src/core/model/units.js';
+import type { Architecture } from '../../../src/core/model/shape.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
+import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
+import { createStatePool } from '../../../src/engine/forward/hidden-states.js';
+import { createBackwardRunner } from '../../../src/engine/gradients/backward-runner.js';
+import type { DistillationLoss } from '../../../src/engine/graph/distillation-vjp-graph.js';
+import { createSessionPool, type SessionPool } from '../../../src/engine/graph/session-pool.js';
+import { runDistillationStep, type DistillationContext } from '../../../src/engine/recovery/distillation-step.js';
+import { copyHalves, listMatrices, type TrainedHalf } from '../../../src/engine/recovery/trained-halves.js';
+import { createRankedWeights } from '../../../src/engine/weights/ranked-weights.js';
+import { openTokenTables } from '../../../src/engine/weights/token-tables.js';
+import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
+import { calibrationSequences } from '../../support/criteria-reference.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+
+const LOSSES: readonly DistillationLoss[] = [
+  { temperature: 1, crossEntropy: 0 },
+  { temperature: 2, crossEntropy: 0.25 },
+  { temperature: 1, crossEntropy: 1 },
+];
+
+/** How far weights are moved: at 0.01 the loss is curved. */
+const STEP = 0.002;
+
+/** Of different lengths, so that a step has several batches. */
+const sequences = [12, 20, 12].map((length, index) =>
+  (calibrationSequences[index] ?? new Int32Array()).subarray(0, length),
+);
+
+/** One layer without attention, one without channels, one with fewer heads, all with fewer channels. */
+function prune(layers: Architecture): Architecture {
+  return layers.map((layer, index) => ({
+    ...layer,
+    ffnChannels: index === 3 ? 0 : 100,
+    ...(index === 2 ? { kvHeads: 0, queryHeadsPerKv: 0 } : {}),
+    ...(index === 1 ? { kvHeads: 2 } : {}),
+  }));
+}
+
+describe('runDistillationStep', () => {
+  let checkpoint: Checkpoint;
+  let sessions: SessionPool;
+  let context: Omit<DistillationContext, 'loss'>;
+  let architecture: Architecture;
+  const begin = (): Promise<TrainedHalf[]> => copyHalves(context.teacher, architecture);
+  const measure = (
+    halves: readonly TrainedHalf[],
+    loss: DistillationLoss,
+    update: Parameters<typeof runDistillationStep>[3] = () => Promise.resolve(),
+  ): Promise<number> => runDistillationStep({ ...context, loss }, halves, sequences, update, unattended.signal);
+
+  beforeAll(async () => {
+    checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+    const { config, shape } = checkpoint;
+    architecture = prune(shape.layers);
+    sessions = createSessionPool({ threads: 1 });
+    const pool = createStatePool();
+    const store = createWeightStore(2 ** 30);
+    const { embedding, wholeHead } = openTokenTables(checkpoint, store, 'resident');
+    context = {
+      config,
+      pool,
+      embedding,
+      head: wholeHead,
+      runner: createBlockRunner(config, sessions),
+      backward: createBackwardRunner(config, sessions, pool),
+      teacher: createRankedWeights(checkpoint, store, { key: 'own', ranking: identityRanking(shape.layers) }),
+    };
+  });
+  afterAll(async () => {
+    await sessions.close();
+    await checkpoint.close();
+  });
+
+  it.each(LOSSES)('gives the loss that the logits of both models give, with %o', async (loss) => {
+    const expected = await withModel(DEMO_DIRECTORY, async (model) => {
+      let sum = 0;
+      let count = 0;
+      for (const tokens of sequences) {
+        const recipe = { ranking: identityRanking(model.shape.layers) };
+        const logits = await model.logits(tokens, { architecture, recipe });
+        const taught = await model.logits(tokens);
+        const size = logits.length / tokens.length;
+        for (let row = 0; row < tokens.length - 1; row++) {
+          const of = (all: Float32Array, temperature: number) =>
+            softmax([...all.subarray(row * size, (row + 1) * size)].map((logit) => logit / temperature));
+          const [p, q] = [of(taught, loss.temperature), of(logits, loss.temperature)];
+          const divergence = p.reduce((total, value, at) => total + value * Math.log(value / (q[at] ?? NaN)), 0);
+          const likelihood = Math.log(of(logits, 1)[tokens[row + 1] ?? -1] ?? NaN);
+          sum += (1 - loss.crossEntropy) * loss.temperature ** 2 * divergence - loss.crossEntropy * likelihood;
+          count += 1;
+        }
+      }
+      return sum / count;
+    });
+    expect(Math.abs((await measure(await begin(), loss)) / expected - 1)).toBeLessThan(1e-4);
+  });
+
+  it.each(LOSSES)('gives gradients that agree with central finite differences, with %o', async (loss) => {
+    const gradients: { place: string; gradient: Float32Array }[] = [];
+    await measure(await begin(), loss, async ({ name }, found) => {
+      for (const [part, gradient] of Object.entries(found)) gradients.push({ place: `${name}.${part}`, gradient });
+    });
+    expect(gradients).toHaveLength(4 * 4 + 4 * 3);
+    const wrong: string[] = [];
+    for (const { place, gradient } of gradients) {
+      const norm = Math.hypot(...gradient);
+      const [above = NaN, below = NaN] = await Promise.all([
+        measure(await move(place, gradient, STEP / norm), loss),
+        measure(await move(place, gradient, -STEP / norm), loss),
+      ]);
+      const slope = (above - below) / (2 * STEP);
+      if (!(Math.abs(slope - norm) < 0.02 * norm + 1e-3)) wrong.push(`${place}: ${slope} against ${norm}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  async function move(place: string, direction: Float32Array, distance: number): Promise<TrainedHalf[]> {
+    const halves = await begin();
+    for (const { name, half } of halves)
+      for (const [part, values] of listMatrices(half))
+        if (`${name}.${part}` === place)
+          values.forEach((value, at) => (values[at] = value + distance * (direction[at] ?? NaN)));
+    return halves;
+  }
+});
+
+function softmax(logits: readonly number[]): number[] {
+  const most = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - most));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}
