@@ -6,6 +6,7 @@ import {
   createClient,
   CompensationFit,
   Control,
+  Effort,
   PredictorFeatures,
   startLocalServer,
   type DeepPartial,
@@ -25,7 +26,8 @@ import { summarise } from './search/summarise.js';
 
 /**
  * One whole Search on a model of the user's, with the server's own defaults, and its results: winner and controls on
- * the report windows and on other texts, lifts, the predictors' quality, tokens and seconds by phase.
+ * the report windows and on other texts, lifts, the predictors' quality, tokens and seconds by phase. All controls are
+ * measured; `--controls usual` measures those of the server's default.
  *
  * Calibration and search use `--text`; the first two thirds of `--report` are for the report, the last third for
  * verification. `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread
@@ -57,6 +59,7 @@ const { values: flags } = parseArgs({
     features: { type: 'string' },
     strategy: { type: 'string' },
     controls: { type: 'string' },
+    effort: { type: 'string' },
     fit: { type: 'string' },
     seed: { type: 'string', default: '0' },
     'keep-state': { type: 'string' },
@@ -151,12 +154,21 @@ function describeRequest(): DeepPartial<SearchRequest> {
     ...(flags.features === undefined
       ? {}
       : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
-    controls: (flags.controls?.split(',') ?? []).map(toControl),
+    controls: listControls(flags.controls),
+    effort: Effort[(flags.effort ?? 'default').toUpperCase() as keyof typeof Effort],
     ...(flags.fit === undefined
       ? {}
       : { compensationFit: flags.fit === 'stream' ? CompensationFit.STREAM : CompensationFit.ONE_SHOT }),
     seed: BigInt(flags.seed),
   };
+}
+
+/** All of them unless some are named; `usual` leaves them to the server. */
+function listControls(names: string | undefined): Control[] {
+  if (names === 'usual') return [];
+  return names === undefined
+    ? Object.values(Control).filter((code) => code !== Control.UNSPECIFIED && code !== Control.UNRECOGNIZED)
+    : names.split(',').map(toControl);
 }
 
 /** A control in the form of reports: `uniform-paper`, `paper-recipe/uniform-paper`. */

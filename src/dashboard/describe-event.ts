@@ -26,7 +26,15 @@ function describePause({ before, ranges = [] }: NonNullable<JobEvent['paused']>)
   return `paused before ${formatEnum(before, 'STUDY_PHASE_')}${proposal}`;
 }
 
-function describeStudy({ phase, phaseStarted, predictor, refined, predicted, trial }: StudyEvent): string | undefined {
+function describeStudy({
+  phase,
+  phaseStarted,
+  predictor,
+  refined,
+  predicted,
+  winner,
+  trial,
+}: StudyEvent): string | undefined {
   if (phaseStarted !== undefined) {
     const { round = 0 } = phaseStarted;
     return `phase ${formatEnum(phase, 'STUDY_PHASE_')}${round > 0 ? `, round ${round}` : ''}`;
@@ -45,6 +53,8 @@ function describeStudy({ phase, phaseStarted, predictor, refined, predicted, tri
   }
   if (predicted !== undefined)
     return `predicted ${formatCount(Number(predicted.predicted ?? 0))} candidates; ${predicted.finalists ?? 0} finalists, the best predicted at ${formatMetric(Number(predicted.bestPredicted ?? 0))}`;
+  if (winner !== undefined)
+    return `found the winner${(winner.output ?? '') === '' ? '' : `, and wrote ${winner.output}`}`;
   if (trial?.role === 'TRIAL_ROLE_CONTROL' && trial.part === 'TEXT_PART_REPORT')
     return `measured the control ${trial.control ?? ''}`;
   return undefined;

@@ -102,6 +102,7 @@ export interface StudyEvent {
     readonly finalists?: number;
     readonly bestPredicted?: number | string;
   };
+  readonly winner?: { readonly output?: string };
 }
 
 export interface Trial {

@@ -19,7 +19,7 @@ const TEXT_FLAGS: readonly RequestFlag[] = [
   textFlag('--report-text', 'texts.report', 'text of the reported numbers'),
 ];
 
-const PHASES = ['recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'controls', 'report', 'export'] as const;
+const PHASES = ['recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'export', 'controls', 'report'] as const;
 
 /** As reports name them. */
 const CONTROLS = [

@@ -1,4 +1,5 @@
 import * as controls from './phases/controls.js';
+import * as exporting from './phases/export.js';
 import * as fit from './phases/fit.js';
 import * as recipe from './phases/recipe.js';
 import * as refine from './phases/refine/refine.js';
@@ -9,7 +10,7 @@ import * as search from './phases/search/search.js';
 import * as verify from './phases/verify.js';
 import { countPairs, type PairsState } from './study/pairs.js';
 import { startProgress, unexpected, type Phase, type Progress, type TrialCount } from './study/phase.js';
-import { STUDY_PHASES, type StudyPhase, type StudyPlan } from './study/plan.js';
+import { LAST_PHASES, STUDY_PHASES, type StudyPhase, type StudyPlan } from './study/plan.js';
 import type { StudyAction, StudyEvent } from './study/steps.js';
 
 /** A study at one moment: where it stands, and what each phase has filled in. */
@@ -21,6 +22,7 @@ export interface StudyState
     refine.RefineState,
     search.SearchState,
     verify.VerifyState,
+    exporting.ExportState,
     controls.ControlsState,
     report.ReportState {}
 
@@ -40,6 +42,7 @@ const PHASES: Readonly<Record<StudyPhase, Phase<StudyState>>> = {
   refine,
   search,
   verify,
+  export: exporting,
   controls,
   report,
   finished,
@@ -55,6 +58,7 @@ export function startStudy(plan: StudyPlan): StudyState {
     ...refine.start,
     ...search.start,
     ...verify.start,
+    ...exporting.start,
     ...controls.start,
     ...report.start,
   };
@@ -135,7 +139,7 @@ export function listVisits(plan: StudyPlan): PhaseVisit[] {
     ...Array.from({ length: rounds }, (_, index) => index + 1).flatMap((round) =>
       listRound(round).map((phase) => visit(phase, round)),
     ),
-    ...(['controls', 'report'] as const).map((phase) => visit(phase, rounds)),
+    ...LAST_PHASES.map((phase) => visit(phase, rounds)),
   ];
 }
 

@@ -126,6 +126,7 @@ function createFakePorts(
           ),
         );
     },
+    exportWinner: async () => 'winner',
     strategy: { plugin: strategy, options: strategy.options.parse({}) },
     signal: new AbortController().signal,
   };

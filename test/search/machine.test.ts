@@ -305,6 +305,7 @@ describe('replay', () => {
       refine: ['refined'],
       search: ['predicted'],
       verify: ['evaluated'],
+      export: ['exported'],
       controls: ['drawn', 'evaluated'],
       report: ['evaluated', 'finished'],
       finished: [],
@@ -314,7 +315,7 @@ describe('replay', () => {
     const examples = new Map<string, StudyEvent>(
       [...events, { kind: 'resumed' } as const].map((event) => [event.kind, event]),
     );
-    expect(examples.size).toBe(8);
+    expect(examples.size).toBe(9);
     const seen = new Set<StudyPhase>();
     let state = startStudy(whole);
     for (const event of [...events, undefined]) {

@@ -1,4 +1,11 @@
-import { RangeReason, StudyPhase, type JobEvent, type JobPaused, type StudyEvent } from '../../client/index.js';
+import {
+  RangeReason,
+  StudyPhase,
+  type JobEvent,
+  type JobPaused,
+  type ReportRow,
+  type StudyEvent,
+} from '../../client/index.js';
 import { formatCorrelation, formatCount, formatEnum, formatMetric } from '../../words/format.js';
 import type { Line } from './wrap-lines.js';
 
@@ -60,7 +67,17 @@ function describeStudyEvent({ event }: StudyEvent): Line[] {
         `  predicted ${formatCount(predicted)} candidates, ${formatCount(outOfRange)} of them outside the range of the pairs; ${finalists} finalists, the best predicted at ${formatMetric(bestPredicted)}`,
       ];
     }
+    case 'winner': {
+      const { winner, output } = event.value;
+      const written = output === '' ? '' : ', written';
+      return [`  winner: ${describeWinner(winner)} on the verify windows${written}; what follows does not change it`];
+    }
     default:
       return [];
   }
+}
+
+function describeWinner(winner: ReportRow | undefined): string {
+  const metrics = Object.entries(winner?.verifyMetrics ?? {}).map(([name, value]) => `${name} ${formatMetric(value)}`);
+  return [`${formatCount(winner?.parameters ?? 0n)} parameters`, ...metrics].join(', ');
 }

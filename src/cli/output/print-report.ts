@@ -7,6 +7,7 @@ import {
   type ReportRow,
   type StudyReport,
 } from '../../client/index.js';
+import { describeLeftOutControls } from '../../words/describe-left-out-controls.js';
 import { compareBy, describeLift } from '../../words/describe-lift.js';
 import { formatCost } from '../../words/format-cost.js';
 import {
@@ -43,6 +44,8 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
         `${metric}: ${compareBy(lift)} ${control} (${describeLift({ low, high })})`,
     ),
   );
+  const leftOut = describeLeftOutControls(report.leftOutControls);
+  if (leftOut !== '') printer.lines(leftOut);
   if (report.summary !== '') printer.lines(printer.colors.bold(report.summary));
   if (report.front !== undefined) printFront(report.front, printer);
   printer.lines(

@@ -1,6 +1,7 @@
 import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
 import type { ReportRow } from '../../gen/prunecast/v1/study_types.js';
 import { formatCount, formatMetric, formatShare } from '../../words/format.js';
+import { describeLeftOutControls } from '../../words/describe-left-out-controls.js';
 import { describeLift } from '../../words/describe-lift.js';
 import type { Section } from '../form/report.js';
 
@@ -23,7 +24,7 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
   return {
     id: 'comparison',
     title: 'Winner, unpruned model and controls',
-    note: `Measured on the report windows, which no choice has seen; ${higherIsBetter ? 'more' : 'less'} ${metric} is better. Controls are what the winner must beat: architectures of the same size that take no search.`,
+    note: `Measured on the report windows, which no choice has seen; ${higherIsBetter ? 'more' : 'less'} ${metric} is better. Controls are what the winner must beat: architectures of the same size that take no search. ${describeLeftOutControls(report.leftOutControls)}`.trimEnd(),
     figures: [
       {
         caption: `The ${metric} of each.`,

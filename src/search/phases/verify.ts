@@ -16,7 +16,7 @@ import {
 /*
  * Phase `verify`: finalists are measured on the verify windows, the better half of each fidelity on the next one.
  * Between two rounds they become pairs too. After the last round the best are also compensated on their own stream, and
- * the better way is that of controls and output.
+ * the better way is that of output and controls.
  */
 
 export interface VerifyState {
@@ -89,7 +89,7 @@ function proceed<Own extends State>(plan: StudyPlan, state: Own, batch: readonly
   const last = round === plan.rounds;
   const more = batch[0]?.role === 'pair' ? undefined : continueVerification(plan, batch, state.finalists, { last });
   if (more !== undefined) return ask(state, more);
-  if (last) return { ...state, compensation: chooseCompensation(plan, state), phase: 'controls' };
+  if (last) return { ...state, compensation: chooseCompensation(plan, state), phase: 'export' };
   return ask(state, listUnpaired(state), (own) => ({
     ...own,
     round: round + 1,

@@ -15,11 +15,15 @@ export const STUDY_PHASES = [
   'refine',
   'search',
   'verify',
+  'export',
   'controls',
   'report',
   'finished',
 ] as const;
 export type StudyPhase = (typeof STUDY_PHASES)[number];
+
+/** Those after the last round: the winner is there before anything that it is compared with. */
+export const LAST_PHASES = ['export', 'controls', 'report'] as const satisfies readonly StudyPhase[];
 
 /** The controls' names, in the order of reports; DESIGN section 2 defines them. */
 export const CONTROL_NAMES = [

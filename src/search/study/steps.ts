@@ -21,6 +21,8 @@ export type StudyAction =
   /** Propose new ranges from the newest fit, such that the budgets can still be met; answered by `refined`. */
   | { readonly kind: 'refine'; readonly space: SearchSpace }
   | Predict
+  /** Write the winner, if the study has an output; answered by `exported`. */
+  | { readonly kind: 'export' }
   /** Write the report; answered by `finished`. */
   | { readonly kind: 'finish' }
   /** Wait until the study is resumed; answered by `resumed`, or before `refine` by `refined`. */
@@ -74,6 +76,8 @@ export type StudyEvent =
   | Fitted
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
   | Predicted
+  /** The winner is known, and written to `output` if that is not empty. */
+  | { readonly kind: 'exported'; readonly output: string }
   /** The study continues with the phase before which it paused. */
   | { readonly kind: 'resumed' }
   | { readonly kind: 'finished' };

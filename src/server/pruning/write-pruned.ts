@@ -34,6 +34,9 @@ const FIT_PHASE = 'compensate';
 /** The phase that writes the output. */
 export const WRITE_PHASE = 'write';
 
+/** The names of the phases of what `writePruned` does. */
+export const OUTPUT_PHASES: readonly string[] = [FIT_PHASE, WRITE_PHASE];
+
 /**
  * The phases of what `writePruned` does.
  *

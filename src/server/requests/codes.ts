@@ -45,7 +45,8 @@ export const PHASE_CODES = {
   verify: PhaseCode.VERIFY,
   controls: PhaseCode.CONTROLS,
   report: PhaseCode.REPORT,
-  finished: PhaseCode.EXPORT,
+  export: PhaseCode.EXPORT,
+  finished: PhaseCode.FINISHED,
 } as const satisfies Record<StudyPhase, PhaseCode>;
 
 export const PART_CODES = {

@@ -2,7 +2,7 @@ import type { PluginKind } from '../../core/ports/plugin.js';
 import { Recipe } from '../../gen/prunecast/v1/common.js';
 import type { RefinementOptions } from '../../search/fit/propose-refinement.js';
 import type { CompensationPlan, PairPlan } from '../../search/study/plan.js';
-import { CONTROL_ROWS, type ControlRow } from './codes.js';
+import type { ControlRow } from './codes.js';
 
 /**
  * The default of every value that a request may omit. Clients and the command line have no defaults of their own. A
@@ -112,8 +112,16 @@ export interface EffortDefaults {
 }
 
 /**
- * `quick` leaves out what takes longest: a second recipe, passes over the calibration text for single architectures,
- * gradients for the paper's recipe, and the control `random`, which costs as much as the search.
+ * Of SmolLM2 at 20 % the winner beats `uniform-best` by 2.3 %, `calibration-error` by 5.7 and `global-threshold` by
+ * 22.7 %. What these two allocate is labelled as pairs and becomes a finalist if it is good, so that as controls they
+ * would say little for the time of a fit on the stream and two evaluations each. `random` costs as much as the search,
+ * and the paper's recipe a pass for gradients: both are for benchmarks.
+ */
+const USUAL_CONTROLS: readonly ControlRow[] = ['uniform-paper', 'uniform-best'];
+
+/**
+ * `quick` leaves out what takes longest: a second recipe, and passes over the calibration text for single
+ * architectures.
  */
 export const EFFORTS = {
   quick: {
@@ -127,7 +135,7 @@ export const EFFORTS = {
     recipes: DEFAULT_RECIPES.slice(0, 1),
     compensation: 'one-shot',
     streamCandidates: 1,
-    controls: ['uniform-paper', 'uniform-best', 'global-threshold', 'calibration-error'],
+    controls: USUAL_CONTROLS,
   },
   default: {
     pairs: DEFAULT_PAIRS.count,
@@ -140,7 +148,7 @@ export const EFFORTS = {
     recipes: DEFAULT_RECIPES,
     compensation: 'better',
     streamCandidates: 3,
-    controls: CONTROL_ROWS,
+    controls: USUAL_CONTROLS,
   },
   thorough: {
     pairs: 200,
@@ -153,7 +161,7 @@ export const EFFORTS = {
     recipes: DEFAULT_RECIPES,
     compensation: 'better',
     streamCandidates: 5,
-    controls: CONTROL_ROWS,
+    controls: [...USUAL_CONTROLS, 'global-threshold', 'calibration-error'],
   },
 } as const satisfies Record<string, EffortDefaults>;
 

@@ -4,7 +4,7 @@ import type { Dimension, SearchSpace } from '../../core/space/search-space.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
-import type { StudyPlan } from '../../search/study/plan.js';
+import { LAST_PHASES, type StudyPhase, type StudyPlan } from '../../search/study/plan.js';
 import { decodeSpaceOptions } from './decode-space.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
 import {
@@ -43,6 +43,8 @@ export interface SearchPlan extends PlanHead {
   };
   /** All that decides the study's steps. */
   readonly study: PlannedStudy;
+  /** The phases after the last round; undefined for a sample. An earlier version had others, in another order. */
+  readonly lastPhases?: readonly StudyPhase[];
   /** What space and objectives were made from; needed for other budgets. */
   readonly asked: {
     readonly space: SearchSpaceOptions;
@@ -80,6 +82,7 @@ export function planSearch(
   return toPlain<SearchPlan>({
     ...planSampled(services, request, resolved),
     kind: 'search',
+    lastPhases: LAST_PHASES,
     windows: {
       search: planPart(services, windows.search),
       verify: windows.verify.map((plan) => planPart(services, plan)),

@@ -30,6 +30,8 @@ export interface StudyPorts extends SamplePorts {
   /** The predictors of the newest fit: what they say of a batch, by metric, on the scale of their fits. */
   openPredictors(state: StudyState): Promise<(batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>>;
   readonly strategy: { readonly plugin: Strategy; readonly options: unknown };
+  /** Writes the winner of a state, if the study has an output; returns its folder, or else an empty text. */
+  exportWinner(state: StudyState): Promise<string>;
   /** Called with the number of candidates predicted so far. */
   report?(predicted: number, candidates: number): void;
   /** Ends the search for candidates with its reason. */
@@ -68,6 +70,9 @@ export function driveStudy(plan: StudyPlan, from: StudyState, ports: StudyPorts)
           },
           () => ports.breathe(),
         );
+        return 'done';
+      case 'export':
+        yield { kind: 'exported', output: await ports.exportWinner(state) };
         return 'done';
       case 'finish':
         yield { kind: 'finished' };

@@ -12,6 +12,7 @@ import {
 } from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase, type StudyPlan } from '../../search/study/plan.js';
 import { listRecipePoints } from '../../search/phases/recipe.js';
+import { findWinner } from '../../search/phases/verify.js';
 import { findBest, type TrialResult, nameControl } from '../../search/study/trial.js';
 import { listUsablePairs } from '../../search/study/pairs.js';
 import type { StudyState } from '../../search/machine.js';
@@ -21,8 +22,8 @@ import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js
 import { encodeChoice, encodeQuality } from '../encoding/fit-quality.js';
 import { encodeMeasurement } from '../encoding/measurement.js';
 import { encodeCosts } from '../encoding/costs.js';
-import type { Study } from './study.js';
-import { PHASE_CODES } from '../requests/codes.js';
+import type { SampledStudy, Study } from './study.js';
+import { CONTROL_ROWS, PHASE_CODES, type ControlRow } from '../requests/codes.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { findRecipe } from './study-recipes.js';
 
@@ -47,6 +48,7 @@ export async function encodeReport(
     dense: row('dense', outcome.dense),
     winner: row('winner', outcome.winner),
     controls: outcome.controls.map((trial) => row(nameControl(trial), trial)),
+    leftOutControls: listLeftOut(outcome.controls),
     bestControl: outcome.bestControl ?? '',
     lifts: outcome.lifts.map((lift) => encodeLift(plan.metric.name, lift)),
     predictorId: state.fit?.predictorId ?? '',
@@ -63,7 +65,7 @@ export async function encodeReport(
       elapsedSeconds: seconds.get(phase) ?? 0,
     })),
     summary: outcome.summary,
-    output: '',
+    output: state.output,
     winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers), plan.space.shape.layers),
     measurement: encodeMeasurement(windows.report.measurement),
     recipes: encodeRecipes(study, state),
@@ -71,6 +73,11 @@ export async function encodeReport(
     curve: outcome.curve,
     front: outcome.front === undefined ? undefined : encodeFront(study, outcome.front),
   };
+}
+
+function listLeftOut(measured: readonly TrialResult[]): ControlRow[] {
+  const names = new Set(measured.map(nameControl));
+  return CONTROL_ROWS.filter((name) => !names.has(name));
 }
 
 function encodeFront(
@@ -138,7 +145,14 @@ function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendS
   return [{ backend: predictor.id, chosen: true, ...score, metric }];
 }
 
-function encodeRow({ plan, recipes, model }: Study, state: StudyState, name: string, trial: TrialResult): ReportRow {
+/** The winner before it is measured on the report windows: without metrics of these. */
+export function encodeWinner(study: RowStudy, state: StudyState): ReportRow {
+  return { ...encodeRow(study, state, 'winner', findWinner(study.plan, state)), metrics: {} };
+}
+
+type RowStudy = Pick<SampledStudy, 'plan' | 'recipes' | 'model'>;
+
+function encodeRow({ plan, recipes, model }: RowStudy, state: StudyState, name: string, trial: TrialResult): ReportRow {
   const { shape } = model.language;
   const architecture = decodeCounts(plan.space, trial.counts);
   const exported = exportedShape(shape, architecture, findRecipe(recipes, trial).compensation);

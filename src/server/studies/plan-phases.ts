@@ -9,6 +9,7 @@ import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { countCompensations, countErrors, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
+import { WRITE_PHASE } from '../pruning/write-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
@@ -20,7 +21,7 @@ import { countCalibrationTokens } from './study-recipes.js';
 export function planPhases(study: PlannedStudy): PlannedPhase[] {
   const { plan, recipes, windows } = study;
   const planned = [...countByPhase(plan)].map(([phase, counts]) =>
-    planPhase(phase === 'finished' ? 'write' : phase, {
+    planPhase(phase === 'export' ? WRITE_PHASE : phase, {
       trials: counts.reduce((sum, { trials }) => sum + trials, 0),
       tokens:
         (phase === 'score' ? countCalibrationTokens(recipes) : 0) +
@@ -93,7 +94,7 @@ function countSeconds({ model, plan, output }: PlannedStudy, phase: StudyPhase):
       return FIRST_FIT_SECONDS + rounds * LATER_FIT_SECONDS;
     case 'search':
       return rounds * candidates * plan.space.dimensions.length * DIMENSION_SECONDS;
-    case 'finished':
+    case 'export':
       return output === undefined ? 0 : timeWriting(countOutputBytes(model.language.shape, findTypical(plan)));
     default:
       return 0;

@@ -25,7 +25,7 @@ import { findRecipe } from './study-recipes.js';
 import { visitKey, type PastVisit } from './study-visits.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { EarlierProgress, StudyProgress } from '../records/read-study.js';
-import { metricsOf } from './encode-report.js';
+import { encodeWinner, metricsOf } from './encode-report.js';
 
 export type StudyLogServices = Pick<SearchServices, 'studies' | 'predictors' | 'clock'>;
 
@@ -105,7 +105,9 @@ export async function openStudyLog(
       const begins = before.phase !== after.phase || before.round !== after.round;
       const moved = begins || before.space !== after.space;
       const message =
-        trial === undefined ? await encodeEvent(event, predictors) : ({ $case: 'trial', value: trial } as const);
+        trial === undefined
+          ? await encodeEvent(event, { study, before, predictors })
+          : ({ $case: 'trial', value: trial } as const);
       await commit(
         [
           ...(isPaused(plan, before) ? tellBegun(before) : []),
@@ -245,7 +247,15 @@ function encodeTrial(
 /** What followers see of an event. Drawn points and ends of phases are not reported: they show by what follows. */
 async function encodeEvent(
   event: StudyEvent,
-  predictors: SearchServices['predictors'],
+  {
+    study,
+    before,
+    predictors,
+  }: {
+    readonly study: SampledStudy;
+    readonly before: StudyState;
+    readonly predictors: SearchServices['predictors'];
+  },
 ): Promise<StudyEventMessage['event']> {
   switch (event.kind) {
     case 'fitted':
@@ -267,6 +277,8 @@ async function encodeEvent(
           bestPredicted: event.finalists[0]?.predicted ?? Number.NaN,
         },
       };
+    case 'exported':
+      return { $case: 'winner', value: { winner: encodeWinner(study, before), output: event.output } };
     default:
       return undefined;
   }

@@ -1,6 +1,6 @@
 import { isPaused, listVisits, type PhaseVisit, type StudyState } from '../../search/machine.js';
 import type { JobPhases, PhasePlan } from '../jobs/phase-log.js';
-import { planOutputPhases } from '../pruning/write-pruned.js';
+import { OUTPUT_PHASES, planOutputPhases } from '../pruning/write-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { StudyLog } from './study-log.js';
 import type { SampledStudy, Study } from './study.js';
@@ -9,7 +9,9 @@ import { placeOf, visitKey } from './study-visits.js';
 
 /** The phases of a Search job. */
 export function planSearchPhases(study: Study): PhasePlan[] {
-  return [...planVisits(study, listVisits(study.plan)), ...planWriting(study)];
+  return planVisits(study, listVisits(study.plan)).flatMap((visit) =>
+    visit.name === 'export' ? planWriting(study) : visit,
+  );
 }
 
 /** The phases of a SamplePairs job: those of a study up to its first pairs. */
@@ -34,6 +36,11 @@ function planVisits({ recipes, windows }: SampledStudy, visits: readonly PhaseVi
   });
 }
 
+/** The visit of the study's phase whose work a phase of the job is. */
+function keyOf({ name, round = 0 }: PhasePlan): string {
+  return OUTPUT_PHASES.includes(name) ? visitKey({ phase: 'export', round }) : `${name}/${round}`;
+}
+
 /**
  * A study's log that also keeps the phases of its job: it declares them as the log has reached them, and each step that
  * is stored moves them on.
@@ -52,15 +59,13 @@ export function followPhases(
     if (isPaused(plan, state) || !isDeclared) phases.leave();
     else phases.enter(name, round);
   };
-  const last = planned.findIndex(({ name, round = 0 }) => {
-    const place = placeOf(reached);
-    return name === place.name && round === place.round;
-  });
-  const over = reached.phase === 'finished' ? 1 + planned.findIndex(({ name }) => name === 'report') : last;
+  const order = [...listVisits(plan), { phase: 'finished', round: plan.rounds } as const].map(visitKey);
+  const place = order.indexOf(visitKey(reached));
   phases.declare(
-    planned.map((phase, index) => {
-      const visit = past.get(`${phase.name}/${phase.round ?? 0}`);
-      const state = index >= over ? 'pending' : visit === undefined ? 'skipped' : 'done';
+    planned.map((phase) => {
+      const key = keyOf(phase);
+      const visit = past.get(key);
+      const state = order.indexOf(key) >= place ? 'pending' : visit === undefined ? 'skipped' : 'done';
       return { ...phase, state, done: visit?.trials ?? 0, elapsedSeconds: visit?.seconds ?? 0 };
     }),
   );

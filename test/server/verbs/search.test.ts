@@ -71,8 +71,8 @@ describe('Search', () => {
     const phases = studyEvents()
       .filter(({ event }) => event?.$case === 'phaseStarted')
       .map(({ phase }) => phase);
-    const { SCORE, RECIPE, SAMPLE, FIT, REFINE, SEARCH, VERIFY, CONTROLS, REPORT } = StudyPhase;
-    expect(phases).toEqual([SCORE, RECIPE, SAMPLE, FIT, REFINE, SAMPLE, FIT, SEARCH, VERIFY, CONTROLS, REPORT]);
+    const { SCORE, RECIPE, SAMPLE, FIT, REFINE, SEARCH, VERIFY, EXPORT, CONTROLS, REPORT } = StudyPhase;
+    expect(phases).toEqual([SCORE, RECIPE, SAMPLE, FIT, REFINE, SAMPLE, FIT, SEARCH, VERIFY, EXPORT, CONTROLS, REPORT]);
     expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, index) => index + 1));
     expect(events.at(-1)?.payload).toMatchObject({ $case: 'ended', value: { result: { $case: 'search' } } });
   });
@@ -180,6 +180,17 @@ describe('Search', () => {
     const best = report.controls.toSorted((a, b) => perplexityOf(a) - perplexityOf(b))[0];
     expect(report.bestControl).toBe(best?.name);
     expect(report.summary).not.toBe('');
+  });
+
+  it('measures the uniform controls by default, and names those that it left out', () => {
+    expect(report.controls.map(({ name }) => name)).toEqual(['uniform-paper', 'uniform-best']);
+    expect(report.leftOutControls).toEqual([
+      'global-threshold',
+      'calibration-error',
+      'random',
+      'paper-recipe/uniform-paper',
+      'paper-recipe/uniform-best',
+    ]);
   });
 
   it('writes the winner, which loads again as what was reported', async () => {

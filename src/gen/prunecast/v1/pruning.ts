@@ -64,10 +64,7 @@ export const protobufFileName = "prunecast/v1/pruning.proto";
 export const Effort = {
   /** UNSPECIFIED - The default: DEFAULT. */
   UNSPECIFIED: 0,
-  /**
-   * QUICK - One recipe, fewer and shorter labels, no control that costs as much as the search, and no architecture compensated
-   * on its own stream.
-   */
+  /** QUICK - One recipe, fewer and shorter labels, and no architecture compensated on its own stream. */
   QUICK: 1,
   /** DEFAULT - What the comment of each field says. */
   DEFAULT: 2,
@@ -519,8 +516,8 @@ export interface SearchRequest {
   /** How the finalists, the controls and the output are compensated. */
   compensationFit: CompensationFit;
   /**
-   * What the winner is compared with. Default: all. With the effort QUICK neither `random` nor those in
-   * the paper's recipe.
+   * What the winner is compared with, once it is written. Default: UNIFORM_PAPER and UNIFORM_BEST. With the effort
+   * THOROUGH GLOBAL_THRESHOLD and CALIBRATION_ERROR too. The report names those left out.
    * At most 16 entries.
    */
   controls: Control[];

@@ -28,12 +28,14 @@ export const StudyPhase = {
   SEARCH: 6,
   /** VERIFY - Really evaluate the best few. */
   VERIFY: 7,
+  /** EXPORT - Write the winner, before it is compared with anything. */
+  EXPORT: 10,
   /** CONTROLS - Evaluate what the winner is compared with. */
   CONTROLS: 8,
   /** REPORT - Read the report windows, once. */
   REPORT: 9,
-  /** EXPORT - Write the winner. */
-  EXPORT: 10,
+  /** FINISHED - Nothing is left to do. */
+  FINISHED: 11,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -48,9 +50,10 @@ export namespace StudyPhase {
   export type REFINE = typeof StudyPhase.REFINE;
   export type SEARCH = typeof StudyPhase.SEARCH;
   export type VERIFY = typeof StudyPhase.VERIFY;
+  export type EXPORT = typeof StudyPhase.EXPORT;
   export type CONTROLS = typeof StudyPhase.CONTROLS;
   export type REPORT = typeof StudyPhase.REPORT;
-  export type EXPORT = typeof StudyPhase.EXPORT;
+  export type FINISHED = typeof StudyPhase.FINISHED;
   export type UNRECOGNIZED = typeof StudyPhase.UNRECOGNIZED;
 }
 
@@ -80,15 +83,18 @@ export function studyPhaseFromJSON(object: any): StudyPhase {
     case 7:
     case "STUDY_PHASE_VERIFY":
       return StudyPhase.VERIFY;
+    case 10:
+    case "STUDY_PHASE_EXPORT":
+      return StudyPhase.EXPORT;
     case 8:
     case "STUDY_PHASE_CONTROLS":
       return StudyPhase.CONTROLS;
     case 9:
     case "STUDY_PHASE_REPORT":
       return StudyPhase.REPORT;
-    case 10:
-    case "STUDY_PHASE_EXPORT":
-      return StudyPhase.EXPORT;
+    case 11:
+    case "STUDY_PHASE_FINISHED":
+      return StudyPhase.FINISHED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -114,12 +120,14 @@ export function studyPhaseToJSON(object: StudyPhase): string {
       return "STUDY_PHASE_SEARCH";
     case StudyPhase.VERIFY:
       return "STUDY_PHASE_VERIFY";
+    case StudyPhase.EXPORT:
+      return "STUDY_PHASE_EXPORT";
     case StudyPhase.CONTROLS:
       return "STUDY_PHASE_CONTROLS";
     case StudyPhase.REPORT:
       return "STUDY_PHASE_REPORT";
-    case StudyPhase.EXPORT:
-      return "STUDY_PHASE_EXPORT";
+    case StudyPhase.FINISHED:
+      return "STUDY_PHASE_FINISHED";
     case StudyPhase.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -476,6 +484,9 @@ export interface StudyEvent {
     | //
     /** Candidates were predicted and finalists chosen. */
     { $case: "predicted"; value: CandidatesPredicted }
+    | //
+    /** The winner is known, and written if an output was asked for. Controls and report follow, and do not change it. */
+    { $case: "winner"; value: WinnerFound }
     | undefined;
 }
 
@@ -501,6 +512,19 @@ export interface CandidatesPredicted {
   finalists: number;
   /** The best predicted value, in the unit of the metric. */
   bestPredicted: number;
+}
+
+/** The winner, before it is measured on the report windows. */
+export interface WinnerFound {
+  /** As it will be in the report, without metrics on the report windows. */
+  winner:
+    | ReportRow
+    | undefined;
+  /**
+   * The folder that it was written to, relative to the output root; empty if none was asked for. It stays if the job
+   * fails or is cancelled later.
+   */
+  output: string;
 }
 
 /** One architecture of a report, on the report windows. */
@@ -635,6 +659,8 @@ export interface StudyReport {
    * architecture.
    */
   labelsKnown: number;
+  /** The names of the controls that were not measured: by default those that are for benchmarks. */
+  leftOutControls: string[];
 }
 
 /** How one of the compared recipes did. */
@@ -1190,6 +1216,9 @@ export const StudyEvent: MessageFns<StudyEvent> = {
       case "predicted":
         CandidatesPredicted.encode(message.event.value, writer.uint32(58).fork()).join();
         break;
+      case "winner":
+        WinnerFound.encode(message.event.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1263,6 +1292,14 @@ export const StudyEvent: MessageFns<StudyEvent> = {
             message.event = { $case: "predicted", value: CandidatesPredicted.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.event = { $case: "winner", value: WinnerFound.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1295,6 +1332,8 @@ export const StudyEvent: MessageFns<StudyEvent> = {
         ? { $case: "refined", value: SpaceRefined.fromJSON(object.refined) }
         : isSet(object.predicted)
         ? { $case: "predicted", value: CandidatesPredicted.fromJSON(object.predicted) }
+        : isSet(object.winner)
+        ? { $case: "winner", value: WinnerFound.fromJSON(object.winner) }
         : undefined,
     };
   },
@@ -1317,6 +1356,8 @@ export const StudyEvent: MessageFns<StudyEvent> = {
       obj.refined = SpaceRefined.toJSON(message.event.value);
     } else if (message.event?.$case === "predicted") {
       obj.predicted = CandidatesPredicted.toJSON(message.event.value);
+    } else if (message.event?.$case === "winner") {
+      obj.winner = WinnerFound.toJSON(message.event.value);
     }
     return obj;
   },
@@ -1356,6 +1397,12 @@ export const StudyEvent: MessageFns<StudyEvent> = {
       case "predicted": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "predicted", value: CandidatesPredicted.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "winner": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "winner", value: WinnerFound.fromPartial(object.event.value) };
         }
         break;
       }
@@ -1629,6 +1676,93 @@ export const CandidatesPredicted: MessageFns<CandidatesPredicted> = {
       : 0n;
     message.finalists = object.finalists ?? 0;
     message.bestPredicted = object.bestPredicted ?? 0;
+    return message;
+  },
+};
+
+function createBaseWinnerFound(): WinnerFound {
+  return { winner: undefined, output: "" };
+}
+
+export const WinnerFound: MessageFns<WinnerFound> = {
+  encode(message: WinnerFound, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.winner !== undefined) {
+      ReportRow.encode(message.winner, writer.uint32(10).fork()).join();
+    }
+    if (message.output !== "") {
+      writer.uint32(18).string(message.output);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WinnerFound {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWinnerFound();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.winner = ReportRow.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.output = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WinnerFound {
+    return {
+      winner: isSet(object.winner) ? ReportRow.fromJSON(object.winner) : undefined,
+      output: isSet(object.output) ? globalThis.String(object.output) : "",
+    };
+  },
+
+  toJSON(message: WinnerFound): unknown {
+    const obj: any = {};
+    if (message.winner !== undefined) {
+      obj.winner = ReportRow.toJSON(message.winner);
+    }
+    if (message.output !== "") {
+      obj.output = message.output;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WinnerFound>): WinnerFound {
+    return WinnerFound.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WinnerFound>): WinnerFound {
+    const message = createBaseWinnerFound();
+    message.winner = (object.winner !== undefined && object.winner !== null)
+      ? ReportRow.fromPartial(object.winner)
+      : undefined;
+    message.output = object.output ?? "";
     return message;
   },
 };
@@ -2327,6 +2461,7 @@ function createBaseStudyReport(): StudyReport {
     front: undefined,
     labelsPaid: 0,
     labelsKnown: 0,
+    leftOutControls: [],
   };
 }
 
@@ -2409,6 +2544,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     if (message.labelsKnown !== 0) {
       writer.uint32(200).int32(message.labelsKnown);
+    }
+    for (const v of message.leftOutControls) {
+      writer.uint32(218).string(v!);
     }
     return writer;
   },
@@ -2618,6 +2756,14 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.labelsKnown = reader.int32();
             continue;
           }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.leftOutControls.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2702,6 +2848,11 @@ export const StudyReport: MessageFns<StudyReport> = {
         : isSet(object.labels_known)
         ? globalThis.Number(object.labels_known)
         : 0,
+      leftOutControls: globalThis.Array.isArray(object?.leftOutControls)
+        ? object.leftOutControls.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.left_out_controls)
+        ? object.left_out_controls.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2779,6 +2930,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.labelsKnown !== 0) {
       obj.labelsKnown = Math.round(message.labelsKnown);
     }
+    if (message.leftOutControls?.length) {
+      obj.leftOutControls = message.leftOutControls;
+    }
     return obj;
   },
 
@@ -2823,6 +2977,7 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.front = (object.front !== undefined && object.front !== null) ? Front.fromPartial(object.front) : undefined;
     message.labelsPaid = object.labelsPaid ?? 0;
     message.labelsKnown = object.labelsKnown ?? 0;
+    message.leftOutControls = object.leftOutControls?.map((e) => e) || [];
     return message;
   },
 };
