@@ -37,7 +37,7 @@ import { openLanguageModel } from '../src/engine/open-language-model.js';
 
 /*
  * npm run bench:recipes -- --model DIR --text FILE --calibration FILE --json FILE [--markdown FILE]: each width
- * criterion with each compensation, at the two uniform controls. All share one calibration pass, and all widths of a
+ * criterion with each compensation, at the two uniform controls or those of --controls. All share one calibration pass, and all widths of a
  * criterion share one factorisation per layer. Rows that the JSON file already has for the same settings are not
  * measured again.
  */
@@ -55,6 +55,7 @@ const { values: flags } = parseArgs({
     windows: { type: 'string', default: '200' },
     criteria: { type: 'string', default: Object.keys(CRITERIA).join(',') },
     compensations: { type: 'string', default: Object.keys(COMPENSATIONS).join(',') },
+    controls: { type: 'string', default: 'uniform-paper,uniform-best' },
   },
 });
 
@@ -85,11 +86,14 @@ const cut = (place: number): Window => ({
 const places = Array.from({ length: Number(flags.windows) }, (_, place) => place);
 const reported = places.filter((place) => place % 3 === 0).map(cut);
 const chosenOn = places.filter((place) => place % 12 === 1).map(cut);
-const { sequences } = pickCalibrationSequences(
-  { tokens: calibrationTokens, digest: digestBytes(calibrationTokens) },
-  { sequences: Number(flags.sequences), sequenceTokens: 128, bos: false, part: { from: 0, to: 1 } },
-  'calibration',
-);
+const pickSequences = (count: number): readonly Int32Array[] =>
+  pickCalibrationSequences(
+    { tokens: calibrationTokens, digest: digestBytes(calibrationTokens) },
+    { sequences: count, sequenceTokens: 128, bos: false, part: { from: 0, to: 1 } },
+    'calibration',
+  ).sequences;
+const sequences = pickSequences(Number(flags.sequences));
+const controls = CONTROLS.filter((name) => flags.controls.split(',').includes(name));
 const settings = {
   checkpoint: model.checkpoint.digest,
   removed_share: Number(flags.remove),
@@ -109,14 +113,18 @@ await model.close();
 /** All compensations of a criterion that are not measured yet; each row is saved as soon as it is measured. */
 async function measureCriterion(criterion: CriterionName, compensations: readonly CompensationName[]): Promise<void> {
   const missing = compensations.filter((compensation) =>
-    CONTROLS.some((name) => find(criterion, compensation, name) === undefined),
+    controls.some((name) => find(criterion, compensation, name) === undefined),
   );
   if (missing.length === 0) return;
   const { ranking } = await rank(criterion);
   for (const compensation of missing) {
-    const started = performance.now();
-    const { plugin, options, moduleUrl } = plugIn('compensation', COMPENSATIONS[compensation]);
+    const asked: (typeof COMPENSATIONS)[CompensationName] & { readonly sequences?: number } =
+      COMPENSATIONS[compensation];
+    const { plugin, options, moduleUrl } = plugIn('compensation', asked);
     const ownPlugin = plugin as Compensation;
+    const own = asked.sequences === undefined ? sequences : pickSequences(asked.sequences);
+    // A fit on the stream gathers its own statistics.
+    const needs = ownPlugin.stream?.isAsked(options) === true ? (['gram'] as const) : (['mean', 'gram'] as const);
     const recipe: RankedRecipe =
       ownPlugin.needs.length === 0
         ? { ranking }
@@ -126,20 +134,21 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
               plugin: ownPlugin,
               options,
               moduleUrl,
-              calibration: await model.calibrate(sequences, ['mean', 'gram'], work),
+              calibration: await model.calibrate(own, needs, work),
             },
           };
     const exported = ownPlugin.addsBias ? addOutputBiases(shape) : shape;
-    const shapes = {
-      'uniform-paper': findPaperShape(exported),
-      'uniform-best': await findBestShape(recipe, criterion, compensation, exported),
-    };
-    // Both at once: they share the protected first layers.
-    const perplexities = await measure(recipe, Object.values(shapes), reported);
+    const shapes: Architecture[] = [];
+    for (const name of controls) shapes.push(await findShape(name, { recipe, criterion, compensation, exported }));
+    const started = performance.now();
+    // All at once: they share the protected first layers.
+    const perplexities = await measure(recipe, shapes, reported);
+    const seconds = (performance.now() - started) / 1000 / controls.length;
     await keep(
-      CONTROLS.map((name, index): Row => {
-        const { kvHeads = 0, ffnChannels = 0 } = shapes[name][prunable()] ?? {};
-        const parameters = countParameters(exported, shapes[name]);
+      controls.map((name, index): Row => {
+        const own = shapes[index] ?? shape.layers;
+        const { kvHeads = 0, ffnChannels = 0 } = own[prunable()] ?? {};
+        const parameters = countParameters(exported, own);
         return {
           criterion,
           compensation,
@@ -149,13 +158,35 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
           parameters,
           bytes: parameters * (valueBytes ?? 4),
           perplexity: perplexities[index] ?? Number.NaN,
+          seconds: Math.round(10 * seconds) / 10,
         };
       }),
     );
     console.log(
-      `${criterion}, ${compensation}: ${perplexities.map((value) => value.toFixed(2)).join(' ')} (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+      `${criterion}, ${compensation}: ${perplexities.map((value) => value.toFixed(2)).join(' ')} (${seconds.toFixed(0)} s an architecture)`,
     );
   }
+}
+
+async function findShape(
+  control: ControlName,
+  {
+    recipe,
+    criterion,
+    compensation,
+    exported,
+  }: {
+    readonly recipe: RankedRecipe;
+    readonly criterion: CriterionName;
+    readonly compensation: CompensationName;
+    readonly exported: ModelShape;
+  },
+): Promise<Architecture> {
+  if (control === 'half-ffn')
+    return shape.layers.map((own) => ({ ...own, ffnChannels: Math.floor(own.ffnChannels / 2) }));
+  return control === 'uniform-paper'
+    ? findPaperShape(exported)
+    : findBestShape(recipe, criterion, compensation, exported);
 }
 
 async function rank(name: CriterionName) {
@@ -198,11 +229,15 @@ async function findBestShape(
 ): Promise<Architecture> {
   const [space, budgets] = askFor(exported);
   const shapes = listUniformBest(space, budgets).map((counts) => decodeCounts(space, counts));
-  const known = compensation === 'least-squares-stream' ? find(criterion, 'least-squares', 'uniform-best') : undefined;
+  const known = isOnStream(compensation) ? find(criterion, 'least-squares', 'uniform-best') : undefined;
   if (known !== undefined)
     return shapes.find((layers) => layers[prunable()]?.kvHeads === known.kv_heads) ?? shapes[0] ?? shape.layers;
   const perplexities = await measure(recipe, shapes, chosenOn);
   return shapes[perplexities.indexOf(Math.min(...perplexities))] ?? shape.layers;
+}
+
+function isOnStream(compensation: CompensationName): boolean {
+  return 'fit' in COMPENSATIONS[compensation].options;
 }
 
 /** The first layer that is not protected. */

@@ -11,16 +11,31 @@ export const CRITERIA = {
   'taylor-second': { id: 'taylor', options: { order: 'second' } },
 } as const;
 
-/** The compensations; the last one takes the shapes that the one-shot fit chose. */
+/**
+ * The compensations. Those on the stream take the shapes that the one-shot fit chose. `sequences`: calibration sequences
+ * of the compensation, if not as many as the units are ranked on.
+ */
 export const COMPENSATIONS = {
   none: { id: 'none', options: {} },
   mean: { id: 'mean', options: {} },
   'least-squares': { id: 'least-squares', options: {} },
   affine: { id: 'affine', options: {} },
   'least-squares-stream': { id: 'least-squares', options: { fit: 'stream' } },
-} as const;
+  'stream-outputs': { id: 'least-squares', options: { fit: 'stream', refit: 'outputs' } },
+  'stream-all': { id: 'least-squares', options: { fit: 'stream', refit: 'all' } },
+  'stream-all-damped': { id: 'least-squares', options: { fit: 'stream', refit: 'all', input_damping: 1 } },
+  'stream-1280': { id: 'least-squares', options: { fit: 'stream' }, sequences: 1280 },
+  'stream-outputs-640': { id: 'least-squares', options: { fit: 'stream', refit: 'outputs' }, sequences: 640 },
+  'stream-outputs-1280': { id: 'least-squares', options: { fit: 'stream', refit: 'outputs' }, sequences: 1280 },
+  'stream-all-640': { id: 'least-squares', options: { fit: 'stream', refit: 'all' }, sequences: 640 },
+  'stream-all-1280': { id: 'least-squares', options: { fit: 'stream', refit: 'all' }, sequences: 1280 },
+} as const satisfies Record<
+  string,
+  { readonly id: string; readonly options: Readonly<Record<string, unknown>>; readonly sequences?: number }
+>;
 
-export const CONTROLS = ['uniform-paper', 'uniform-best'] as const;
+/** `half-ffn` keeps half of the FFN channels of every layer, and all heads. */
+export const CONTROLS = ['uniform-paper', 'uniform-best', 'half-ffn'] as const;
 
 export type CriterionName = keyof typeof CRITERIA;
 export type CompensationName = keyof typeof COMPENSATIONS;
@@ -39,6 +54,8 @@ export interface Row {
   /** Of its weights, in the dtype of the source. */
   readonly bytes: number;
   readonly perplexity: number;
+  /** What compensating and measuring took, an architecture; absent in rows of earlier versions. */
+  readonly seconds?: number;
 }
 
 export interface Results {

@@ -8,7 +8,7 @@ import type { WorkContext } from '../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
-import type { OutputMap, OutputMapRequest } from './compensation/output-map.js';
+import type { BlockMap, BlockMapRequest } from './compensation/block-map.js';
 import type { Speeds } from './pace.js';
 import type { RecoveryRequest } from './runtime/recover-model.js';
 import type { TrainingOutcome } from './recovery/train-halves.js';
@@ -56,8 +56,8 @@ export interface LanguageModel {
   scoreUnits(request: ScoreUnitsRequest): Promise<readonly UnitScores[]>;
   /** The model under a recipe, ready to be evaluated. Sorted weights stay in memory as long as the budget allows. */
   subject(recipe: RankedRecipe): EvaluationSubject;
-  /** The output map of a half-block as an architecture keeps it under a recipe, in checkpoint order. */
-  outputMap(recipe: RankedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
+  /** A map of a block as an architecture keeps it under a recipe, in checkpoint order. */
+  blockMap(recipe: RankedRecipe, request: BlockMapRequest, work: WorkContext): Promise<BlockMap>;
   /**
    * Trains an architecture under a recipe, and writes the best weights into `directory`; a call that was ended before
    * continues there. `recipe.trained` then takes them.

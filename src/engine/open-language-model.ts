@@ -117,7 +117,7 @@ export async function openLanguageModel(
     calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
     subject,
-    outputMap: (recipe, request, work) => thread.call('outputMap', { recipe: describe(recipe), request }, work),
+    blockMap: (recipe, request, work) => thread.call('blockMap', { recipe: describe(recipe), request }, work),
     recover: ({ recipe, ...request }, work) => thread.call('recover', { recipe: describe(recipe), ...request }, work),
     calibrationErrors: (recipe, work) => thread.call('calibrationErrors', { recipe: describe(recipe) }, work),
     timeShapes: (length, work) => thread.call('timeShapes', { length }, work),

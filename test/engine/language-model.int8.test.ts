@@ -109,7 +109,12 @@ describe.skipIf(!hasVnni)('LanguageModel.subject in int8', () => {
 
   it.each([
     { plugin: leastSquares, options: { damping: 0.01 }, file: 'least-squares' },
-    { plugin: leastSquares, options: { damping: 0.01, fit: 'stream' }, file: 'least-squares' },
+    { plugin: leastSquares, options: { damping: 0.01, fit: 'stream', refit: 'pruned' }, file: 'least-squares' },
+    {
+      plugin: leastSquares,
+      options: { damping: 0.01, input_damping: 0.01, fit: 'stream', refit: 'all' },
+      file: 'least-squares',
+    },
     { plugin: affine, options: { damping: 0.01 }, file: 'affine' },
   ] as const)('quantises compensated weights: $file $options', async ({ plugin, options, file }) => {
     const calibration = await model.calibrate(calibrationSequences, [...plugin.needs], unattended);

@@ -34,25 +34,38 @@ export interface StreamFit<Options = unknown> {
   isAsked(options: Options): boolean;
   /** The same options, asking for it. */
   ask(options: Options): Options;
-  /**
-   * The compensated weights of a half-block that lost units and kept some, [rows, hidden]; runs in the model's own
-   * thread.
-   */
-  fit(half: StreamHalfBlock, options: Options): Float32Array | Promise<Float32Array>;
+  /** Which maps the options have fitted. @default 'pruned' */
+  refit?(options: Options): StreamRefit;
+  /** The compensated weights of a map, or the change of maps, [rows, columns]; runs in the model's own thread. */
+  fit(map: StreamMap, options: Options): Float32Array | Promise<Float32Array>;
 }
 
-/** The kept part of a half-block's output map, with its calibration statistics in the pruned model. */
-export interface StreamHalfBlock {
-  /** Transposed: [rows, hidden], row-major. */
+/**
+ * Which maps a fit on the stream changes. `pruned`: o or down of the halves of layers that lost units. `outputs`: those
+ * of all halves after the first that lost units too. `all`: before these, q, k and v, or gate and up as well.
+ */
+export const STREAM_REFITS = ['pruned', 'outputs', 'all'] as const;
+export type StreamRefit = (typeof STREAM_REFITS)[number];
+
+/** What is fitted on the stream, with its calibration statistics in the pruned model: X W should be T. */
+export interface StreamMap {
+  /**
+   * `output`: the kept part of a half-block's output map (o or down). T is what it should add: the dense model's
+   * residual stream after this half-block, minus the pruned model's before it, minus its own bias.
+   *
+   * `input-change`: what should be added to all maps into a half-block (q, k and v, or gate and up), which are side by
+   * side, so that the pruned model has the dense one's queries, keys, values, gates and ups. Their biases stay as they
+   * are. `weights` are 0.
+   */
+  readonly kind: 'output' | 'input-change';
+  /** What it is without the fit, transposed: [rows, columns], row-major. */
   readonly weights: Float32Array;
   readonly rows: number;
-  readonly hidden: number;
+  /** The residual stream's width for `output`. */
+  readonly columns: number;
   /** X^T X / tokens, X being its inputs in the pruned model; [rows, rows], row-major, may be overwritten. */
   readonly gram: Float64Array;
-  /**
-   * X^T T / tokens, T being what it should add: the dense model's residual stream after this half-block, minus the
-   * pruned model's before it, minus its own bias. [rows, hidden], may be overwritten.
-   */
+  /** X^T T / tokens, [rows, columns], may be overwritten. */
   readonly product: Float64Array;
   /** As in `HalfBlock`. */
   readonly multiplyTransposed: TransposedProduct;

@@ -54,4 +54,9 @@ export interface PluginManifest<Options> {
   readonly summary: string;
   /** A Zod schema; every option needs a description, and a default if one is possible. */
   readonly options: OptionsSchema<Options>;
+  /**
+   * The options as digests, plans and manifests name them; all by default. One that came later is left out where results
+   * are as they were without it, so that earlier labels and manifests stay valid.
+   */
+  namedOptions?(options: Options): unknown;
 }

@@ -1,4 +1,4 @@
-import type { HalfBlock, PreparedCompensation, StreamHalfBlock } from '../../core/ports/compensation.js';
+import type { HalfBlock, PreparedCompensation, StreamMap } from '../../core/ports/compensation.js';
 import { countFactorBytes, factoriseInPlace, invertTransposed, solveInPlace } from './cholesky.js';
 
 export interface LeastSquaresOptions {
@@ -119,13 +119,12 @@ function leadingBlock(matrix: Float32Array, size: number, width: number): Float3
 }
 
 /**
- * The kept weights of one half-block that bring the pruned model's residual stream closest to the dense one's: W' =
- * (X^T X / tokens + lambda I)^-1 (X^T T / tokens + lambda W), lambda = damping * mean diag(X^T X) / tokens, where X are
- * the inputs that the pruned and compensated layers before give, and T is what the residual stream lacks. [rows,
- * hidden].
+ * The weights that bring the outputs in the pruned model closest to what they should be: W' = (X^T X / tokens + lambda
+ * I)^-1 (X^T T / tokens + lambda W), lambda = damping * mean diag(X^T X) / tokens, where X are the inputs that the
+ * pruned and compensated layers before give, and T is what X W should be. [rows, columns].
  */
 export async function fitStream(
-  { weights, rows, gram, product, multiplyTransposed, breathe }: StreamHalfBlock,
+  { weights, rows, gram, product, multiplyTransposed, breathe }: StreamMap,
   damping: number,
 ): Promise<Float32Array> {
   let trace = 0;

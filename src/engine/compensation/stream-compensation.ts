@@ -31,7 +31,7 @@ export function createStreamCompensation(
   store: WeightStore,
   open: (
     recipe: KeyedRecipe,
-  ) => Promise<{ readonly context: Omit<StreamContext, 'fit'>; readonly sequences: readonly Int32Array[] }>,
+  ) => Promise<{ readonly context: Omit<StreamContext, 'fit' | 'refit'>; readonly sequences: readonly Int32Array[] }>,
 ): StreamCompensation {
   // An architecture is written tensor by tensor: its maps are kept even if the store has no room for them.
   let latest: ReadonlyMap<string, StreamedMaps> = new Map();
@@ -44,11 +44,12 @@ export function createStreamCompensation(
       if (compensation === undefined || stream === undefined || gramKey === undefined)
         throw new RangeError('a fit on the stream needs a calibration with need gram');
       const { context, sequences } = await open(recipe);
-      const fit: StreamContext['fit'] = async (half) => stream.fit(half, compensation.options);
+      const fit: StreamContext['fit'] = async (map) => stream.fit(map, compensation.options);
+      const fitted = { ...context, fit, refit: stream.refit?.(compensation.options) ?? 'pruned' };
       const keyOf = (architecture: Architecture): string => `${recipe.key}:stream:${digestOf(architecture)}`;
       const find = (key: string): StreamedMaps | undefined => latest.get(key) ?? store.find(key);
 
-      const most = countTogether(context, sequences);
+      const most = countTogether(fitted, sequences);
       const known = new Map<string, StreamedMaps>();
       const missing = new Map<string, Architecture>();
       const taken: string[] = [];
@@ -61,7 +62,7 @@ export function createStreamCompensation(
         taken.push(key);
       }
       const compensated =
-        missing.size === 0 ? [] : await compensateStreams({ ...context, fit }, [...missing.values()], sequences, work);
+        missing.size === 0 ? [] : await compensateStreams(fitted, [...missing.values()], sequences, work);
       const fresh = new Map([...missing.keys()].map((key, index) => [key, compensated[index] ?? {}]));
       for (const [key, maps] of fresh) await store.get(key, () => Promise.resolve(maps));
       latest = new Map([...known, ...fresh]);

@@ -1,4 +1,3 @@
-import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { Breathe } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createBreathing } from './breathing.js';
@@ -11,21 +10,29 @@ export interface StreamMeter {
   readonly breathe: Breathe;
 }
 
-/** Of a half-block that is fitted: its statistics, its equations, and the compensated pass. */
+/** Of a half-block whose output map is fitted: its statistics, its equations, and the compensated pass. */
 export const PASSES_TO_FIT = 3;
+
+/** What the maps into a half-block take beside: their statistics and their equations. */
+export const PASSES_TO_FIT_INPUTS = 2;
 
 /**
  * Counts in tokens of the calibration text, once an architecture: each is done when it is through all layers. Passes are
  * taken for equally long.
+ *
+ * @param text.passesToFit through each half-block of an architecture
  */
 export function createStreamMeter(
-  { layers }: ModelShape,
-  architectures: readonly Architecture[],
-  sequences: readonly Int32Array[],
+  layers: number,
+  text: {
+    readonly architectures: number;
+    readonly passesToFit: number;
+    readonly sequences: readonly Int32Array[];
+  },
   { signal, report }: WorkContext,
 ): StreamMeter {
-  const total = architectures.length * sequences.reduce((sum, { length }) => sum + length, 0);
-  const passes = 2 * layers.length * (1 + PASSES_TO_FIT * architectures.length);
+  const total = text.architectures * text.sequences.reduce((sum, { length }) => sum + length, 0);
+  const passes = 2 * layers * (1 + text.passesToFit * text.architectures);
   let done = 0;
   const tell = (more: number): void =>
     report?.({

@@ -58,8 +58,8 @@ export function startLanes(
 
   /** An architecture that is written tensor by tensor was fitted where it was measured. */
   const pickLane = (name: string, argument: unknown): ModelThread => {
-    if (name !== 'outputMap') return first;
-    const { recipe, request } = argument as ModelCalls['outputMap']['argument'];
+    if (name !== 'blockMap') return first;
+    const { recipe, request } = argument as ModelCalls['blockMap']['argument'];
     return lanes[fitted.laneOf(recipe.key, request.architecture) ?? 0] ?? first;
   };
 

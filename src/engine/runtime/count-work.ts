@@ -1,7 +1,9 @@
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { StreamRefit } from '../../core/ports/compensation.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
+import { listStreamFits } from '../compensation/list-stream-fits.js';
 
 /** How much there is to compute, in floating-point operations. */
 export interface Work {
@@ -71,19 +73,41 @@ export function countCompensation(shape: ModelShape, architecture: Architecture)
 
 /**
  * The fit of architectures on their own streams (`compensateStreams`): the dense model runs once, and each architecture
- * twice through every half-block, with the sums of its inputs and of what its stream lacks, and a solution.
+ * twice through every half-block whose output map is fitted, with the sums of its inputs and of what its stream lacks,
+ * and a solution. The maps into a half-block take the sums of the normalised streams, and a solution.
  */
-export function countStreamFits(shape: ModelShape, architectures: readonly Architecture[], text: Tokens): Work {
+export function countStreamFits(
+  shape: ModelShape,
+  architectures: readonly Architecture[],
+  text: Tokens,
+  refit: StreamRefit = 'pruned',
+): Work {
   if (architectures.length === 0) return NO_WORK;
-  const { hidden } = shape;
+  const { hidden, headDim } = shape;
   return addWork(
     { products: countPass(shape, shape.layers, text), factors: 0 },
-    ...architectures.map((architecture) => ({
-      products:
-        2 * countPass(shape, architecture, text) +
-        text.tokens * sumHalves(shape, architecture, (rows) => 2 * rows ** 2 + 2 * rows * hidden),
-      factors: sumHalves(shape, architecture, (rows) => rows ** 3 / 3 + 2 * rows ** 2 * hidden),
-    })),
+    ...architectures.flatMap((architecture) => [
+      { products: 2 * countPass(shape, architecture, text), factors: 0 },
+      ...listStreamFits(shape.layers, architecture, refit).map(({ layer, half, output, inputs }): Work => {
+        const { kvHeads = 0, queryHeadsPerKv = 0, ffnChannels = 0 } = architecture[layer] ?? {};
+        const rows = half === 'ffn' ? ffnChannels : kvHeads * queryHeadsPerKv * headDim;
+        const columns = half === 'ffn' ? 2 * ffnChannels : rows + 2 * kvHeads * headDim;
+        return addWork(
+          output
+            ? {
+                products: text.tokens * (2 * rows ** 2 + 2 * rows * hidden),
+                factors: rows ** 3 / 3 + 2 * rows ** 2 * hidden,
+              }
+            : NO_WORK,
+          inputs
+            ? {
+                products: text.tokens * 4 * hidden ** 2 + 2 * hidden ** 2 * columns,
+                factors: hidden ** 3 / 3 + 2 * hidden ** 2 * columns,
+              }
+            : NO_WORK,
+        );
+      }),
+    ]),
   );
 }
 

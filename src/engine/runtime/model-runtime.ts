@@ -10,7 +10,7 @@ import type { Calibration, CalibrationNeed } from '../calibration/calibration.js
 import { withFitShares } from '../compensation/breathing.js';
 import { createErrorMeter, listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { measureFactorisation } from '../compensation/measure-factorisation.js';
-import { readOutputMap, type OutputMap, type OutputMapRequest } from '../compensation/output-map.js';
+import { readBlockMap, type BlockMap, type BlockMapRequest } from '../compensation/block-map.js';
 import { computeLogits } from '../forward/compute-logits.js';
 import { createDecodeRunner } from '../latency/decode-runner.js';
 import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/time-decoding.js';
@@ -47,8 +47,8 @@ export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'useThreads' |
   scoreUnits(recipe: Scoring, calibration: Calibration | undefined, work: WorkContext): Promise<UnitScores[]>;
   /** [tokens, vocabulary] */
   logits(recipe: KeyedRecipe, architecture: Architecture, tokens: Int32Array, work: WorkContext): Promise<Float32Array>;
-  /** The output map of a half-block as an architecture keeps it, in checkpoint order. */
-  outputMap(recipe: KeyedRecipe, request: OutputMapRequest, work: WorkContext): Promise<OutputMap>;
+  /** A map of a block as an architecture keeps it, in checkpoint order. */
+  blockMap(recipe: KeyedRecipe, request: BlockMapRequest, work: WorkContext): Promise<BlockMap>;
   /** Trains an architecture under a recipe; see `LanguageModel`. */
   recover(request: RecoveryRequest<KeyedRecipe>, work: WorkContext): Promise<TrainingOutcome>;
   calibrationErrors(recipe: KeyedRecipe, work: WorkContext): Promise<LayerErrors[]>;
@@ -97,11 +97,11 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       const context = await memory.startCall([tokens], describeWorkload(recipe));
       return computeLogits(context, weights, architecture, tokens, work.signal);
     },
-    outputMap: async (recipe, request, work) => {
+    blockMap: async (recipe, request, work) => {
       validateArchitecture(shape, request.architecture);
       const weights = await provider.provide(recipe, request.architecture, work);
       await memory.startCall([], describeWorkload(recipe));
-      return readOutputMap(shape, weights, recipe.ranking, request);
+      return readBlockMap(shape, weights, recipe.ranking, request);
     },
     recover: async (request, work) => {
       validateArchitecture(shape, request.architecture);

@@ -215,6 +215,7 @@ function countLeastBytes(
     half: Math.max(countAttentionParameters(shape, kvHeads, queryHeadsPerKv), countFfnParameters(shape, ffnChannels)),
     layer: countAttentionParameters(shape, kvHeads, queryHeadsPerKv) + countFfnParameters(shape, ffnChannels),
     width: Math.max(kvHeads * queryHeadsPerKv * headDim, ffnChannels),
+    inputColumns: Math.max(kvHeads * (queryHeadsPerKv + 2) * headDim, 2 * ffnChannels),
   }));
   const most = (field: keyof (typeof layers)[number]): number => Math.max(0, ...layers.map((layer) => layer[field]));
   const headPart = Math.max(...splitVocabulary(vocabulary, hidden).map((part) => part.tokens));
@@ -228,6 +229,8 @@ function countLeastBytes(
   const gram = needs.includes('gram') ? 4 * width * width : 0;
   // Of the stream's inputs with what it lacks: a float64 sum, and that of a batch.
   const product = fit === 'stream' ? 3 * width * hidden : 0;
+  // Two float64 sums and that of a batch; the maps into a half-block side by side, their product, and the change.
+  const inputs = fit === 'stream' ? 6 * hidden ** 2 + 6 * hidden * most('inputColumns') : 0;
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
   // Of a half-block: sums of all batches and of one, and moments; beside its weights those of all others.
   const trained =
@@ -247,7 +250,7 @@ function countLeastBytes(
         fit === 'stream' ? 4 * tokens : 0,
         training === undefined ? 0 : countStepStates(shape) * training.stepTokens,
       ),
-    gathering: Math.max(4 * (tap + gram + product + back + trained), preparing(width, hidden)),
+    gathering: Math.max(4 * (tap + gram + product + back + trained), 4 * inputs, preparing(width, hidden)),
     cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
   };
 }

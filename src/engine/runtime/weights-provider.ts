@@ -41,7 +41,7 @@ export function createWeightsProvider(
   memory: ModelMemory,
   calibrator: Calibrator,
 ): WeightsProvider {
-  const { shape } = source.config;
+  const { shape, rmsNormEpsilon } = source.config;
   const { store, multiplyTransposed, scratchDirectory } = memory;
   const { grams } = memory;
   const weightsOf = (recipe: KeyedRecipe, work?: WorkContext): RankedWeights =>
@@ -56,7 +56,15 @@ export function createWeightsProvider(
     const { storeBytes, ...call } = await memory.startCall(sequences, { needs: ['gram'], fit: 'stream' });
     return {
       sequences,
-      context: { ...call, shape, weights, multiplyTransposed, scratchDirectory, mapBytes: storeBytes },
+      context: {
+        ...call,
+        shape,
+        rmsNormEpsilon,
+        weights,
+        multiplyTransposed,
+        scratchDirectory,
+        mapBytes: storeBytes,
+      },
     };
   });
 

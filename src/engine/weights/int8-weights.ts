@@ -40,14 +40,20 @@ export function createInt8Weights(
     });
 
   /**
-   * A map into the block, [columns, hidden] in float32, cut to the columns of `kept`, with zero columns up to `padded`.
+   * A map into the block, [columns, hidden] in float32: the whole map cut to the columns of `kept`, or a compensated one;
+   * with zero columns up to `padded`, and rotated in blocks of columns if there are such.
    */
   const quantiseInput = async (
     key: string,
-    whole: () => Float32Array,
+    whole: Float32Array,
     kept: Float32Array,
-    padded = kept.length / hidden,
-  ): Promise<QuantisedMatrix> => takeColumns(await quantise(key, whole, 'columns-first'), kept.length / hidden, padded);
+    { padded = kept.length / hidden, block }: { readonly padded?: number; readonly block?: number } = {},
+  ): Promise<QuantisedMatrix> => {
+    const columns = kept.length / hidden;
+    const [name, matrix] = kept.buffer === whole.buffer ? [key, whole] : [`${key}:${compensationKey}:${columns}`, kept];
+    const read = () => (block === undefined ? matrix : rotateRows(matrix, hidden, block));
+    return takeColumns(await quantise(name, read, 'columns-first'), columns, padded);
+  };
 
   /**
    * A map out of the block, [inner, hidden]: rows of the whole map, or compensated ones; rotated in blocks, and only
@@ -76,10 +82,10 @@ export function createInt8Weights(
       ...half,
       weights: {
         ...kept,
-        query: await quantiseInput(`${name}:query`, () => whole.query, kept.query),
-        key: await quantiseInput(`${name}:key`, () => whole.key, kept.key),
+        query: await quantiseInput(`${name}:query`, whole.query, kept.query),
+        key: await quantiseInput(`${name}:key`, whole.key, kept.key),
         // Attention mixes tokens, not the dimensions of a head: rotated values of v arrive as rotated inputs of o.
-        value: await quantiseInput(`${name}:value`, () => rotateRows(whole.value, hidden, block), kept.value),
+        value: await quantiseInput(`${name}:value`, whole.value, kept.value, { block }),
         valueBias: kept.valueBias === undefined ? undefined : rotateRows(kept.valueBias, 1, block),
         output: await quantiseOutput(`${name}:output`, whole.output, kept.output, block),
       },
@@ -97,8 +103,8 @@ export function createInt8Weights(
       channels,
       weights: {
         ...kept,
-        gate: await quantiseInput(`${name}:gate`, () => whole.gate, kept.gate, channels),
-        up: await quantiseInput(`${name}:up`, () => whole.up, kept.up, channels),
+        gate: await quantiseInput(`${name}:gate`, whole.gate, kept.gate, { padded: channels }),
+        up: await quantiseInput(`${name}:up`, whole.up, kept.up, { padded: channels }),
         down: await quantiseOutput(`${name}:down`, whole.down, kept.down, CHANNEL_BLOCK),
         gateBias: padBias(kept.gateBias, channels),
         upBias: padBias(kept.upBias, channels),

@@ -8,7 +8,7 @@ import type { PluginKind } from '../../core/ports/plugin.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import type { TensorEntry } from '../checkpoint/checkpoint.js';
 import type { LayerErrors } from '../compensation/calibration-errors.js';
-import type { OutputMapRequest, OutputMap } from '../compensation/output-map.js';
+import type { BlockMapRequest, BlockMap } from '../compensation/block-map.js';
 import type { ModelConfig } from '../config/config.js';
 import type { FileRecord } from '../files/checkpoint-files.js';
 import type { CheckpointPlace } from '../files/open-within.js';
@@ -79,10 +79,10 @@ export type ModelCalls = {
     item: never;
     result: Float32Array;
   };
-  outputMap: {
-    argument: { readonly recipe: RecipeMessage; readonly request: OutputMapRequest };
+  blockMap: {
+    argument: { readonly recipe: RecipeMessage; readonly request: BlockMapRequest };
     item: never;
-    result: OutputMap;
+    result: BlockMap;
   };
   recover: { argument: RecoveryRequest<RecipeMessage>; item: never; result: TrainingOutcome };
   calibrationErrors: { argument: { readonly recipe: RecipeMessage }; item: never; result: readonly LayerErrors[] };

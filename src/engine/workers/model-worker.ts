@@ -42,7 +42,7 @@ serveCalls<ModelCalls>(
     },
     logits: async ({ recipe, architecture, tokens }, { work }) =>
       runtime.logits(await loadRecipe(recipe), architecture, tokens, work),
-    outputMap: async ({ recipe, request }, { work }) => runtime.outputMap(await loadRecipe(recipe), request, work),
+    blockMap: async ({ recipe, request }, { work }) => runtime.blockMap(await loadRecipe(recipe), request, work),
     recover: async ({ recipe, ...request }, { work }) =>
       runtime.recover({ recipe: await loadRecipe(recipe), ...request }, work),
     calibrationErrors: async ({ recipe }, { work }) => runtime.calibrationErrors(await loadRecipe(recipe), work),

@@ -1,9 +1,10 @@
-import type {
-  Compensation,
-  HalfBlock,
-  CompensatedHalfBlock,
-  PreparedCompensation,
-  StreamFit,
+import {
+  type Compensation,
+  type HalfBlock,
+  type CompensatedHalfBlock,
+  type PreparedCompensation,
+  STREAM_REFITS,
+  type StreamFit,
 } from '../../core/ports/compensation.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
@@ -71,11 +72,23 @@ function guardStream(stream: StreamFit, at: (method: string) => PluginCall, limi
     ...stream,
     isAsked: (options) => callPlugin(at('stream.isAsked'), limit, () => stream.isAsked(options)) === true,
     ask: (options) => callPlugin(at('stream.ask'), limit, () => stream.ask(options)),
-    fit: async (half, options) => {
+    ...(stream.refit !== undefined && {
+      refit: (options: unknown) => {
+        const call = at('stream.refit');
+        const given: unknown = callPlugin(call, limit, () => stream.refit?.(options));
+        const refit = STREAM_REFITS.find((known) => known === given);
+        if (refit !== undefined) return refit;
+        throw pluginInvalid(
+          call,
+          `gave ${typeof given === 'string' ? `"${given}"` : nameType(given)}; one of ${STREAM_REFITS.join(', ')} is needed`,
+        );
+      },
+    }),
+    fit: async (map, options) => {
       const call = at('stream.fit');
-      const { rows, hidden } = half;
-      const fitted: unknown = await awaitPlugin(call, limit, () => stream.fit(half, options));
-      return requireFloats(call, fitted, 'weights', { expected: rows * hidden, of: `${rows} rows` });
+      const { rows, columns } = map;
+      const fitted: unknown = await awaitPlugin(call, limit, () => stream.fit(map, options));
+      return requireFloats(call, fitted, 'weights', { expected: rows * columns, of: `${rows} rows` });
     },
   };
 }

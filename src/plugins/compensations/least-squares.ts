@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { countFitBytes, fitLeastSquares, fitStream } from '../../engine/compensation/fit-least-squares.js';
+import { STREAM_REFITS } from '../../core/ports/compensation.js';
 import { defineCompensation } from '../define.js';
 
 /**
@@ -8,7 +9,8 @@ import { defineCompensation } from '../define.js';
  *
  * `one-shot` fits on the dense model's inputs, and one factorisation serves every width. `stream` fits layer by layer
  * on the outputs of the earlier pruned and compensated layers, and so makes up for their errors too. It takes a
- * calibration pass per architecture, so it is for finalists and outputs; with few tokens per channel it overfits.
+ * calibration pass per architecture, so it is for finalists and outputs; with few tokens per channel it overfits. It
+ * can go on to the halves of layers that lost nothing, and to the maps into each half (`refit`).
  */
 export default defineCompensation({
   id: 'least-squares',
@@ -26,6 +28,24 @@ export default defineCompensation({
       .describe(
         '`one-shot`: on the inputs of the dense model. `stream`: layer by layer on those of the pruned one, which is better with at least 20 tokens per channel, and takes a calibration pass per architecture.',
       ),
+    refit: z
+      .enum(STREAM_REFITS)
+      .default('pruned')
+      .describe(
+        'What a fit on the stream changes. `pruned`: o and down of the halves of layers that lost units. `outputs`: o and down of all later halves too. `all`: q, k, v, gate and up of these as well.',
+      ),
+    input_damping: z
+      .number()
+      .gt(0)
+      .max(10)
+      .default(0.01)
+      .describe('The same as `damping` for q, k, v, gate and up, which only `refit: all` fits.'),
+  }),
+  namedOptions: ({ damping, fit, refit, input_damping }) => ({
+    damping,
+    fit,
+    ...(fit === 'stream' && refit !== 'pruned' ? { refit } : {}),
+    ...(fit === 'stream' && refit === 'all' ? { input_damping } : {}),
   }),
   needs: ['gram'],
   addsBias: false,
@@ -35,6 +55,8 @@ export default defineCompensation({
     option: 'fit',
     isAsked: ({ fit }) => fit === 'stream',
     ask: (options) => ({ ...options, fit: 'stream' as const }),
-    fit: (half, { damping }) => fitStream(half, damping),
+    refit: ({ refit }) => refit,
+    fit: (map, { damping, input_damping: inputDamping }) =>
+      fitStream(map, map.kind === 'output' ? damping : inputDamping),
   },
 });

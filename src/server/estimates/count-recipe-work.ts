@@ -10,7 +10,7 @@ import {
   type Tokens,
   type Work,
 } from '../../engine/runtime/count-work.js';
-import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
+import { fitsStream, refitOf, type ResolvedRecipe } from '../requests/recipe.js';
 
 /** The calibration text of a recipe; no tokens if it needs none. */
 export function countCalibrated({ calibration }: Pick<ResolvedRecipe, 'calibration'>): Tokens {
@@ -64,11 +64,13 @@ export function countCompensations(
   architecture: Architecture,
   count: number,
 ): Work {
-  if (fitsStream(recipe.compensation))
+  const refit = refitOf(recipe.compensation);
+  if (refit !== undefined)
     return countStreamFits(
       shape,
       Array.from({ length: count }, () => architecture),
       countCalibrated(recipe),
+      refit,
     );
   return needsGram(recipe) ? multiplyWork(countCompensation(shape, architecture), count) : NO_WORK;
 }

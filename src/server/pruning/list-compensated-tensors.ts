@@ -1,14 +1,18 @@
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { listStreamFits } from '../../engine/compensation/list-stream-fits.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { nameBlockTensor } from '../../engine/families/list-tensors.js';
 import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
 import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
+import { INPUT_PARTS, type MapPart, OUTPUT_PART } from '../../engine/weights/map-parts.js';
+import { refitOf } from '../requests/recipe.js';
 
 /**
- * The compensated output maps (o and down) of an architecture under a recipe, by their names in the checkpoint; each is
- * computed when it is written. Empty for a recipe without compensation. Halves that lost nothing are left out; halves
- * that lost everything are included only if the compensation leaves a bias.
+ * The compensated maps of an architecture under a recipe, by their names in the checkpoint; each is computed when it is
+ * written. Empty for a recipe without compensation. Maps that are as they were are left out: those of halves that lost
+ * nothing, unless a fit on the stream changes them. Halves that lost everything are included only if the compensation
+ * leaves a bias.
  *
  * @param work ends the computing of one with its signal's reason, and is told how far it is
  */
@@ -22,37 +26,37 @@ export function listCompensatedTensors(
   if (compensation === undefined) return new Map();
   const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
+  const readMap = (layer: number, part: MapPart) => language.blockMap(recipe, { layer, part, architecture }, work);
+  const weight = (layer: number, part: MapPart) =>
+    [
+      nameBlockTensor(family, layer, part),
+      async () => (await readMap(layer, part)).weight ?? new Float32Array(),
+    ] as const;
+  const bias = (layer: number, part: MapPart) =>
+    [
+      nameBlockTensor(family, layer, part, 'bias'),
+      async () => (await readMap(layer, part)).bias ?? new Float32Array(hidden),
+    ] as const;
   return new Map(
-    architecture.flatMap((kept, layer) =>
-      listHalves(kept, layers[layer] ?? kept).flatMap(({ half, part, lost }) => {
-        const readMap = () => language.outputMap(recipe, { layer, half, architecture }, work);
-        const weight = [
-          nameBlockTensor(family, layer, part),
-          async () => (await readMap()).weight ?? new Float32Array(),
-        ] as const;
-        const bias = [
-          nameBlockTensor(family, layer, part, 'bias'),
-          async () => (await readMap()).bias ?? new Float32Array(hidden),
-        ] as const;
-        return [...(lost === 'some' ? [weight] : []), ...(compensation.plugin.addsBias ? [bias] : [])];
-      }),
+    listStreamFits(layers, architecture, refitOf(compensation) ?? 'pruned').flatMap(
+      ({ layer, half, output, inputs }) => [
+        ...(inputs ? INPUT_PARTS[half].map((part) => weight(layer, part)) : []),
+        ...(output ? [weight(layer, OUTPUT_PART[half])] : []),
+        ...(compensation.plugin.addsBias && hasLost(layers[layer], architecture[layer], half)
+          ? [bias(layer, OUTPUT_PART[half])]
+          : []),
+      ],
     ),
   );
 }
 
-function listHalves(kept: LayerArchitecture, own: LayerArchitecture) {
-  const halves = [
-    {
-      half: 'attention',
-      part: 'output',
-      lost: lossOf(kept.kvHeads * kept.queryHeadsPerKv, own.kvHeads * own.queryHeadsPerKv),
-    },
-    { half: 'ffn', part: 'down', lost: lossOf(kept.ffnChannels, own.ffnChannels) },
-  ] as const;
-  return halves.filter(({ lost }) => lost !== 'nothing');
-}
-
-function lossOf(kept: number, own: number): 'nothing' | 'some' | 'all' {
-  if (kept === own) return 'nothing';
-  return kept === 0 ? 'all' : 'some';
+function hasLost(
+  own: LayerArchitecture | undefined,
+  kept: LayerArchitecture | undefined,
+  half: 'attention' | 'ffn',
+): boolean {
+  if (own === undefined || kept === undefined) return false;
+  return half === 'ffn'
+    ? kept.ffnChannels < own.ffnChannels
+    : kept.kvHeads * kept.queryHeadsPerKv < own.kvHeads * own.queryHeadsPerKv;
 }

@@ -246,12 +246,13 @@ function digestWithoutBosToken({ criterion, description }: ResolvedRecipe): stri
 /** What tells the results of a plug-in from those of others. The first version is not named: it had no name. */
 function identify<Kind extends PluginKind>({ plugin, options }: ResolvedPlugin<Kind>) {
   const { id, version = FIRST_VERSION } = plugin;
-  return { id, options, ...(version === FIRST_VERSION ? {} : { version }) };
+  return { id, options: plugin.namedOptions?.(options) ?? options, ...(version === FIRST_VERSION ? {} : { version }) };
 }
 
 /** The same for how a criterion ranks units within a layer. */
 function identifyRanking(criterion: ResolvedPlugin<'criterion'>) {
-  return { ...identify(criterion), options: withoutScope(criterion.options) };
+  const named = identify(criterion);
+  return { ...named, options: withoutScope(named.options) };
 }
 
 /** The memory that a recipe needs. */

@@ -1,5 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Compensation } from '../../core/ports/compensation.js';
+import type { Compensation, StreamRefit } from '../../core/ports/compensation.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { Recipe, SearchSpaceSpec, Text } from '../../gen/prunecast/v1/common.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
@@ -109,4 +109,15 @@ export function refuseStreamLabels({ compensation: { plugin, options } }: Resolv
 /** Whether a compensation, as it is asked for, is fitted on the pruned model's own stream. */
 export function fitsStream({ plugin, options }: { readonly plugin: Compensation; readonly options: unknown }): boolean {
   return plugin.stream?.isAsked(options) === true;
+}
+
+/** Which maps a compensation fits on the pruned model's own stream, as it is asked for; undefined if it does not. */
+export function refitOf({
+  plugin,
+  options,
+}: {
+  readonly plugin: Compensation;
+  readonly options: unknown;
+}): StreamRefit | undefined {
+  return fitsStream({ plugin, options }) ? (plugin.stream?.refit?.(options) ?? 'pruned') : undefined;
 }

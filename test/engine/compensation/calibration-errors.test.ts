@@ -85,11 +85,11 @@ describe('calibrationErrors', () => {
     // W - X_S W') / tokens + lambda (W_S - W') for every kept row S.
     const rows = [2, 4, 6].flatMap((head) => Array.from({ length: HEAD_DIM }, (_, row) => head * HEAD_DIM + row));
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
-    const { weight = new Float32Array() } = await model.outputMap(
+    const { weight = new Float32Array() } = await model.blockMap(
       recipe,
       {
         layer: 0,
-        half: 'attention',
+        part: 'output',
         architecture: [{ kvHeads: 3, queryHeadsPerKv: 1, ffnChannels: 172 }, ...model.shape.layers.slice(1)],
       },
       unattended,
@@ -137,9 +137,9 @@ describe('calibrationErrors', () => {
             ffnChannels: 172,
           };
     const recipe = await recipeOf(leastSquares as Compensation, 'least-squares', { damping: DAMPING });
-    const { weight = new Float32Array() } = await model.outputMap(
+    const { weight = new Float32Array() } = await model.blockMap(
       recipe,
-      { layer: 0, half, architecture: [counts, ...model.shape.layers.slice(1)] },
+      { layer: 0, part: half === 'ffn' ? 'down' : 'output', architecture: [counts, ...model.shape.layers.slice(1)] },
       unattended,
     );
     const lost = Float64Array.from(own);

@@ -14,9 +14,10 @@ describe('fitStream', () => {
     // One row: X^T X / tokens = 4, lambda = 0.25 * 4 = 1, (4 + 1) w = 10 + 1 * 5.
     const fitted = await fitStream(
       {
+        kind: 'output',
         weights: Float32Array.of(5),
         rows: 1,
-        hidden: 1,
+        columns: 1,
         gram: Float64Array.of(4),
         product: Float64Array.of(10),
         multiplyTransposed,
@@ -34,9 +35,10 @@ describe('a long fit', () => {
   const streamed = (breathe: Breathe) =>
     fitStream(
       {
+        kind: 'output',
         weights: new Float32Array(size),
         rows: size,
-        hidden: 1,
+        columns: 1,
         gram: identity(),
         product: new Float64Array(size),
         multiplyTransposed,
@@ -136,7 +138,7 @@ function streamRecipe(model: LanguageModel, calibration: Calibration): RankedRec
     ranking: identityRanking(model.shape.layers),
     compensation: {
       plugin: leastSquares as Compensation,
-      options: { damping: 0.01, fit: 'stream' },
+      options: { damping: 0.01, fit: 'stream', refit: 'pruned' },
       calibration,
       moduleUrl,
     },

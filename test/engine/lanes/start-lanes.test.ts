@@ -104,9 +104,9 @@ describe('a model with two lanes', () => {
     const [recipe, sharedRecipe] = [await stream(one), await stream(two)];
     await measure(two, sharedRecipe, asked);
     for (const architecture of asked) {
-      const request = { layer: 3, half: 'ffn', architecture } as const;
-      expect(await two.outputMap(sharedRecipe, request, unattended)).toEqual(
-        await one.outputMap(recipe, request, unattended),
+      const request = { layer: 3, part: 'down', architecture } as const;
+      expect(await two.blockMap(sharedRecipe, request, unattended)).toEqual(
+        await one.blockMap(recipe, request, unattended),
       );
     }
   });

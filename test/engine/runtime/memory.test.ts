@@ -117,9 +117,9 @@ describe('a recipe whose Gram matrices do not fit in memory', () => {
           return {
             losses,
             errors: await model.calibrationErrors(recipe, unattended),
-            compensated: await model.outputMap(
+            compensated: await model.blockMap(
               recipe,
-              { layer: 3, half: 'ffn', architecture: checkpointLayers(3, 31) },
+              { layer: 3, part: 'down', architecture: checkpointLayers(3, 31) },
               unattended,
             ),
           };

@@ -30,7 +30,7 @@ const CASES = [
   },
   {
     plugin: leastSquares as Compensation,
-    options: { damping: 0.01, fit: 'stream' },
+    options: { damping: 0.01, fit: 'stream', refit: 'pruned' },
     file: 'least-squares',
     field: 'perplexity_with_sequential_least_squares',
   },

@@ -141,7 +141,7 @@ describe('asStream', () => {
       calibration: CALIBRATION,
     });
     const twin = resolver.asStream(recipe, 'recipe');
-    expect(options(twin)).toEqual({ id: 'least-squares', options: { damping: 0.01, fit: 'stream' } });
+    expect(options(twin)).toMatchObject({ id: 'least-squares', options: { damping: 0.01, fit: 'stream' } });
     expect(twin).toMatchObject({
       criterion: recipe.criterion,
       calibration: recipe.calibration,
@@ -163,10 +163,30 @@ describe('asStream', () => {
       compensation: { id: 'least-squares', options: { damping: 0.2 } },
       calibration: CALIBRATION,
     });
-    expect(options(resolver.asStream(recipe, 'recipe'))).toEqual({
+    expect(options(resolver.asStream(recipe, 'recipe'))).toMatchObject({
       id: 'least-squares',
       options: { damping: 0.2, fit: 'stream' },
     });
+  });
+
+  it.each([
+    [{}, { damping: 0.01, fit: 'one-shot' }],
+    [
+      { refit: 'all', input_damping: 1 },
+      { damping: 0.01, fit: 'one-shot' },
+    ],
+    [{ fit: 'stream' }, { damping: 0.01, fit: 'stream' }],
+    [
+      { fit: 'stream', refit: 'outputs', input_damping: 1 },
+      { damping: 0.01, fit: 'stream', refit: 'outputs' },
+    ],
+    [
+      { fit: 'stream', refit: 'all' },
+      { damping: 0.01, fit: 'stream', refit: 'all', input_damping: 0.01 },
+    ],
+  ])('leaves options without effect out of a digest, so that earlier labels stay valid: %o', async (given, named) => {
+    const recipe = await resolve({ compensation: { id: 'least-squares', options: given }, calibration: CALIBRATION });
+    expect(recipe.description['compensation']).toEqual({ id: 'least-squares', options: named });
   });
 
   it('refuses a recipe without a calibration text', async () => {
