@@ -1,6 +1,7 @@
 /** The criteria that the table compares, the most important ones first, since a run may be stopped. */
 export const CRITERIA = {
   fluctuation: { id: 'fluctuation', options: {} },
+  obs: { id: 'obs', options: {} },
   wanda: { id: 'wanda', options: {} },
   'taylor-first': { id: 'taylor', options: { order: 'first' } },
   activation: { id: 'activation', options: {} },

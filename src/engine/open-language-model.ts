@@ -195,9 +195,10 @@ async function scoreUnits(
     const asked = { criterion: { address: addressPlugin(criterion, moduleUrl), options }, seed };
     return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, work);
   }
-  if (criterion.needs.includes('gradients')) {
+  const kept = criterion.needs.find((need) => need === 'gradients' || need === 'gram');
+  if (kept !== undefined) {
     throw new RangeError(
-      `criterion "${criterion.id}" needs gradients, which stay in the model's thread: give the URL of its module`,
+      `criterion "${criterion.id}" needs ${kept}, which stays in the model's thread: give the URL of its module`,
     );
   }
   const guarded = guardCriterion(criterion, { limitMs: undefined });
@@ -205,7 +206,7 @@ async function scoreUnits(
   for (const layer of shape.layers.keys()) {
     const weights = await thread.call('readLayer', { layer }, { signal: work.signal });
     scores.push(
-      scoreLayer(
+      await scoreLayer(
         shape,
         layer,
         { ...weights, statistics: calibration?.layers[layer] },

@@ -65,8 +65,9 @@ const bounds = z.object({ least: z.int().min(1), most: z.int().min(1) });
 /** What each kind has beside its manifest. */
 const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
   criterion: z.object({
-    needs: z.array(z.enum(['weights', 'activations', 'gradients', 'block-io'])),
+    needs: z.array(z.enum(['weights', 'activations', 'gram', 'gradients', 'block-io'])),
     score: method,
+    scoringBytes: method.optional(),
   }),
   compensation: z.object({
     needs: z.array(z.enum(['mean', 'gram'])),

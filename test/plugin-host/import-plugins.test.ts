@@ -70,9 +70,9 @@ describe('loadPlugin', () => {
   });
 });
 
-function thrownBy(work: () => unknown): unknown {
+async function thrownBy(work: () => unknown): Promise<unknown> {
   try {
-    return work();
+    return await work();
   } catch (error) {
     return error;
   }

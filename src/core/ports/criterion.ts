@@ -1,16 +1,22 @@
 import type { UnitKind } from '../model/units.js';
+import type { Breathe, TransposedProduct } from './compensation.js';
 import type { PluginManifest } from './plugin.js';
 import type { Rng } from '../random.js';
 
 /** What must be computed before a criterion can score: one pass over the calibration text serves all needs. */
-export type CriterionNeed = 'weights' | 'activations' | 'gradients' | 'block-io';
+export type CriterionNeed = 'weights' | 'activations' | 'gram' | 'gradients' | 'block-io';
 
 /** Gives each unit an importance score (higher = keep). */
 export interface Criterion<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'criterion';
   readonly needs: readonly CriterionNeed[];
   /** One score per unit, in the order of `units`; higher = keep. Called once per layer and kind of unit. */
-  score(layer: LayerUnits, options: Options): Float32Array;
+  score(layer: LayerUnits, options: Options): Float32Array | Promise<Float32Array>;
+  /**
+   * With need `gram`: the most bytes that `score` holds at once for a half-block of this many rows, the given Gram matrix
+   * included; undefined for little more than that. The memory budget relies on it.
+   */
+  scoringBytes?(rows: number, hidden: number): number;
 }
 
 export interface LayerUnits {
@@ -21,6 +27,26 @@ export interface LayerUnits {
   readonly rng: Rng;
   /** With need `block-io`: mean over tokens of 1 - cos(block input, block output). */
   readonly blockInfluence?: number;
+  /** With need `gram`: the half-block that the units belong to. */
+  readonly half?: ScoredHalf;
+}
+
+/**
+ * The output map of a half-block (down or o), with what goes into it. Each unit has equally many rows, those of its
+ * `columns`, and they follow each other as the units do.
+ */
+export interface ScoredHalf {
+  /** Transposed: [rows, hidden], row-major. */
+  readonly weights: Float32Array;
+  readonly rows: number;
+  readonly hidden: number;
+  /** X^T X / tokens, [rows, rows], row-major; a criterion may overwrite it. */
+  readonly gram: Float64Array;
+  /** How many neighbours are ranked among each other: query heads those of their group, otherwise all units. */
+  readonly unitsTogether: number;
+  /** As in `HalfBlock`. */
+  readonly multiplyTransposed: TransposedProduct;
+  readonly breathe?: Breathe;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ModelShape } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { UnitKind } from '../../core/model/units.js';
-import type { Criterion, Unit } from '../../core/ports/criterion.js';
+import type { Criterion, ScoredHalf, Unit } from '../../core/ports/criterion.js';
 import { createRng } from '../../core/random.js';
 import { listFfnChannels, listKvGroups, listQueryHeads, type ScoredLayer } from './list-units.js';
 
@@ -13,17 +13,26 @@ export interface Scoring {
   readonly seed: number;
 }
 
-/** A criterion's scores of one layer's units. */
-export function scoreLayer(
+/** What a criterion with need `gram` is shown of a half-block of the layer; its Gram matrix is its own copy. */
+export type ReadHalf = (half: 'attention' | 'ffn', unitsTogether: number) => Promise<ScoredHalf | undefined>;
+
+/**
+ * A criterion's scores of one layer's units.
+ *
+ * @param readHalf for need `gram`
+ */
+export async function scoreLayer(
   shape: ModelShape,
   layer: number,
   scored: ScoredLayer,
   { plugin, options, seed }: Scoring,
-): UnitScores {
+  readHalf: ReadHalf = () => Promise.resolve(undefined),
+): Promise<UnitScores> {
   const rng = createRng(seed);
   const blockInfluence = scored.statistics?.blockInfluence;
-  const score = (kind: UnitKind, units: readonly Unit[]): Float32Array => {
+  const score = async (kind: UnitKind, units: readonly Unit[], unitsTogether = units.length): Promise<Float32Array> => {
     if (units.length === 0) return new Float32Array();
+    const half = await readHalf(kind === 'ffn_channel' ? 'ffn' : 'attention', unitsTogether);
     return plugin.score(
       {
         layer,
@@ -31,13 +40,14 @@ export function scoreLayer(
         units,
         rng: rng.fork(`layers.${layer}.${kind}`),
         ...(blockInfluence === undefined ? {} : { blockInfluence }),
+        ...(half === undefined ? {} : { half }),
       },
       options,
     );
   };
   return {
-    ffnChannels: score('ffn_channel', listFfnChannels(shape, scored)),
-    queryHeads: score('query_head', listQueryHeads(shape, scored)),
-    kvGroups: score('kv_group', listKvGroups(shape, scored)),
+    ffnChannels: await score('ffn_channel', listFfnChannels(shape, scored)),
+    queryHeads: await score('query_head', listQueryHeads(shape, scored), scored.own.queryHeadsPerKv),
+    kvGroups: await score('kv_group', listKvGroups(shape, scored)),
   };
 }

@@ -66,6 +66,22 @@ export function countFactorisations(shape: ModelShape): Work {
   };
 }
 
+/**
+ * The scores of all units by backward elimination (`eliminateUnits`): a factorisation, the inverse matrix, and what each
+ * unit that goes changes in two matrices. Half-blocks with heads are gone through twice.
+ */
+export function countEliminations({ headDim, hidden, layers }: ModelShape): Work {
+  const eliminate = (rows: number): number => (2 / 3 + 1 + 2) * rows ** 3 + 2 * rows ** 2 * hidden;
+  return {
+    products: 0,
+    factors: layers.reduce(
+      (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) =>
+        sum + 2 * eliminate(kvHeads * queryHeadsPerKv * headDim) + eliminate(ffnChannels),
+      0,
+    ),
+  };
+}
+
 /** The compensated output maps of an architecture, from the factorisations. */
 export function countCompensation(shape: ModelShape, architecture: Architecture): Work {
   return { products: sumHalves(shape, architecture, (rows) => 2 * rows ** 2 * shape.hidden), factors: 0 };

@@ -4,10 +4,11 @@ import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
+import type { Criterion } from '../../core/ports/criterion.js';
 import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
-import { withFitShares } from '../compensation/breathing.js';
+import { createFitBreathing, withFitShares } from '../compensation/breathing.js';
 import { createErrorMeter, listCalibrationErrors, type LayerErrors } from '../compensation/calibration-errors.js';
 import { measureFactorisation } from '../compensation/measure-factorisation.js';
 import { readBlockMap, type BlockMap, type BlockMapRequest } from '../compensation/block-map.js';
@@ -24,7 +25,7 @@ import { createModelMemory, type ModelMemory, type RuntimeOptions } from './mode
 import { createWeightsProvider, describeWorkload } from './weights-provider.js';
 import { recoverModel, type RecoveryRequest } from './recover-model.js';
 import type { TrainingOutcome } from '../recovery/train-halves.js';
-import { readLayer, scoreUnits, scoreUnitsByGradients } from './score-units.js';
+import { readLayer, scoreUnits, scoreUnitsByGradients, type GramReader } from './score-units.js';
 
 /**
  * A model's numbers, computed on the calling thread. The thread is blocked while a graph runs or a layer is sorted, so
@@ -70,6 +71,22 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
   const calibrator = createCalibrator(source, memory);
   const provider = createWeightsProvider(source, memory, calibrator);
   const decoder = createDecodeRunner(config, memory.sessions, memory.runner);
+  /** Undefined: the criterion needs no Gram matrices. */
+  const openGrams = async (
+    { needs, scoringBytes }: Criterion,
+    calibration: Calibration | undefined,
+    work: WorkContext,
+  ): Promise<GramReader | undefined> => {
+    const { gramKey } = calibration ?? {};
+    if (!needs.includes('gram') || gramKey === undefined) return undefined;
+    await calibrator.restoreGrams(calibration, work.signal);
+    await memory.startCall([], scoringBytes === undefined ? {} : { preparing: scoringBytes });
+    return {
+      read: (place) => memory.grams.read(gramKey, place),
+      multiplyTransposed: memory.multiplyTransposed,
+      breathe: createFitBreathing(work),
+    };
+  };
   const startTiming = async (recipe: KeyedRecipe): Promise<LatencyContext> => ({
     ...(await memory.startCall([], describeWorkload(recipe))),
     shape,
@@ -86,10 +103,17 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
     },
     calibrate: calibrator.calibrate,
     scoreUnits: async (recipe, calibration, work) => {
+      const grams = await openGrams(recipe.plugin, calibration, work);
       const sequences = calibration?.gradientSequences;
       return recipe.plugin.needs.includes('gradients') && calibration !== undefined && sequences !== undefined
-        ? scoreUnitsByGradients(source, { memory, weights: provider.own() }, recipe, { calibration, sequences }, work)
-        : scoreUnits(source, recipe, calibration, work);
+        ? scoreUnitsByGradients(
+            source,
+            { memory, weights: provider.own() },
+            recipe,
+            { calibration, sequences, grams },
+            work,
+          )
+        : scoreUnits(source, recipe, { calibration, grams }, work);
     },
     logits: async (recipe, architecture, tokens, work) => {
       validateArchitecture(shape, architecture);

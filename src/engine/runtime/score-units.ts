@@ -1,11 +1,13 @@
 import type { LayerArchitecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import { identityRanking } from '../../core/model/units.js';
+import type { Breathe } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration } from '../calibration/calibration.js';
+import type { HalfPlace } from '../calibration/gram-store.js';
 import { computeGradients } from '../gradients/compute-gradients.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
-import { scoreLayer, type Scoring } from '../ranking/score-layer.js';
+import { scoreLayer, type ReadHalf, type Scoring } from '../ranking/score-layer.js';
 import type { RankedWeights } from '../weights/half-blocks.js';
 import { loadAttention, loadFfn, type WeightSource } from '../weights/layer-weights.js';
 import type { ModelMemory } from './model-memory.js';
@@ -14,18 +16,42 @@ import type { ModelMemory } from './model-memory.js';
 export async function scoreUnits(
   source: WeightSource,
   recipe: Scoring,
-  calibration: Calibration | undefined,
+  { calibration, grams }: { readonly calibration: Calibration | undefined; readonly grams: GramReader | undefined },
   work: WorkContext,
 ): Promise<UnitScores[]> {
   const { shape } = source.config;
   const scores: UnitScores[] = [];
   for (const layer of shape.layers.keys()) {
     work.signal.throwIfAborted();
-    const statistics = calibration?.layers[layer];
-    scores.push(scoreLayer(shape, layer, { ...(await readLayer(source, layer)), statistics }, recipe));
+    const scored = { ...(await readLayer(source, layer)), statistics: calibration?.layers[layer] };
+    scores.push(await scoreLayer(shape, layer, scored, recipe, readHalfOf(shape.hidden, layer, scored, grams)));
     work.report?.({ activity: 'scoring units', what: 'layers', done: layer + 1, total: shape.layers.length });
   }
   return scores;
+}
+
+/** What criteria with need `gram` use. */
+export interface GramReader extends Pick<ModelMemory, 'multiplyTransposed'> {
+  /** float32, in the model's own order; undefined: not calibrated. */
+  readonly read: (place: HalfPlace) => Promise<Float32Array | undefined>;
+  readonly breathe: Breathe;
+}
+
+function readHalfOf(
+  hidden: number,
+  layer: number,
+  { attention, ffn }: ScoredLayer,
+  grams: GramReader | undefined,
+): ReadHalf | undefined {
+  if (grams === undefined) return undefined;
+  const { read, multiplyTransposed, breathe } = grams;
+  return async (half, unitsTogether) => {
+    const weights = half === 'attention' ? attention?.output : ffn?.down;
+    const gram = await read({ layer, half });
+    if (weights === undefined || gram === undefined) return undefined;
+    const rows = weights.length / hidden;
+    return { weights, rows, hidden, gram: Float64Array.from(gram), unitsTogether, multiplyTransposed, breathe };
+  };
 }
 
 /** The same for a criterion that needs gradients, which come last layer first. */
@@ -33,7 +59,15 @@ export async function scoreUnitsByGradients(
   source: WeightSource,
   { memory, weights }: { readonly memory: ModelMemory; readonly weights: RankedWeights },
   recipe: Scoring,
-  { calibration, sequences }: { readonly calibration: Calibration; readonly sequences: readonly Int32Array[] },
+  {
+    calibration,
+    sequences,
+    grams,
+  }: {
+    readonly calibration: Calibration;
+    readonly sequences: readonly Int32Array[];
+    readonly grams: GramReader | undefined;
+  },
   work: WorkContext,
 ): Promise<UnitScores[]> {
   const { config } = source;
@@ -50,7 +84,7 @@ export async function scoreUnitsByGradients(
       statistics: calibration.layers[layer],
       gradients,
     };
-    scores[layer] = scoreLayer(shape, layer, scored, recipe);
+    scores[layer] = await scoreLayer(shape, layer, scored, recipe, readHalfOf(shape.hidden, layer, scored, grams));
     const done = shape.layers.length - layer;
     work.report?.({ activity: 'scoring units', what: 'layers', done, total: shape.layers.length });
   }

@@ -8,6 +8,7 @@ import {
 } from '../../core/ports/compensation.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
+import { nameNumber, requireCount } from './require-count.js';
 
 /** A compensation whose answers are checked: weights and biases of the right length, every number finite. */
 export function guardCompensation(compensation: Compensation, limit: CallLimit): Compensation {
@@ -123,13 +124,4 @@ function areFinite(values: Float32Array): boolean {
     probe += value - value;
   }
   return probe === 0;
-}
-
-function requireCount(call: PluginCall, value: unknown, unit: string): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value;
-  throw pluginInvalid(call, `gave ${nameNumber(value)}; a number of ${unit} is needed`);
-}
-
-function nameNumber(value: unknown): string {
-  return typeof value === 'number' ? String(value) : nameType(value);
 }

@@ -1,14 +1,16 @@
 import type { Criterion } from '../../core/ports/criterion.js';
-import { callPlugin, type CallLimit } from './guarded-call.js';
+import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid } from '../../core/ports/plugin-errors.js';
+import { requireCount } from './require-count.js';
 
 /** A criterion whose answers are checked: one score per unit, none of them NaN. */
 export function guardCriterion(criterion: Criterion, limit: CallLimit): Criterion {
   const call = { kind: 'criterion', id: criterion.id, method: 'score' } as const;
+  const { scoringBytes } = criterion;
   return {
     ...criterion,
-    score: (layer, options) => {
-      const scores: unknown = callPlugin(call, limit, () => criterion.score(layer, options));
+    score: async (layer, options) => {
+      const scores: unknown = await awaitPlugin(call, limit, () => criterion.score(layer, options));
       const units = `the ${layer.units.length} units of kind ${layer.kind} in layer ${layer.layer}`;
       if (!(scores instanceof Float32Array))
         throw pluginInvalid(call, `gave ${nameType(scores)} in place of a Float32Array for ${units}`);
@@ -17,5 +19,15 @@ export function guardCriterion(criterion: Criterion, limit: CallLimit): Criterio
       if (bad >= 0) throw pluginInvalid(call, `gave NaN for unit ${bad} of ${units}`);
       return scores;
     },
+    ...(scoringBytes !== undefined && {
+      scoringBytes: (rows: number, hidden: number) => {
+        const asked = { ...call, method: 'scoringBytes' };
+        return requireCount(
+          asked,
+          callPlugin(asked, limit, () => scoringBytes.call(criterion, rows, hidden)),
+          'bytes',
+        );
+      },
+    }),
   };
 }

@@ -4,6 +4,7 @@ import activationCriterion from '../criteria/activation.js';
 import blockInfluenceCriterion from '../criteria/block-influence.js';
 import fluctuationCriterion from '../criteria/fluctuation.js';
 import magnitudeCriterion from '../criteria/magnitude.js';
+import obsCriterion from '../criteria/obs.js';
 import randomCriterion from '../criteria/random.js';
 import taylorCriterion from '../criteria/taylor.js';
 import wandaCriterion from '../criteria/wanda.js';
@@ -33,6 +34,7 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: blockInfluenceCriterion, moduleUrl: new URL('../criteria/block-influence.js', import.meta.url) },
   { plugin: fluctuationCriterion, moduleUrl: new URL('../criteria/fluctuation.js', import.meta.url) },
   { plugin: magnitudeCriterion, moduleUrl: new URL('../criteria/magnitude.js', import.meta.url) },
+  { plugin: obsCriterion, moduleUrl: new URL('../criteria/obs.js', import.meta.url) },
   { plugin: randomCriterion, moduleUrl: new URL('../criteria/random.js', import.meta.url) },
   { plugin: taylorCriterion, moduleUrl: new URL('../criteria/taylor.js', import.meta.url) },
   { plugin: wandaCriterion, moduleUrl: new URL('../criteria/wanda.js', import.meta.url) },

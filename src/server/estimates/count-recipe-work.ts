@@ -3,6 +3,7 @@ import {
   addWork,
   countCalibration,
   countCompensation,
+  countEliminations,
   countFactorisations,
   countStreamFits,
   multiplyWork,
@@ -21,7 +22,7 @@ export function countCalibrated({ calibration }: Pick<ResolvedRecipe, 'calibrati
   };
 }
 
-/** The passes over one calibration text that serve recipes, each statistic gathered once. */
+/** What ranks the units of recipes: the passes over each calibration text, each statistic gathered once, and scores. */
 export function countPasses(shape: ModelShape, recipes: readonly ResolvedRecipe[]): Work {
   const texts = new Map<string, ResolvedRecipe[]>();
   for (const recipe of recipes) {
@@ -38,7 +39,17 @@ export function countPasses(shape: ModelShape, recipes: readonly ResolvedRecipe[
       ]);
       return [countCalibration(shape, countCalibrated(first), needs)];
     }),
+    multiplyWork(countEliminations(shape), countOrders(recipes.filter(scoresByGram))),
   );
+}
+
+/** The orders of units that recipes share among them. */
+function countOrders(recipes: readonly ResolvedRecipe[]): number {
+  return new Set(recipes.map(({ rankingDigest }) => rankingDigest)).size;
+}
+
+function scoresByGram({ criterion }: ResolvedRecipe): boolean {
+  return criterion.plugin.needs.includes('gram');
 }
 
 /** What makes a recipe's compensation ready for any architecture. */
@@ -78,4 +89,9 @@ export function countCompensations(
 /** Whether a recipe's compensation is fitted on Gram matrices. */
 export function needsGram({ compensation }: ResolvedRecipe): boolean {
   return compensation.plugin.needs.includes('gram');
+}
+
+/** Whether Gram matrices are kept for a recipe. */
+export function keepsGram(recipe: ResolvedRecipe): boolean {
+  return needsGram(recipe) || scoresByGram(recipe);
 }

@@ -1,7 +1,7 @@
 import type { Precision } from '../../core/measurement.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { BASE_MEMORY_BYTES, type MemoryUse } from '../../engine/runtime/plan-memory.js';
-import { countCalibrated, needsGram } from './count-recipe-work.js';
+import { countCalibrated, keepsGram } from './count-recipe-work.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { OpenModel } from '../models/open-models.js';
 
@@ -30,7 +30,7 @@ export function estimateMemory(
     longest: most(({ window }) => window),
     tokens: most(({ tokens }) => tokens),
     precision,
-    fitted: recipes.filter(needsGram).length,
+    fitted: recipes.filter(keepsGram).length,
     ...(compensated === undefined ? {} : { compensated }),
   });
   return { peakMemoryBytes: BigInt(BASE_MEMORY_BYTES + used), baseMemoryBytes: BigInt(BASE_MEMORY_BYTES) };

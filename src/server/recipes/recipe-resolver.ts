@@ -265,7 +265,8 @@ function describeWork(
     longest: sequences.reduce((most, { length }) => Math.max(most, length), 1),
     tokens: sequences.reduce((sum, { length }) => sum + length, 0),
     needs: [...criterion.plugin.needs, ...plugin.needs],
-    ...(plugin.preparingBytes === undefined ? {} : { preparing: plugin.preparingBytes.bind(plugin) }),
+    preparing: (rows, hidden) =>
+      Math.max(plugin.preparingBytes?.(rows, hidden) ?? 0, criterion.plugin.scoringBytes?.(rows, hidden) ?? 0),
     ...(plugin.stream?.isAsked(options) === true ? { fit: 'stream' as const } : {}),
   };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   countCalibration,
   countCompensation,
+  countEliminations,
   countFactorisations,
   countLosses,
   countStreamFits,
@@ -44,6 +45,11 @@ describe('the work of a model', () => {
   it('is a factor and its inverse for each half of a layer, a third of the cube each', () => {
     expect(countFactorisations(STORIES_SHAPE).factors).toBeCloseTo(5 * (2 / 3) * (64 ** 3 + 172 ** 3), 3);
     expect(countCompensation(STORIES_SHAPE, HALF).products).toBe(5 * 2 * 64 * (32 ** 2 + 86 ** 2));
+  });
+
+  it('is eleven thirds of a cube for an elimination, twice where there are heads, and the products of all weights', () => {
+    const cubes = (11 / 3) * (2 * 64 ** 3 + 172 ** 3);
+    expect(countEliminations(STORIES_SHAPE).factors).toBeCloseTo(5 * (cubes + 2 * 64 * (2 * 64 ** 2 + 172 ** 2)), 3);
   });
 
   it('is three passes for a fit on the stream, of which the dense one is shared', () => {
