@@ -1,6 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, tmpdir } from 'node:os';
-import { basename, dirname, join, resolve } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   createClient,
@@ -8,7 +8,6 @@ import {
   Control,
   Effort,
   PredictorFeatures,
-  startLocalServer,
   type DeepPartial,
   type JobEvent,
   type SearchRequest,
@@ -23,6 +22,7 @@ import { formatSummary } from './search/format-summary.js';
 import { measureElsewhere } from './search/measure-elsewhere.js';
 import { readWindows } from './search/read-windows.js';
 import { summarise } from './search/summarise.js';
+import { withOwnServer } from './search/with-own-server.js';
 
 /**
  * One whole Search on a model of the user's, with the server's own defaults, and its results: winner and controls on
@@ -73,7 +73,7 @@ const USAGE =
 if (flags.model === undefined || flags.text === undefined || flags.report === undefined) throw new Error(USAGE);
 const model = resolve(flags.model);
 const [calibration, report] = [resolve(flags.text), await readFile(flags.report, 'utf8')];
-if (flags.address === undefined) await withOwnServer(run);
+if (flags.address === undefined) await withOwnServer({ model, text: calibration, keepState: flags['keep-state'] }, run);
 else await run(flags.address);
 
 async function run(address: string): Promise<void> {
@@ -95,30 +95,6 @@ async function run(address: string): Promise<void> {
     await show(found, elsewhere);
   } finally {
     client.close();
-  }
-}
-
-/** A server for this run only, which ends with it. */
-async function withOwnServer(use: (address: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'prunecast-bench-'));
-  try {
-    const server = await startLocalServer({
-      environment: {
-        PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
-        PRUNECAST_STATE_DIRECTORY:
-          flags['keep-state'] === undefined ? join(folder, 'state') : resolve(flags['keep-state']),
-        PRUNECAST_MODEL_ROOTS: dirname(model),
-        PRUNECAST_DATA_ROOTS: dirname(calibration),
-        PRUNECAST_OUTPUT_ROOT: folder,
-      },
-    });
-    try {
-      await use(server.address);
-    } finally {
-      await server.stop();
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -6,7 +6,7 @@ import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import { createSearchSpace } from '../../src/core/space/create-search-space.js';
 import { countsKey, denseCounts, type Counts } from '../../src/core/space/search-space.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
-import { chooseMaxRate } from '../../src/search/controls/uniform.js';
+import { chooseMaxRate, listUniformBest } from '../../src/search/controls/uniform.js';
 import { apply, next, replay, startStudy } from '../../src/search/machine.js';
 import { writeReport } from '../../src/search/phases/report/write-report.js';
 import { findWinner } from '../../src/search/phases/verify.js';
@@ -454,6 +454,28 @@ describe('controls', () => {
     expect(verified.map(({ length }) => length)).toEqual([6, 3]);
     const best = verified[1]?.toSorted((a, b) => a.value - b.value)[0];
     expect(state.reported.at(-1)?.counts).toEqual(best?.counts);
+  });
+});
+
+describe('the shapes of uniform-best', () => {
+  it('are chosen from as finalists are: the better half of each fidelity on the next, and the best alone on its own stream', async () => {
+    const { state } = await runStudy(
+      createPlan({ verifyRungs: 2, compensation: { mode: 'stream', candidates: 2 }, controls: ['uniform-best'] }),
+    );
+    const measured = (rung: number, compensation: 'one-shot' | 'stream') =>
+      state.controls.filter((trial) => trial.rung === rung && trial.compensation === compensation);
+    const shapes = listUniformBest(plan.space, plan.budgets).length;
+    expect(shapes).toBeGreaterThan(2);
+    expect(measured(0, 'one-shot')).toHaveLength(shapes);
+    const better = measured(1, 'one-shot');
+    expect(better).toHaveLength(Math.ceil(shapes / 2));
+    const [best] = better.toSorted((a, b) => a.value - b.value);
+    expect(measured(1, 'stream').map(({ counts }) => counts)).toEqual([best?.counts]);
+    expect(state.reported.at(-1)).toMatchObject({
+      control: 'uniform-best',
+      counts: best?.counts,
+      compensation: 'stream',
+    });
   });
 });
 

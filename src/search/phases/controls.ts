@@ -24,8 +24,9 @@ import {
 } from './verify.js';
 
 /*
- * Phase `controls`: what the winner is compared with is measured on the verify windows. The named controls come first.
- * Then `random`: as many candidates as the study evaluated are drawn (`drawCandidates`) and labelled as pairs are, and
+ * Phase `controls`: what the winner is compared with is measured on the verify windows. The named controls come first;
+ * the shapes of `uniform-best` are chosen from as finalists are, so that only the best of them is compensated on its own
+ * stream. Then `random`: as many candidates as the study evaluated are drawn (`drawCandidates`) and labelled as pairs are, and
  * the best of them are verified as finalists are.
  */
 
@@ -65,7 +66,7 @@ export function apply<Own extends State>(plan: StudyPlan, state: Own, event: Stu
 
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const dearest = plan.verifyRungs - 1;
-  const { own, paper } = countNamed(plan);
+  const { own, shapes, paper } = countNamed(plan);
   const named: TrialCount[] = [
     {
       part: 'verify',
@@ -73,6 +74,7 @@ export function count(plan: StudyPlan): readonly TrialCount[] {
       trials: own,
       compensation: plan.compensation.mode === 'one-shot' ? 'one-shot' : 'stream',
     },
+    ...countVerified(plan, shapes, countStreamed(chooseShape(plan), shapes)),
     { part: 'verify', rung: dearest, trials: paper, compensation: 'one-shot' },
   ];
   if (!plan.controls.includes('random')) return named;
@@ -80,19 +82,36 @@ export function count(plan: StudyPlan): readonly TrialCount[] {
     Math.max(countPairs(plan, 0), countRecipePoints(plan)) +
     countPairsInside(plan) +
     countFinalists(plan) * plan.rounds;
-  const halved = countHalved(Math.min(drawn, countVerifiedRandom(plan)), plan.verifyRungs);
+  const verified = Math.min(drawn, countVerifiedRandom(plan));
+  const final = countHalved(verified, plan.verifyRungs).at(-1) ?? 0;
   return [
     ...named,
     { part: 'search', rung: 0, trials: drawn, compensation: 'one-shot' },
-    ...halved.map((trials, rung) => ({ part: 'verify', rung, trials, compensation: 'one-shot' }) as const),
-    { part: 'verify', rung: dearest, trials: countStreamed(plan, halved.at(-1) ?? 0), compensation: 'stream' },
+    ...countVerified(plan, verified, countStreamed(plan, final)),
   ];
 }
 
-/** What follows a batch of results: drawn candidates, the best of them verified, or the end. */
+/** What `continueVerification` asks for. */
+function countVerified({ verifyRungs }: StudyPlan, trials: number, streamed: number): TrialCount[] {
+  return [
+    ...countHalved(trials, verifyRungs).map(
+      (halved, rung) => ({ part: 'verify', rung, trials: halved, compensation: 'one-shot' }) as const,
+    ),
+    { part: 'verify', rung: verifyRungs - 1, trials: streamed, compensation: 'stream' },
+  ];
+}
+
+/** What follows a batch of results: shapes chosen, drawn candidates, the best of them verified, or the end. */
 function proceed<Own extends State>(plan: StudyPlan, state: Own, batch: readonly TrialResult[]): Own {
   const [first] = batch;
-  if (first?.control !== 'random') return plan.controls.includes('random') ? state : leave(state);
+  // Compensated as the study has decided by now.
+  const decided = { ...plan, compensation: { ...plan.compensation, mode: state.compensation } };
+  if (first?.control !== 'random') {
+    const more = continueVerification(chooseShape(decided), batch.filter(isShape), state.controls.filter(isShape), {
+      last: true,
+    });
+    return ask(state, more ?? [], (own) => (plan.controls.includes('random') ? own : leave(own)));
+  }
   if (first.part === 'search') {
     const best = sortByValue(plan, batch).slice(0, countVerifiedRandom(plan));
     return ask(
@@ -101,9 +120,20 @@ function proceed<Own extends State>(plan: StudyPlan, state: Own, batch: readonly
     );
   }
   const verified = state.controls.filter(({ control, part }) => control === 'random' && part === 'verify');
-  // Compensated as the study has decided by now.
-  const decided = { ...plan, compensation: { ...plan.compensation, mode: state.compensation } };
   return ask(state, continueVerification(decided, batch, verified, { last: true }) ?? [], leave);
+}
+
+/** Whether it is one of the shapes that `uniform-best` is chosen from. */
+function isShape({ control, recipe }: TrialResult): boolean {
+  return control === 'uniform-best' && recipe !== 'paper';
+}
+
+/** The plan by which the shapes of `uniform-best` are verified: of one objective the best gets its own stream. */
+function chooseShape(plan: StudyPlan): StudyPlan {
+  const { compensation } = plan;
+  return objectivesOf(plan).objectives.length > 1
+    ? plan
+    : { ...plan, compensation: { ...compensation, candidates: 1 } };
 }
 
 function leave<Own extends State>(state: Own): Own {
@@ -119,7 +149,7 @@ function toRandom(counts: Counts, recipe: number, part: 'search' | 'verify'): Tr
   return { counts, role: 'control', part, recipe, compensation: 'one-shot', rung: 0, control: 'random' };
 }
 
-/** The named controls' candidates on the verify windows, at the dearest fidelity. */
+/** The named controls on the verify windows: shapes to choose from at the cheapest fidelity, others at the dearest. */
 function listNamedControls(plan: StudyPlan, state: State): TrialPoint[] {
   const toPoint =
     (recipe: RecipeChoice) =>
@@ -128,8 +158,9 @@ function listNamedControls(plan: StudyPlan, state: State): TrialPoint[] {
       role: 'control',
       part: 'verify',
       recipe,
-      compensation: recipe === 'paper' ? 'one-shot' : state.compensation,
-      rung: plan.verifyRungs - 1,
+      ...(recipe !== 'paper' && control === 'uniform-best'
+        ? { compensation: 'one-shot', rung: 0 }
+        : { compensation: recipe === 'paper' ? 'one-shot' : state.compensation, rung: plan.verifyRungs - 1 }),
       control,
     });
   const budgets = limitControls(plan, state);
@@ -141,11 +172,16 @@ function listNamedControls(plan: StudyPlan, state: State): TrialPoint[] {
   ];
 }
 
-/** In the study's own recipe, and in the paper's. */
-function countNamed(plan: StudyPlan): { readonly own: number; readonly paper: number } {
+/** Those that are measured once in the study's own recipe, the shapes to choose from, and those in the paper's. */
+function countNamed(plan: StudyPlan): { readonly own: number; readonly shapes: number; readonly paper: number } {
   const allocated = ALLOCATED_CONTROLS.filter((control) => plan.controls.includes(control));
-  const countUniform = (names: readonly ControlName[]): number => listUniform(plan, plan.budgets, names).length;
-  return { own: allocated.length + countUniform(plan.controls), paper: countUniform(plan.paperControls) };
+  const uniform = listUniform(plan, plan.budgets, plan.controls);
+  const shapes = uniform.filter(({ control }) => control === 'uniform-best').length;
+  return {
+    own: allocated.length + uniform.length - shapes,
+    shapes,
+    paper: listUniform(plan, plan.budgets, plan.paperControls).length,
+  };
 }
 
 interface NamedCounts {

@@ -54,8 +54,9 @@ export async function decodeStudyPlan(
   );
   const curve = request.preset === Preset.PAPER ? PAPER_CURVE : undefined;
   refuseCurve(curve, decoded.objectives);
-  const rungs = request.verify?.rungs.length ?? 0;
   const effort = findEffort(request);
+  // Of a front or a curve every finalist is a point.
+  const isOneBest = decoded.objectives.objectives.length === 1 && curve === undefined;
   const rounds = request.rounds ?? effort.rounds;
   const finalists = request.verify?.count ?? Math.ceil(effort.finalists / rounds);
   const pauseBefore = decodePauses(request);
@@ -75,7 +76,7 @@ export async function decodeStudyPlan(
     rounds,
     candidates: Number(request.candidates ?? effort.candidates),
     finalists,
-    verifyRungs: Math.max(1, rungs),
+    verifyRungs: request.verify?.rungs.length || (isOneBest ? effort.verifyTokens.length : 1),
     compensation: {
       mode: FIT_MODES[request.compensationFit] ?? effort.compensation,
       candidates: decoded.objectives.objectives.length > 1 ? finalists * rounds : effort.streamCandidates,

@@ -75,14 +75,14 @@ export const DEFAULT_RECIPES: readonly Recipe[] = [DEFAULT_PLUGINS.criterion, 'w
  * quarter of all pairs is added in the rounds, around the best so far.
  */
 export const DEFAULT_PAIRS: PairPlan = {
-  count: 120,
+  count: 96,
   tiedShare: 0.1,
   tieRun: 4,
   sparseShare: 0.1,
   nearShare: 0.7,
   levelPoints: true,
   band: 0.1,
-  insideCount: 30,
+  insideCount: 24,
 };
 
 /** The share of all pairs that is labelled in the refined space. */
@@ -99,8 +99,8 @@ export interface EffortDefaults {
   readonly candidates: number;
   /** Really evaluated, in all rounds together. */
   readonly finalists: number;
-  /** Of each evaluation of a finalist or a control. */
-  readonly verifyTokens: bigint;
+  /** Of each evaluation of a finalist or a control: all on the first, the better half of each on the next. */
+  readonly verifyTokens: readonly bigint[];
   /** Of each reported evaluation. */
   readonly reportTokens: bigint;
   /** Those that are compared first. */
@@ -130,7 +130,7 @@ export const EFFORTS = {
     rounds: 2,
     candidates: 5000,
     finalists: 8,
-    verifyTokens: 8192n,
+    verifyTokens: [8192n],
     reportTokens: 16_384n,
     recipes: DEFAULT_RECIPES.slice(0, 1),
     compensation: 'one-shot',
@@ -139,15 +139,15 @@ export const EFFORTS = {
   },
   default: {
     pairs: DEFAULT_PAIRS.count,
-    pairTokens: 8192n,
+    pairTokens: 5120n,
     rounds: 3,
     candidates: 10_000,
-    finalists: 18,
-    verifyTokens: 16_384n,
-    reportTokens: 32_768n,
+    finalists: 12,
+    verifyTokens: [4096n, 16_384n],
+    reportTokens: 24_576n,
     recipes: DEFAULT_RECIPES,
     compensation: 'better',
-    streamCandidates: 3,
+    streamCandidates: 2,
     controls: USUAL_CONTROLS,
   },
   thorough: {
@@ -156,7 +156,7 @@ export const EFFORTS = {
     rounds: 4,
     candidates: 20_000,
     finalists: 28,
-    verifyTokens: 32_768n,
+    verifyTokens: [8192n, 32_768n],
     reportTokens: 65_536n,
     recipes: DEFAULT_RECIPES,
     compensation: 'better',

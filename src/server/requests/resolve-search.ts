@@ -131,7 +131,7 @@ export async function resolveSubject(
   { evaluator, plan }: StudyQuestion,
 ): Promise<Pick<ResolvedSearch, 'windows' | 'recipes' | 'plan'>> {
   const { recipes } = services;
-  const windows = await planStudyWindows(services, request, evaluator, readFidelities(request));
+  const windows = await planStudyWindows(services, request, evaluator, readFidelities(request, plan));
   const asked = listRecipes(request);
   const compared: StudyRecipes['compared'][number][] = [];
   for (const [index, recipe] of asked.entries()) {
@@ -200,7 +200,12 @@ function settleCompensation(
 export async function resolveSample(services: RequestServices, request: SearchRequest): Promise<ResolvedSample> {
   const question = await resolveQuestion(services, request);
   requireFixedPairs(question.plan);
-  const { plan, calibration } = await planPairWindows(services, request, question.evaluator, readFidelities(request));
+  const { plan, calibration } = await planPairWindows(
+    services,
+    request,
+    question.evaluator,
+    readFidelities(request, question.plan),
+  );
   const recipe = await services.recipes.resolve(listRecipes(request)[0], 'recipes[0]', calibration);
   refuseStreamLabels(recipe, 'recipes[0]');
   return {
@@ -217,10 +222,10 @@ export async function resolveSample(services: RequestServices, request: SearchRe
 export async function resolveRecipeOf(
   services: RequestServices,
   request: SearchRequest,
-  { evaluator }: StudyQuestion,
+  { evaluator, plan }: StudyQuestion,
   digest: string,
 ): Promise<ResolvedRecipe> {
-  const { calibration } = await planPairWindows(services, request, evaluator, readFidelities(request));
+  const { calibration } = await planPairWindows(services, request, evaluator, readFidelities(request, plan));
   for (const [index, asked] of listRecipes(request).entries()) {
     const recipe = await services.recipes.resolve(asked, `recipes[${index}]`, calibration);
     if (recipe.digest === digest) return recipe;
@@ -232,13 +237,13 @@ export async function resolveRecipeOf(
   );
 }
 
-function readFidelities(request: SearchRequest): PartFidelities {
+function readFidelities(request: SearchRequest, { verifyRungs }: Pick<StudyPlan, 'verifyRungs'>): PartFidelities {
   const { pairTokens, verifyTokens, reportTokens } = findEffort(request);
   return {
     search: { spec: request.pairs?.rungs[0] ?? limitTokens(pairTokens), field: 'pairs.rungs[0]' },
     verify:
       request.verify === undefined || request.verify.rungs.length === 0
-        ? [{ spec: limitTokens(verifyTokens), field: 'verify' }]
+        ? verifyTokens.slice(-verifyRungs).map((tokens) => ({ spec: limitTokens(tokens), field: 'verify' }))
         : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
     report: { spec: request.report ?? limitTokens(reportTokens), field: 'report' },
   };

@@ -40,7 +40,7 @@ const DOCUMENTED: readonly (readonly [string, string, unknown])[] = [
   ['SearchRequest', 'pairs.count', pairs],
   ['SearchRequest', 'pairs.tie_run', DEFAULT_PAIRS.tieRun],
   ['SearchRequest', 'pairs.band', DEFAULT_PAIRS.band],
-  ['SearchRequest', 'verify.rungs', `one, of ${verifyTokens.toLocaleString('en-US')}`],
+  ['SearchRequest', 'verify.rungs', write(verifyTokens)],
   ['SearchRequest', 'report', reportTokens.toLocaleString('en-US')],
   ['SearchRequest', 'pairs.rungs', pairTokens.toLocaleString('en-US')],
   ['SearchRequest', 'verify.count', finalists],
@@ -90,7 +90,14 @@ describe('the defaults that the protos document', () => {
   it.each(BY_EFFORT)('are told for every effort: %s', (path, name) => {
     const comments = findField('prunecast.v1.SearchRequest', path)?.map(commentOf);
     expect(comments?.at(-1)).toContain(
-      `With the effort QUICK ${quick[name].toLocaleString('en-US')}, THOROUGH ${thorough[name].toLocaleString('en-US')}.`,
+      `With the effort QUICK ${write(quick[name])}, THOROUGH ${write(thorough[name])}.`,
     );
   });
 });
+
+function write(value: number | bigint | readonly bigint[]): string {
+  return [value]
+    .flat()
+    .map((number) => number.toLocaleString('en-US'))
+    .join(' and ');
+}

@@ -58,8 +58,8 @@ export const protobufPackage = "prunecast.v1";
 export const protobufFileName = "prunecast/v1/pruning.proto";
 
 /**
- * How much a Search spends. Its default takes about 7 times as many tokens as QUICK, and THOROUGH about twice as many
- * as the default.
+ * How much a Search spends. Its default takes about 2.5 times as many tokens as QUICK, and THOROUGH about 4 times as
+ * many as the default.
  */
 export const Effort = {
   /** UNSPECIFIED - The default: DEFAULT. */
@@ -472,7 +472,7 @@ export interface SearchRequest {
   verify:
     | VerifyPlan
     | undefined;
-  /** The report windows. Default: 32,768 tokens. With the effort QUICK 16,384, THOROUGH 65,536. */
+  /** The report windows. Default: 24,576 tokens. With the effort QUICK 16,384, THOROUGH 65,536. */
   report:
     | FidelitySpec
     | undefined;
@@ -558,7 +558,7 @@ export interface StudyTexts {
 /** The pairs that the predictor is fitted on. */
 export interface PairPlan {
   /**
-   * How many pairs. Default 120. With the effort QUICK 48, THOROUGH 200. Some of them are the same in every sample of a
+   * How many pairs. Default 96. With the effort QUICK 48, THOROUGH 200. Some of them are the same in every sample of a
    * space and budget: SamplePairs refuses a count below theirs, and says how many they are.
    * Allowed: 1 to 100,000.
    */
@@ -580,7 +580,7 @@ export interface PairPlan {
     | number
     | undefined;
   /**
-   * The fidelity of the pairs: one entry. Default: 8,192 tokens each. With the effort QUICK 4,096, THOROUGH 12,288.
+   * The fidelity of the pairs: one entry. Default: 5,120 tokens each. With the effort QUICK 4,096, THOROUGH 12,288.
    * At most 16 entries.
    */
   rungs: FidelitySpec[];
@@ -616,15 +616,16 @@ export interface PairPlan {
 /** The candidates that are really evaluated. */
 export interface VerifyPlan {
   /**
-   * How many per round. Default: 18 over all rounds. With the effort QUICK 8, THOROUGH 28.
+   * How many per round. Default: 12 over all rounds. With the effort QUICK 8, THOROUGH 28.
    * Allowed: 1 to 1,000.
    */
   count?:
     | number
     | undefined;
   /**
-   * Fidelities from cheap to expensive: the better half after each is evaluated at the next. Default: one, of
-   * 16,384 tokens. With the effort QUICK 8,192, THOROUGH 32,768.
+   * Fidelities from cheap to expensive: the better half after each is evaluated at the next. Default:
+   * 4,096 and 16,384 tokens. With the effort QUICK 8,192, THOROUGH 8,192 and 32,768. With several objectives, and with
+   * the preset PAPER, the last of them alone: every finalist is a point of the result.
    * At most 16 entries.
    */
   rungs: FidelitySpec[];

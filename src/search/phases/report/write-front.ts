@@ -28,7 +28,12 @@ export function writeFront(plan: StudyPlan, state: FinalState): StudyFront | und
   if (objectives.length === 1 || front.length === 0) return undefined;
   const valuesOf = (index: number): readonly number[] => scores[index]?.values ?? [];
   const controls = state.controls
-    .filter(({ part }) => part === 'verify')
+    .filter(
+      ({ part, rung, recipe, compensation }) =>
+        part === 'verify' &&
+        rung === plan.verifyRungs - 1 &&
+        (recipe === 'paper' || compensation === state.compensation),
+    )
     .map((trial) => scoreTrial(plan, trial).values);
   const measured = [...scores.map(({ values }) => values), ...controls].filter((values) =>
     values.every(Number.isFinite),
