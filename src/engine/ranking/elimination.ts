@@ -24,9 +24,9 @@ export interface EliminationStep {
 /** Rows of a product that are computed at once. */
 const STRIP_ROWS = 1024;
 
-/** Bytes of the two matrices, and of what is held beside them. */
+/** Bytes of the Gram matrix as read, of the two matrices, and of what is held beside them. */
 export function countEliminationBytes(rows: number, hidden: number): number {
-  return 16 * rows ** 2 + 8 * rows * hidden + countFactorBytes(rows) + 8 * rows * STRIP_ROWS;
+  return 20 * rows ** 2 + 8 * rows * hidden + countFactorBytes(rows) + 8 * rows * STRIP_ROWS;
 }
 
 /**
