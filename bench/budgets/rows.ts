@@ -28,10 +28,6 @@ export const BUDGET_ROWS = {
     title: '40 %, whole half-blocks too',
     request: { ...remove(BudgetKind.PARAMETERS, 0.4), space: { maxRate: 1 } },
   },
-  'unprotected-30': {
-    title: '30 %, no layer protected',
-    request: { ...remove(BudgetKind.PARAMETERS, 0.3), space: { protectedLayers: { layers: [] } } },
-  },
   'flops-30': { title: '30 % of the FLOPs per token', request: remove(BudgetKind.FLOPS_PER_TOKEN, 0.3) },
   'kv-cache-40': {
     title: '40 % of the KV cache',

@@ -142,7 +142,7 @@ export const EFFORTS = {
     pairTokens: 5120n,
     rounds: 3,
     candidates: 10_000,
-    finalists: 12,
+    finalists: 18,
     verifyTokens: [4096n, 16_384n],
     reportTokens: 24_576n,
     recipes: DEFAULT_RECIPES,

@@ -46,7 +46,7 @@ describe('the effort of a Search', () => {
   it.each<[string, DeepPartial<SearchRequest>]>([
     ['pairs.count', { pairs: { count: EFFORTS.default.pairs } }],
     ['pairs.rungs', { pairs: { rungs: [{ tokenLimit: EFFORTS.default.pairTokens }] } }],
-    ['rounds and verify.count', { rounds: EFFORTS.default.rounds, verify: { count: 4 } }],
+    ['rounds and verify.count', { rounds: EFFORTS.default.rounds, verify: { count: 6 } }],
     ['verify.rungs', { verify: { rungs: EFFORTS.default.verifyTokens.map((tokenLimit) => ({ tokenLimit })) } }],
     ['report', { report: { tokenLimit: EFFORTS.default.reportTokens } }],
     ['controls', { controls: [Control.RANDOM] }],

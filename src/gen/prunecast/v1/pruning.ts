@@ -616,7 +616,7 @@ export interface PairPlan {
 /** The candidates that are really evaluated. */
 export interface VerifyPlan {
   /**
-   * How many per round. Default: 12 over all rounds. With the effort QUICK 8, THOROUGH 28.
+   * How many per round. Default: 18 over all rounds. With the effort QUICK 8, THOROUGH 28.
    * Allowed: 1 to 1,000.
    */
   count?:
