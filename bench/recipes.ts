@@ -18,9 +18,8 @@ import { createCheckpointFiles } from '../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import { BUILTIN_PLUGINS } from '../src/plugins/builtin/list.js';
 import { findUniformPaper, listUniformBest } from '../src/search/controls/uniform.js';
-import { pickCalibrationSequences } from '../src/server/requests/calibration-sequences.js';
-import { digestBytes } from '../src/engine/files/digest.js';
 import { describeCpu } from './describe-cpu.js';
+import { readBenchText } from './recipes/read-text.js';
 import { formatResults } from './recipes/format-results.js';
 import {
   COMPENSATIONS,
@@ -70,28 +69,18 @@ const window = Number(flags.window);
 const threads = detectThreads();
 const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: resolve(directory) }));
 if (tokenizer === undefined) throw new Error(`${directory} has no tokenizer.json`);
-const [tokens = new Int32Array(), calibrationTokens = new Int32Array()] = await tokenizer.encodeAll([
-  await readFile(textFile, 'utf8'),
-  await readFile(calibrationFile, 'utf8'),
-]);
 const model = await openLanguageModel(await openCheckpoint(resolve(directory)), { threads });
 const { shape } = model;
 const [valueBytes] = [...model.checkpoint.tensors.values()].map(({ dtype }) => (dtype === 'F32' ? 4 : 2));
 
-const cut = (place: number): Window => ({
-  start: place * window,
-  scoredFrom: 1,
-  tokens: tokens.subarray(place * window, (place + 1) * window),
-});
-const places = Array.from({ length: Number(flags.windows) }, (_, place) => place);
-const reported = places.filter((place) => place % 3 === 0).map(cut);
-const chosenOn = places.filter((place) => place % 12 === 1).map(cut);
-const pickSequences = (count: number): readonly Int32Array[] =>
-  pickCalibrationSequences(
-    { tokens: calibrationTokens, digest: digestBytes(calibrationTokens) },
-    { sequences: count, sequenceTokens: 128, bos: false, part: { from: 0, to: 1 } },
-    'calibration',
-  ).sequences;
+const text = await readBenchText(tokenizer, textFile, model.checkpoint.config.bosTokenId);
+const calibration = await readBenchText(tokenizer, calibrationFile, model.checkpoint.config.bosTokenId);
+const windows = text
+  .windows(Number(flags.windows), window)
+  .map((tokens, start): Window => ({ start, scoredFrom: 1, tokens }));
+const reported = windows.filter((_, place) => place % 3 === 0);
+const chosenOn = windows.filter((_, place) => place % 12 === 1);
+const pickSequences = (count: number): readonly Int32Array[] => calibration.sequences(count, 128);
 const sequences = pickSequences(Number(flags.sequences));
 const controls = CONTROLS.filter((name) => flags.controls.split(',').includes(name));
 const settings = {

@@ -128,11 +128,12 @@ describe('a recipe with a compensation', () => {
 
   // So few tokens are few for a fit on the stream.
   it.each([
-    ['one-shot', 0.9],
-    ['stream', 1],
-  ])('writes the weights that least squares compensated: %s', async (fit, most) => {
-    const recipe = { ...CALIBRATED, compensation: { id: 'least-squares', options: { fit } } };
-    const output = `compensated-${fit}`;
+    ['one-shot', { fit: 'one-shot' }, 0.9],
+    ['stream', { fit: 'stream' }, 1],
+    ['all', { fit: 'stream', refit: 'all', input_damping: 0.5 }, 1],
+  ])('writes the weights that least squares compensated: %s', async (name, options, most) => {
+    const recipe = { ...CALIBRATED, compensation: { id: 'least-squares', options } };
+    const output = `compensated-${name}`;
     const selection = {
       $case: 'architecture',
       value: {
@@ -165,7 +166,8 @@ describe('a recipe with a compensation', () => {
     expect(compensated?.metrics['perplexity']).toBeLessThan(most * (plain?.metrics['perplexity'] ?? NaN));
 
     const manifest = JSON.parse(await readFile(join(folder, 'outputs', output, 'prunecast.json'), 'utf8')) as Manifest;
-    const weights = (name: string) => readFile(join(folder, 'outputs', name, 'model.safetensors'));
+    expect(manifest.recipe['compensation']).toEqual({ id: 'least-squares', options: { damping: 0.01, ...options } });
+    const weights = (of: string) => readFile(join(folder, 'outputs', of, 'model.safetensors'));
     const [again] = await client.runEvaluate({
       model: 'demo',
       targets: [{ target: { $case: 'manifest', value: manifest } }],
