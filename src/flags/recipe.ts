@@ -23,6 +23,12 @@ export function recipeFlags(recipe: string, calibration = `${recipe}.calibration
       parse: parseCount,
     },
     {
+      flags: '--stream-sequences <COUNT>',
+      summary: 'calibration sequences of a fit on the stream',
+      field: `${recipe}.calibration.stream_sequences`,
+      parse: parseCount,
+    },
+    {
       flags: '--sequence-tokens <COUNT>',
       summary: 'tokens per calibration sequence',
       field: `${recipe}.calibration.sequence_tokens`,

@@ -1,5 +1,5 @@
-/** What one pass over the calibration text can gather. */
-export type CalibrationNeed = 'weights' | 'activations' | 'mean' | 'gram' | 'gradients' | 'block-io';
+/** What one pass over the calibration text can gather; `sequences`, for fits on the stream, takes no pass. */
+export type CalibrationNeed = 'weights' | 'activations' | 'mean' | 'gram' | 'gradients' | 'block-io' | 'sequences';
 
 /** Statistics of the dense model over the calibration sequences, units in their own order. */
 export interface Calibration {
@@ -12,11 +12,11 @@ export interface Calibration {
    */
   readonly layers: readonly LayerStatistics[];
   /**
-   * With need `gram`: the name under which the model's thread keeps the Gram matrices, which are too large to be passed
+   * With need `gram` or `sequences`: the name under which the model's thread keeps the Gram matrices, which are too large to be passed
    * on.
    */
   readonly gramKey?: string;
-  /** With need `gram`: the sequences, in case the thread has dropped the matrices, and for fits on the stream. */
+  /** With need `gram` or `sequences`: the sequences, in case the thread has dropped the matrices, and for fits on the stream. */
   readonly gramSequences?: readonly Int32Array[];
   /** With need `gradients`: the sequences. Gradients are too large to be kept; scoring computes them layer by layer. */
   readonly gradientSequences?: readonly Int32Array[];

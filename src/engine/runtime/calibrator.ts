@@ -59,9 +59,9 @@ export function createCalibrator(source: WeightSource, memory: ModelMemory): Cal
       const key = keySequences(sequences);
       const asked = {
         ...(needs.includes('gradients') ? { gradientSequences: sequences } : {}),
-        ...(needs.includes('gram') ? { gramKey: key, gramSequences: sequences } : {}),
+        ...(needs.includes('gram') || needs.includes('sequences') ? { gramKey: key, gramSequences: sequences } : {}),
       };
-      if (needs.every((need) => need === 'weights' || need === 'gradients'))
+      if (needs.every((need) => need === 'weights' || need === 'gradients' || need === 'sequences'))
         return { ...countSequences(sequences), layers: [], ...asked };
       const ready = needs.includes('gram') && !grams.has(key) ? undefined : known.find(key);
       const calibration = ready ?? (await collect(sequences, needs.includes('gram') ? key : undefined, work));

@@ -22,6 +22,11 @@ export function countCalibrated({ calibration }: Pick<ResolvedRecipe, 'calibrati
   };
 }
 
+/** The calibration text of a fit on the stream. */
+export function countFitted({ calibration, streamCalibration }: ResolvedRecipe): Tokens {
+  return countCalibrated({ calibration: streamCalibration ?? calibration });
+}
+
 /** What ranks the units of recipes: the passes over each calibration text, each statistic gathered once, and scores. */
 export function countPasses(shape: ModelShape, recipes: readonly ResolvedRecipe[]): Work {
   const texts = new Map<string, ResolvedRecipe[]>();
@@ -35,7 +40,7 @@ export function countPasses(shape: ModelShape, recipes: readonly ResolvedRecipe[
       if (first === undefined) return [];
       const needs = [first, ...others].flatMap(({ criterion, compensation }) => [
         ...criterion.plugin.needs,
-        ...compensation.plugin.needs,
+        ...(fitsStream(compensation) ? [] : compensation.plugin.needs),
       ]);
       return [countCalibration(shape, countCalibrated(first), needs)];
     }),
@@ -80,7 +85,7 @@ export function countCompensations(
     return countStreamFits(
       shape,
       Array.from({ length: count }, () => architecture),
-      countCalibrated(recipe),
+      countFitted(recipe),
       refit,
     );
   return needsGram(recipe) ? multiplyWork(countCompensation(shape, architecture), count) : NO_WORK;

@@ -1,7 +1,7 @@
 import type { Precision } from '../../core/measurement.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { BASE_MEMORY_BYTES, type MemoryUse } from '../../engine/runtime/plan-memory.js';
-import { countCalibrated, keepsGram } from './count-recipe-work.js';
+import { countCalibrated, countFitted, keepsGram } from './count-recipe-work.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { OpenModel } from '../models/open-models.js';
 
@@ -22,6 +22,7 @@ export function estimateMemory(
       window: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
     })),
     ...recipes.map(countCalibrated),
+    ...recipes.map(countFitted),
   ];
   const most = (of: (text: (typeof texts)[number]) => number): number => Math.max(1, ...texts.map(of));
   const precisions = evaluations.map(({ fidelity }) => fidelity.precision);

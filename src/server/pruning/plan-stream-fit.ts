@@ -1,7 +1,7 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { listStreamFits } from '../../engine/compensation/list-stream-fits.js';
 import type { StreamFit } from '../../gen/prunecast/v1/pruning.js';
-import { countCalibrated } from '../estimates/count-recipe-work.js';
+import { countFitted } from '../estimates/count-recipe-work.js';
 import { refitOf, type ResolvedRecipe } from '../requests/recipe.js';
 
 /**
@@ -20,5 +20,5 @@ export function planStreamFit(
     architecture === undefined
       ? 2 * layers.length
       : listStreamFits(layers, architecture, refit).filter(({ output }) => output).length;
-  return { tokens: BigInt(countCalibrated(recipe).tokens), layers: layers.length, fits };
+  return { tokens: BigInt(countFitted(recipe).tokens), layers: layers.length, fits };
 }

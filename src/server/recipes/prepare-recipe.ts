@@ -13,7 +13,7 @@ import type {
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { ScoreCache } from '../../core/ports/score-cache.js';
 import { keyScores } from './key-scores.js';
-import type { ResolvedRecipe } from '../requests/recipe.js';
+import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
 
 /** A model with ranked units, ready to be evaluated and cut. */
 export interface RankedModel {
@@ -63,20 +63,20 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   const score: RecipePreparer['score'] = async (language, spec, work, others = []) => {
     const key = await keyScores(language, spec);
     const stored = await cache?.get(key);
-    const { criterion, compensation } = spec;
+    const { criterion } = spec;
     // If the scores are known, the pass collects only what the compensation needs; if that is nothing, there is no
     // pass.
     const calibration = await calibrate(
       language,
       spec,
-      [...(stored === undefined ? criterion.plugin.needs : []), ...compensation.plugin.needs],
+      [...(stored === undefined ? criterion.plugin.needs : []), ...listFitNeeds(spec)],
       others,
       work,
     );
     const scores = stored ?? (await scoreWith(language, spec, calibration, work));
     const ranking = rankUnits(scores, language.shape.layers);
     if (stored === undefined) await cache?.put(key, scores); // only scores that rank are kept
-    return rankModel(language, spec, { ranking, scores }, calibration);
+    return rankModel(language, spec, { ranking, scores }, await calibrateFit(language, spec, calibration, work));
   };
   return {
     score,
@@ -111,7 +111,7 @@ async function rankAgain(
     language,
     spec,
     order,
-    await calibrate(language, spec, spec.compensation.plugin.needs, others, work),
+    await calibrateFit(language, spec, await calibrate(language, spec, listFitNeeds(spec), others, work), work),
   );
 }
 
@@ -127,6 +127,24 @@ function rankModel(
       ? {}
       : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
   return { ...rank(language, digest, { ranking, ...compensating }), scores };
+}
+
+/** The statistics that a compensation is fitted on. A fit on the stream gathers its own. */
+function listFitNeeds({ compensation }: ResolvedRecipe): readonly CalibrationNeed[] {
+  return fitsStream(compensation) ? [] : compensation.plugin.needs;
+}
+
+/** What a compensation is fitted on: the statistics, or the sequences of a fit on the stream. */
+async function calibrateFit(
+  language: LanguageModel,
+  { compensation, calibration, streamCalibration }: ResolvedRecipe,
+  statistics: Calibration | undefined,
+  work: WorkContext,
+): Promise<Calibration | undefined> {
+  const own = streamCalibration ?? calibration;
+  return fitsStream(compensation) && own !== undefined
+    ? language.calibrate(own.sequences, ['sequences'], work)
+    : statistics;
 }
 
 /**
@@ -146,11 +164,7 @@ async function calibrate(
     (other) =>
       canonicalJson(other.description['calibration'] ?? null) === canonicalJson(description['calibration'] ?? null),
   );
-  return language.calibrate(
-    calibration.sequences,
-    passes ? [...needs, ...alike.flatMap(({ compensation }) => compensation.plugin.needs)] : needs,
-    work,
-  );
+  return language.calibrate(calibration.sequences, passes ? [...needs, ...alike.flatMap(listFitNeeds)] : needs, work);
 }
 
 function scoreWith(

@@ -9,11 +9,15 @@ import type { Workload } from '../../engine/runtime/plan-memory.js';
 import { ExportTarget, Recipe, Text, type SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import { LEAD_STEP } from '../../engine/texts/lead.js';
 import type { OpenModel } from '../models/open-models.js';
-import { countCalibrationText, pickCalibrationSequences } from '../requests/calibration-sequences.js';
+import {
+  type CalibrationSequences,
+  countCalibrationText,
+  pickCalibrationSequences,
+} from '../requests/calibration-sequences.js';
 import type { ManifestRecipe } from '../requests/decode-manifest.js';
 import { decodeRecipe, isCalibrated, type DecodedCalibration } from '../requests/decode-recipe.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
-import type { RecipeDefaults, RecipeSource, ResolvedRecipe } from '../requests/recipe.js';
+import { fitsStream, type RecipeDefaults, type RecipeSource, type ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup, ResolvedPlugin } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 
@@ -58,17 +62,21 @@ export class RecipeResolver {
     const picked =
       decoded.calibration === undefined ? undefined : await this.#calibrate(decoded.calibration, model, field);
     if (picked !== undefined)
-      model.language.requireMemory(describeWork(picked.sequences.sequences, criterion, compensation));
+      model.language.requireMemory(
+        describeWork([...picked.sequences.sequences, ...(picked.stream?.sequences ?? [])], criterion, compensation),
+      );
     const description = {
       criterion: identify(criterion),
       compensation: identify(compensation),
       calibration: picked?.description ?? null,
+      ...(fitsStream(compensation) ? describeStream(picked?.stream) : {}),
       seed,
     };
     return complete({
       criterion,
       compensation,
       calibration: picked?.sequences,
+      streamCalibration: picked?.stream,
       seed,
       description,
       origin: picked?.origin,
@@ -97,7 +105,11 @@ export class RecipeResolver {
     return complete({
       ...spec,
       compensation: asking,
-      description: { ...spec.description, compensation: identify(asking) },
+      description: {
+        ...spec.description,
+        compensation: identify(asking),
+        ...describeStream(spec.streamCalibration),
+      },
     });
   }
 
@@ -112,6 +124,7 @@ export class RecipeResolver {
       compensation,
       calibration: { textDigest, sequences, sequenceTokens, bos, bosToken },
       calibration_text: { path, part },
+      streamCalibration,
       seed,
       digest,
     } = recipe;
@@ -123,7 +136,12 @@ export class RecipeResolver {
       criterion,
       compensation,
       seed: BigInt(seed),
-      calibration: { sequences, sequenceTokens, bos },
+      calibration: {
+        sequences,
+        sequenceTokens,
+        bos,
+        ...(streamCalibration === undefined ? {} : { streamSequences: streamCalibration.sequences }),
+      },
     });
     const resolve = (textTokens: number): Promise<ResolvedRecipe> =>
       this.resolve(asked, model, `${field}.recipe`, { text, part, textTokens }).catch((error: unknown) => {
@@ -134,7 +152,11 @@ export class RecipeResolver {
           );
         throw error;
       });
-    let textTokens = countCalibrationText({ sequences, sequenceTokens, part });
+    let textTokens = countCalibrationText({
+      sequences: Math.max(sequences, streamCalibration?.sequences ?? 0),
+      sequenceTokens,
+      part,
+    });
     let [spec, shorter]: readonly [ResolvedRecipe, ResolvedRecipe | undefined] = [await resolve(textTokens), undefined];
     // The output's study may have needed more of a long text for its other parts; an earlier version read all of it.
     while (isOtherText(spec.description['calibration'], textDigest) && spec.digest !== shorter?.digest)
@@ -179,7 +201,7 @@ export class RecipeResolver {
   }
 
   async #calibrate(
-    { text: named, textTokens, part, bos, sequenceTokens, sequences: asked }: DecodedCalibration,
+    { text: named, textTokens, part, bos, sequenceTokens, sequences: asked, streamSequences }: DecodedCalibration,
     model: OpenModel,
     field: string,
   ) {
@@ -190,9 +212,12 @@ export class RecipeResolver {
         `${path}.bos`,
         "the model's config.json has no bos_token_id within its vocabulary: leave BOS off",
       );
-    const sequences = pickCalibrationSequences(text, { sequences: asked, sequenceTokens, bos, part }, `${path}.text`);
+    const pick = (count: number | undefined) =>
+      pickCalibrationSequences(text, { sequences: count, sequenceTokens, bos, part }, `${path}.text`);
+    const sequences = pick(asked);
     return {
       sequences,
+      stream: streamSequences === undefined ? undefined : pick(streamSequences),
       origin: {
         path: named.source?.$case === 'path' ? named.source.value : null,
         part: { from: part.from, to: part.to },
@@ -208,6 +233,13 @@ export class RecipeResolver {
       },
     };
   }
+}
+
+/** What a fit on the stream takes of the text, if not what ranks the units. */
+function describeStream(sequences: CalibrationSequences | undefined) {
+  return sequences === undefined
+    ? {}
+    : { streamCalibration: { sequences: sequences.starts.length, startsDigest: digestOf(sequences.starts) } };
 }
 
 function isOtherText(calibration: unknown, textDigest: string): boolean {

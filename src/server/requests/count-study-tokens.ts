@@ -33,7 +33,7 @@ export function countStudyTokens(
   const hasOwn = (texts?.calibration ?? texts?.search) !== undefined;
   const calibrations = [undefined, ...recipes.map(({ calibration }) => calibration)].map((asked) =>
     countCalibrationText({
-      sequences: asked?.sequences,
+      sequences: Math.max(asked?.sequences ?? DEFAULT_CALIBRATION.sequences, asked?.streamSequences ?? 0),
       sequenceTokens: asked?.sequenceTokens ?? DEFAULT_CALIBRATION.sequenceTokens,
       part: asked?.text !== undefined || hasOwn ? WHOLE : DEFAULT_TEXT_SHARES.search,
     }),

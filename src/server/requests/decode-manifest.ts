@@ -46,6 +46,7 @@ const recipeSchema = z.object({
     bos: z.boolean(),
     bosToken: z.int().optional(),
   }),
+  streamCalibration: z.object({ sequences: z.int() }).optional(),
   calibration_text: z.object({ path: z.string().nullable(), part: z.object({ from: share, to: share }) }),
   seed: z.int(),
 });

@@ -14,6 +14,8 @@ export interface DecodedCalibration {
   readonly part: { readonly from: number; readonly to: number };
   /** undefined: the default, or as many as the text has. */
   readonly sequences: number | undefined;
+  /** Of a fit on the stream; undefined: the same. */
+  readonly streamSequences: number | undefined;
   readonly sequenceTokens: number;
   readonly bos: boolean;
   /** Tokens of the text that are needed. */
@@ -60,6 +62,7 @@ export function decodeRecipe(
       `is ${sequenceTokens}; the model was made for ${maxPositions} positions (max_position_embeddings)`,
     );
   if (asked?.sequences !== undefined) requireAtLeast(asked.sequences, 1, `${path}.sequences`);
+  if (asked?.streamSequences !== undefined) requireAtLeast(asked.streamSequences, 1, `${path}.stream_sequences`);
   const text = asked?.text ?? defaults.text;
   if (text === undefined)
     throw PrunecastError.ofField(
@@ -78,7 +81,12 @@ export function decodeRecipe(
     calibration: {
       ...protocol,
       text,
-      textTokens: Math.max(countCalibrationText(protocol), defaults.textTokens ?? 0),
+      streamSequences: asked?.streamSequences,
+      textTokens: Math.max(
+        countCalibrationText(protocol),
+        countCalibrationText({ ...protocol, sequences: asked?.streamSequences ?? asked?.sequences }),
+        defaults.textTokens ?? 0,
+      ),
       bos: asked?.bos ?? defaults.bos ?? DEFAULT_CALIBRATION.bos,
     },
   };

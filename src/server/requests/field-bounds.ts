@@ -52,6 +52,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.DimensionRates.rates': { entries: DIMENSIONS, ...SPACE_RATE },
   'prunecast.v1.Recipe.seed': SEED,
   'prunecast.v1.Calibration.sequences': { min: 1, max: 10_000 },
+  'prunecast.v1.Calibration.stream_sequences': { min: 1, max: 10_000 },
   'prunecast.v1.Calibration.sequence_tokens': { min: 2, max: TOKENS },
   'prunecast.v1.WindowProtocol.window': { min: 2, max: TOKENS },
   'prunecast.v1.WindowProtocol.stride': { min: 1, max: TOKENS },

@@ -12,6 +12,8 @@ export interface ResolvedRecipe {
   readonly compensation: ResolvedPlugin<'compensation'>;
   /** undefined if neither plug-in looks at activations. */
   readonly calibration: CalibrationSequences | undefined;
+  /** What a fit on the stream takes of the same text in place of `calibration`; undefined: the same. */
+  readonly streamCalibration: CalibrationSequences | undefined;
   readonly seed: number;
   /**
    * The digest that labels are stored under: of all of the above, except the criterion's `scope`, which ranks nothing

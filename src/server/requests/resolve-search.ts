@@ -138,12 +138,13 @@ export async function resolveSubject(
     const field = `recipes[${index}]`;
     const oneShot = await recipes.resolve(recipe, field, windows.calibration);
     refuseStreamLabels(oneShot, field);
-    if (oneShot.calibration !== undefined)
-      refuseCalibrationOverlap(
-        windows.plans,
-        oneShot.calibration,
-        recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`,
-      );
+    for (const sequences of [oneShot.calibration, oneShot.streamCalibration])
+      if (sequences !== undefined)
+        refuseCalibrationOverlap(
+          windows.plans,
+          sequences,
+          recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`,
+        );
     if (compared.some((known) => known.oneShot.digest === oneShot.digest))
       throw PrunecastError.ofField(field, 'is the same as a recipe before it');
     compared.push({

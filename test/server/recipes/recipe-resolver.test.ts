@@ -221,3 +221,58 @@ describe('asStream', () => {
     expect(twin.recipeDigest).not.toBe(ranked.recipeDigest);
   });
 });
+
+describe('sequences of a fit on the stream', () => {
+  const calibration = { ...CALIBRATION, sequences: 4, streamSequences: 8 };
+  const few = { ...CALIBRATION, sequences: 4 };
+
+  it('are those of its form on the stream only: a recipe that is fitted in one shot stays the same', async () => {
+    const [recipe, plain] = [await resolve({ calibration }), await resolve({ calibration: few })];
+    expect(recipe.digest).toBe(plain.digest);
+    expect(recipe.description).toEqual(plain.description);
+    const [twin, plainTwin] = [resolver.asStream(recipe, 'recipe'), resolver.asStream(plain, 'recipe')];
+    expect(plainTwin.description).not.toHaveProperty('streamCalibration');
+    expect(twin.description).toEqual({
+      ...plainTwin.description,
+      streamCalibration: { sequences: 8, startsDigest: digestOf(twin.streamCalibration?.starts) },
+    });
+    expect([twin.rankingDigest, plainTwin.rankingDigest]).toEqual([recipe.rankingDigest, recipe.rankingDigest]);
+    const asked = await resolve({ compensation: { id: 'least-squares', options: { fit: 'stream' } }, calibration });
+    expect(asked.digest).toBe(twin.digest);
+  });
+
+  it('are what it is fitted on, while the units are ranked on the others', async () => {
+    const recipe = await resolve({ compensation: { id: 'least-squares', options: { fit: 'stream' } }, calibration });
+    const calibrated: { readonly sequences: number; readonly needs: readonly string[] }[] = [];
+    const language = {
+      ...model.language,
+      calibrate: (...args: Parameters<typeof model.language.calibrate>) => {
+        calibrated.push({ sequences: args[0].length, needs: args[1] });
+        return model.language.calibrate(...args);
+      },
+    };
+    const { recipe: ranked } = await createRecipePreparer().prepare(language, recipe, unattended);
+    // No Gram matrices are gathered that nothing would use.
+    expect(calibrated).toEqual([
+      { sequences: 4, needs: [...recipe.criterion.plugin.needs] },
+      { sequences: 8, needs: ['sequences'] },
+    ]);
+    expect(ranked.compensation?.calibration?.gramSequences).toEqual(recipe.streamCalibration?.sequences);
+  });
+
+  it('are found again from a manifest', async () => {
+    const recipe = await resolve({ compensation: { id: 'least-squares', options: { fit: 'stream' } }, calibration });
+    const manifest = {
+      ...recipe.description,
+      digest: recipe.digest,
+      calibration_text: { path: null, part: { from: 0, to: 1 } },
+    } as unknown as ManifestRecipe;
+    const restored = await resolver.restore(
+      { recipe: manifest, field: 'manifest' },
+      Text.fromPartial(CALIBRATION.text),
+      model,
+    );
+    expect(restored.digest).toBe(recipe.digest);
+    expect(restored.streamCalibration?.starts).toEqual(recipe.streamCalibration?.starts);
+  });
+});

@@ -413,7 +413,16 @@ export interface Calibration {
     | number
     | undefined;
   /** Whether BOS is the first token of each sequence. Default: in a Search as its windows, else false. */
-  bos?: boolean | undefined;
+  bos?:
+    | boolean
+    | undefined;
+  /**
+   * How many sequences of the text a compensation on the stream is fitted on, if not as many as `sequences`, on which
+   * units are then ranked: the more, the better the fit, which takes as many times longer. In a Search those of finalists,
+   * controls and the output. Without effect if nothing is fitted on the stream. Default: as `sequences`.
+   * Allowed: 1 to 10,000.
+   */
+  streamSequences?: number | undefined;
 }
 
 /**
@@ -1532,7 +1541,13 @@ export const Recipe: MessageFns<Recipe> = {
 };
 
 function createBaseCalibration(): Calibration {
-  return { text: undefined, sequences: undefined, sequenceTokens: undefined, bos: undefined };
+  return {
+    text: undefined,
+    sequences: undefined,
+    sequenceTokens: undefined,
+    bos: undefined,
+    streamSequences: undefined,
+  };
 }
 
 export const Calibration: MessageFns<Calibration> = {
@@ -1548,6 +1563,9 @@ export const Calibration: MessageFns<Calibration> = {
     }
     if (message.bos !== undefined) {
       writer.uint32(32).bool(message.bos);
+    }
+    if (message.streamSequences !== undefined) {
+      writer.uint32(40).int32(message.streamSequences);
     }
     return writer;
   },
@@ -1597,6 +1615,14 @@ export const Calibration: MessageFns<Calibration> = {
             message.bos = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.streamSequences = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1619,6 +1645,11 @@ export const Calibration: MessageFns<Calibration> = {
         ? globalThis.Number(object.sequence_tokens)
         : undefined,
       bos: isSet(object.bos) ? globalThis.Boolean(object.bos) : undefined,
+      streamSequences: isSet(object.streamSequences)
+        ? globalThis.Number(object.streamSequences)
+        : isSet(object.stream_sequences)
+        ? globalThis.Number(object.stream_sequences)
+        : undefined,
     };
   },
 
@@ -1636,6 +1667,9 @@ export const Calibration: MessageFns<Calibration> = {
     if (message.bos !== undefined) {
       obj.bos = message.bos;
     }
+    if (message.streamSequences !== undefined) {
+      obj.streamSequences = Math.round(message.streamSequences);
+    }
     return obj;
   },
 
@@ -1648,6 +1682,7 @@ export const Calibration: MessageFns<Calibration> = {
     message.sequences = object.sequences ?? undefined;
     message.sequenceTokens = object.sequenceTokens ?? undefined;
     message.bos = object.bos ?? undefined;
+    message.streamSequences = object.streamSequences ?? undefined;
     return message;
   },
 };
