@@ -113,7 +113,7 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
     const ownPlugin = plugin as Compensation;
     const own = asked.sequences === undefined ? sequences : pickSequences(asked.sequences);
     // A fit on the stream gathers its own statistics.
-    const needs = ownPlugin.stream?.isAsked(options) === true ? (['gram'] as const) : (['mean', 'gram'] as const);
+    const needs = isOnStream(compensation) ? (['sequences'] as const) : (['mean', 'gram'] as const);
     const recipe: RankedRecipe =
       ownPlugin.needs.length === 0
         ? { ranking }

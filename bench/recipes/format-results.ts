@@ -17,7 +17,7 @@ export function formatResults({ model, settings, dense, rows }: Results, file: s
   return `${[
     '# Recipes compared',
     `Written by \`npm run bench:recipes\`; the figures are in [bench/results/${file}](../bench/results/${file}).`,
-    `${model} at ${percent(settings['removed_share'])} fewer parameters (unpruned: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, perplexity ${dense.perplexity.toFixed(2)}). Perplexity of ${String(settings['text'])}, every third of its first ${String(settings['first_windows'])} windows of ${String(settings['window'])} tokens; calibrated on ${count(Number(settings['calibration_tokens']))} tokens, ${String(settings['sequences'])} sequences spread over ${String(settings['calibration_text'])}. The first and last layers are protected as by default. \`uniform-best\` was chosen among the uniform shapes on every twelfth window, none of which is reported on; on the stream it keeps the shape that \`least-squares\` chose.`,
+    `${model} at ${percent(settings['removed_share'])} fewer parameters (unpruned: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, perplexity ${dense.perplexity.toFixed(2)}). Perplexity of ${String(settings['text'])}, every third of its first ${String(settings['first_windows'])} windows of ${String(settings['window'])} tokens; calibrated on ${count(Number(settings['calibration_tokens']))} tokens, ${String(settings['sequences'])} sequences spread over ${String(settings['calibration_text'])}. The first and last layers are protected as by default. \`uniform-best\` was chosen among the uniform shapes on every twelfth window, none of which is reported on; on the stream it keeps the shape that \`least-squares\` chose. \`half-ffn\` keeps half of the FFN channels of every layer, the first and last ones too.`,
     ...CONTROLS.flatMap((control) =>
       formatControl(
         control,
@@ -32,7 +32,9 @@ function formatControl(control: ControlName, rows: readonly Row[]): string[] {
   const criteria = (Object.keys(CRITERIA) as CriterionName[]).filter((criterion) =>
     rows.some((row) => row.criterion === criterion),
   );
-  const compensations = Object.keys(COMPENSATIONS) as CompensationName[];
+  const compensations = (Object.keys(COMPENSATIONS) as CompensationName[]).filter((compensation) =>
+    rows.some((row) => row.compensation === compensation),
+  );
   const find = (criterion: CriterionName, compensation: CompensationName): Row | undefined =>
     rows.find((row) => row.criterion === criterion && row.compensation === compensation);
   const table = (cell: (row: Row) => string): string =>
@@ -46,16 +48,27 @@ function formatControl(control: ControlName, rows: readonly Row[]): string[] {
         }),
       ]),
     );
+  if (rows.length === 0) return [];
+  const timed = rows.some(({ seconds }) => seconds !== undefined);
   return [
     `## \`${control}\``,
     table(({ perplexity }) => perplexity.toFixed(2)),
-    'What each unprotected layer keeps (key-value groups / channels), and the exported model (parameters, bytes):',
+    ...(timed
+      ? [
+          'Seconds that compensating and measuring an architecture took:',
+          table(({ seconds }) => (seconds === undefined ? '-' : seconds.toFixed(0))),
+        ]
+      : []),
+    'What each layer that may be pruned keeps (key-value groups / channels), and the exported model (parameters, bytes):',
     table((row) => `${row.kv_heads} / ${row.ffn_channels}; ${count(row.parameters)}, ${count(row.bytes)}`),
   ];
 }
 
+/** As a recipe would ask for it. */
 function nameCompensation(name: CompensationName): string {
-  return name === 'least-squares-stream' ? 'least-squares {fit: stream}' : name;
+  const asked: { readonly id: string; readonly options: object; readonly sequences?: number } = COMPENSATIONS[name];
+  const options = Object.entries(asked.options).map(([option, value]) => `${option}: ${String(value)}`);
+  return `${asked.id}${options.length === 0 ? '' : ` {${options.join(', ')}}`}${asked.sequences === undefined ? '' : `, ${asked.sequences} sequences`}`;
 }
 
 function formatTable(head: readonly string[], lines: readonly (readonly string[])[]): string {

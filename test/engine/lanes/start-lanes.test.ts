@@ -51,7 +51,7 @@ async function leastSquaresOf(model: LanguageModel, fit: 'one-shot' | 'stream'):
     ranking: identityRanking(model.shape.layers),
     compensation: {
       plugin: leastSquares as Compensation,
-      options: { damping: 0.01, fit },
+      options: { damping: 0.01, fit, refit: 'pruned' },
       moduleUrl: LEAST_SQUARES,
       calibration: await model.calibrate(calibrationSequences.slice(0, 8), ['gram'], unattended),
     },
