@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   CompensationFit,
+  Control,
   Preset,
   type DeepPartial,
   type SearchRequest,
@@ -44,6 +45,7 @@ describe('a Search with its defaults', () => {
         pairs: { count: 60, rungs: [{ tokenLimit: 4096n }] },
         verify: { rungs: [{ tokenLimit: 4096n }, { tokenLimit: 8192n }] },
         report: { tokenLimit: 16_384n },
+        controls: Object.values(Control).filter((code) => code > Control.UNSPECIFIED),
         seed: BigInt(seed),
       });
       const winner = perplexityOf(report.winner);
