@@ -38,9 +38,9 @@ function listLeaves(parent: Command): string[][] {
 
 describe('the help', () => {
   it("tells the server's defaults as the proto has them", () => {
-    expect(helpOf('pairs', 'sample')).toMatch(/^--pairs .*\(default: 120\)$/m);
+    expect(helpOf('pairs', 'sample')).toMatch(/^--pairs .*\(default: 96\)$/m);
     const search = helpOf('search');
-    expect(search).toMatch(/^--pairs .*\(default: 120\)$/m);
+    expect(search).toMatch(/^--pairs .*\(default: 96\)$/m);
     expect(search).toMatch(/^--strategy .*\(default: evolutionary, or nsga2 for several objectives\)$/m);
     expect(search).toMatch(/^--max-rate .*\(default: 0\.5, or twice the uniform rate/m);
     expect(search).toMatch(/^--pair-tokens .*\(default: 8,192 tokens each\)$/m);
