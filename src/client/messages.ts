@@ -28,12 +28,13 @@ export type {
   MeasurementSpec,
   PluginRef,
   Recipe,
+  RecoverySpec,
   SearchSpaceSpec,
   Text,
   TokenIds,
   WindowProtocol,
 } from '../gen/prunecast/v1/common.js';
-export { JobKind, JobPhaseState, JobState } from '../gen/prunecast/v1/job.js';
+export { JobKind, JobPhaseState, JobState, RecoveryEnd } from '../gen/prunecast/v1/job.js';
 export type {
   CancelJobRequest,
   CancelJobResponse,
@@ -55,6 +56,7 @@ export type {
   ListJobsRequest,
   ListJobsResponse,
   PruneResult,
+  RecoveryResult,
   ResumeJobRequest,
   ResumeJobResponse,
   SamplePairsResult,

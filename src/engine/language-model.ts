@@ -43,6 +43,8 @@ export interface ScoreUnitsRequest {
 export interface LanguageModel {
   readonly checkpoint: Checkpoint;
   readonly shape: ModelShape;
+  /** Folder for what does not fit in memory, and for trainings. */
+  readonly scratchDirectory: string;
   /**
    * One pass of the dense model over sequences of token ids, which include BOS if it is wanted. Throws INVALID_REQUEST
    * for ids outside the vocabulary.

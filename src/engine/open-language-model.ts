@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Precision } from '../core/measurement.js';
 import { countParameters } from '../core/model/parameters.js';
@@ -114,6 +115,7 @@ export async function openLanguageModel(
   return {
     checkpoint,
     shape,
+    scratchDirectory: options.scratchDirectory ?? tmpdir(),
     calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
     subject,

@@ -5,6 +5,7 @@ import { budgetFlags } from '../../flags/budget.js';
 import { hasBudget } from '../options/require-budget.js';
 import { modelFlag, outputFlags, requestIdFlag } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
+import { recoveryFlags } from '../../flags/recovery.js';
 import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';
 import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
@@ -13,6 +14,7 @@ import { spaceFlags } from '../../flags/space.js';
 import { targetFlags } from '../../flags/target.js';
 import { formatCost } from '../../words/format-cost.js';
 import { formatBytes, formatEnum } from '../../words/format.js';
+import { describeRecovery } from '../output/describe-recovery.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
@@ -34,6 +36,7 @@ export function addPruneCommand(program: Command): void {
   addRequestFlags(command, PRUNE, 'Exact shape, instead of a budget', TARGET_FLAGS);
   addRequestFlags(command, PRUNE, 'Recipe', recipeFlags('recipe'));
   addRequestFlags(command, PRUNE, 'Search space', spaceFlags('space'));
+  addRequestFlags(command, PRUNE, 'Recovery', recoveryFlags());
   addRequestFlags(command, PRUNE, 'Output', outputFlags('the pruned model'));
   addRequestFlags(command, PRUNE, 'Job', [requestIdFlag()]);
   addFlags(command, DRY_RUN);
@@ -82,6 +85,7 @@ function printResult(result: PruneResult, folder: string, printer: Printer): voi
       ({ kind, value, denseValue }) =>
         `${formatEnum(BudgetKind, kind)}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
     ),
+    ...describeRecovery(result.recovery),
     `loads in ${result.loadsIn.join(', ')}`,
     ...result.snapped.map(
       ({ dimension, asked, used }) => `${dimension}: rate ${asked} lies between two counts, so ${used} was used`,

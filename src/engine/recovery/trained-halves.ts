@@ -3,6 +3,7 @@ import { nameHalf } from '../calibration/gram-store.js';
 import { openArrayFile, writeArrayFile, type ArrayFile } from '../files/array-file.js';
 import { listSteps, type RankedWeights, type ReadyHalf } from '../weights/half-blocks.js';
 import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
+import { INPUT_PARTS, isKept, OUTPUT_PART, readMap, type MapPart } from '../weights/map-parts.js';
 import type { ReplacedHalves } from '../weights/replaced-halves.js';
 import type { WeightStore } from '../weights/weight-store.js';
 
@@ -14,16 +15,9 @@ export interface TrainedHalf {
 }
 
 /** The matrices of a half-block that training changes, by name; none if it is dropped. */
-export function listMatrices(half: ReadyHalf): [name: string, values: Float32Array][] {
-  if (half.kind === 'attention') {
-    const { query, key, value, output } = half.weights;
-    return Object.entries({ query, key, value, output });
-  }
-  if (half.kind === 'ffn') {
-    const { gate, up, down } = half.weights;
-    return Object.entries({ gate, up, down });
-  }
-  return [];
+export function listMatrices(half: ReadyHalf): [name: MapPart, values: Float32Array][] {
+  if (!isKept(half)) return [];
+  return [...INPUT_PARTS[half.kind], OUTPUT_PART[half.kind]].map((part) => [part, readMap(half, part)]);
 }
 
 /** Copies of all half-blocks of an architecture, in the order of the forward pass. */

@@ -127,6 +127,18 @@ export function countStreamFits(
   );
 }
 
+/**
+ * A training on so many tokens (`runDistillationStep`): the unpruned model runs forward; the pruned one too, and once
+ * more with the gradients, which take twice as long; and the head runs forward for both, and back for one.
+ */
+export function countTraining(shape: ModelShape, architecture: Architecture, text: Tokens): Work {
+  const head = 2 * shape.vocabulary * shape.hidden * text.tokens;
+  return {
+    products: countPass(shape, shape.layers, text) + 4 * countPass(shape, architecture, text) + 3 * head,
+    factors: 0,
+  };
+}
+
 /** @param of the operations of a half-block whose output map has so many rows */
 function sumHalves({ headDim }: ModelShape, architecture: Architecture, of: (rows: number) => number): number {
   return architecture.reduce(

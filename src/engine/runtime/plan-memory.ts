@@ -98,6 +98,8 @@ export interface MemoryUse {
   readonly fitted: number;
   /** Architectures that are measured under such a recipe, all counted as one: their compensated maps are kept. */
   readonly compensated?: { readonly architecture: Architecture; readonly count: number };
+  /** An architecture that is trained, in one lane: its weights and their moments, and the states of a step. */
+  readonly training?: NonNullable<Workload['training']>;
 }
 
 /**
@@ -110,7 +112,7 @@ export interface MemoryUse {
 export function estimatePeakBytes(
   shape: ModelShape,
   budgetBytes: number,
-  { longest, tokens, precision, fitted, compensated }: MemoryUse,
+  { longest, tokens, precision, fitted, compensated, training }: MemoryUse,
   lanes: number,
 ): number {
   const least = countLeastBytes(shape, { longest, precision });
@@ -124,7 +126,12 @@ export function estimatePeakBytes(
   const fits = fitted === 0 ? 0 : (8 + 4 * fitted) * squares;
   const maps = fitted === 0 || compensated === undefined ? 0 : compensated.count * countMapBytes(shape, compensated);
   const inLane = least.run + least.reading + weights + fits + maps;
-  return Math.min(budgetBytes, lanes * inLane + states + (lanes - 1) * LANE_BYTES);
+  const trained =
+    training === undefined
+      ? 0
+      : 3 * 4 * countParameters(shape, training.architecture) +
+        4 * shape.hidden * countStepStates(shape) * training.stepTokens;
+  return Math.min(budgetBytes, lanes * inLane + states + trained + (lanes - 1) * LANE_BYTES);
 }
 
 /** The output maps of the half-blocks that lost units. */

@@ -8,13 +8,13 @@ import type { OpenModel } from '../models/open-models.js';
 /**
  * What a job takes of the memory of the server's process, as plans state it.
  *
- * @param compensated of a study: its pairs
+ * @param parts `compensated`: the pairs of a study; `training`: the recovery
  */
 export function estimateMemory(
   { language }: Pick<OpenModel, 'language'>,
   evaluations: readonly Pick<EvaluationPlan, 'windows' | 'fidelity'>[],
   recipes: readonly ResolvedRecipe[],
-  compensated?: MemoryUse['compensated'],
+  { compensated, training }: Pick<MemoryUse, 'compensated' | 'training'> = {},
 ): { readonly peakMemoryBytes: bigint; readonly baseMemoryBytes: bigint } {
   const texts = [
     ...evaluations.map(({ windows, fidelity }) => ({
@@ -33,6 +33,7 @@ export function estimateMemory(
     precision,
     fitted: recipes.filter(keepsGram).length,
     ...(compensated === undefined ? {} : { compensated }),
+    ...(training === undefined ? {} : { training }),
   });
   return { peakMemoryBytes: BigInt(BASE_MEMORY_BYTES + used), baseMemoryBytes: BigInt(BASE_MEMORY_BYTES) };
 }

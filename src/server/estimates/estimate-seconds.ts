@@ -13,11 +13,16 @@ export interface PlannedPhase {
   readonly work: Work;
   /** What takes its time whatever the model. */
   readonly seconds: number;
+  /** At most so long, whatever there is to compute; undefined: no limit. */
+  readonly mostSeconds?: number;
 }
 
 /** How long a phase takes at these speeds. */
-export function timePhase({ work, seconds }: Pick<PlannedPhase, 'work' | 'seconds'>, speeds: Speeds): number {
-  return seconds + work.products / speeds.products + work.factors / speeds.factors;
+export function timePhase(
+  { work, seconds, mostSeconds = Infinity }: Pick<PlannedPhase, 'work' | 'seconds' | 'mostSeconds'>,
+  speeds: Speeds,
+): number {
+  return Math.min(mostSeconds, seconds + work.products / speeds.products + work.factors / speeds.factors);
 }
 
 /** The phases of a plan, each with its time, and their sum; no times if the speed of the model is unknown. */

@@ -14,6 +14,8 @@ export interface Provenance {
   readonly recipe: Pick<ResolvedRecipe, 'digest' | 'description' | 'origin'> | undefined;
   /** How the budget was allocated; empty if none was given. */
   readonly allocation: string;
+  /** From `describeRecovery`; undefined if the model was not trained. */
+  readonly recovery?: unknown;
   /** Measured metrics, by name. */
   readonly measurements: Readonly<Record<string, unknown>>;
 }
@@ -59,6 +61,7 @@ export function describeOutput(
             calibration_text: describeOrigin(provenance.recipe.origin),
           },
     allocation: provenance.allocation === '' ? null : provenance.allocation,
+    ...(provenance.recovery === undefined ? {} : { recovery: provenance.recovery }),
     exporter: { id: exporter.id, options: exporterOptions },
     measurements: provenance.measurements,
   };

@@ -9,8 +9,8 @@ import { INPUT_PARTS, type MapPart, OUTPUT_PART } from '../../engine/weights/map
 import { refitOf } from '../requests/recipe.js';
 
 /**
- * The compensated maps of an architecture under a recipe, by their names in the checkpoint; each is computed when it is
- * written. Empty for a recipe without compensation. Maps that are as they were are left out: those of halves that lost
+ * The maps that an architecture has of its own under a recipe, by their names in the checkpoint; each is computed when it
+ * is written. After a training these are all maps of its kept halves. Empty for a recipe without compensation. Maps that are as they were are left out: those of halves that lost
  * nothing, unless a fit on the stream changes them. Halves that lost everything are included only if the compensation
  * leaves a bias.
  *
@@ -22,8 +22,8 @@ export function listCompensatedTensors(
   architecture: Architecture,
   work: WorkContext,
 ): ReplacedTensors {
-  const { compensation } = recipe;
-  if (compensation === undefined) return new Map();
+  const { compensation, trained } = recipe;
+  if (compensation === undefined && trained === undefined) return new Map();
   const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
   const readMap = (layer: number, part: MapPart) => language.blockMap(recipe, { layer, part, architecture }, work);
@@ -38,25 +38,23 @@ export function listCompensatedTensors(
       async () => (await readMap(layer, part)).bias ?? new Float32Array(hidden),
     ] as const;
   return new Map(
-    listStreamFits(layers, architecture, refitOf(compensation) ?? 'pruned').flatMap(
-      ({ layer, half, output, inputs }) => [
+    listStreamFits(layers, architecture, (compensation && refitOf(compensation)) ?? 'pruned').flatMap((fit) => {
+      const { layer, half } = fit;
+      const isTrained = trained !== undefined && countKept(architecture[layer], half) > 0;
+      const [output, inputs] = [fit.output || isTrained, fit.inputs || isTrained];
+      return [
         ...(inputs ? INPUT_PARTS[half].map((part) => weight(layer, part)) : []),
         ...(output ? [weight(layer, OUTPUT_PART[half])] : []),
-        ...(compensation.plugin.addsBias && hasLost(layers[layer], architecture[layer], half)
+        ...(compensation?.plugin.addsBias === true &&
+        countKept(architecture[layer], half) < countKept(layers[layer], half)
           ? [bias(layer, OUTPUT_PART[half])]
           : []),
-      ],
-    ),
+      ];
+    }),
   );
 }
 
-function hasLost(
-  own: LayerArchitecture | undefined,
-  kept: LayerArchitecture | undefined,
-  half: 'attention' | 'ffn',
-): boolean {
-  if (own === undefined || kept === undefined) return false;
-  return half === 'ffn'
-    ? kept.ffnChannels < own.ffnChannels
-    : kept.kvHeads * kept.queryHeadsPerKv < own.kvHeads * own.queryHeadsPerKv;
+function countKept(kept: LayerArchitecture | undefined, half: 'attention' | 'ffn'): number {
+  if (kept === undefined) return 0;
+  return half === 'ffn' ? kept.ffnChannels : kept.kvHeads * kept.queryHeadsPerKv;
 }

@@ -1,11 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
-import { selectKeptUnits } from '../../core/model/units.js';
+import { rankKeptFirst, selectKeptUnits } from '../../core/model/units.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
+import type { RankedRecipe } from '../../engine/language-model.js';
 import { addWork, NO_WORK } from '../../engine/runtime/count-work.js';
+import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import type { Plan, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { boundPruneResult, requireAnswerable } from '../encoding/answer-bounds.js';
@@ -37,6 +39,13 @@ import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
 import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
 import { countOutputBytes, findLoaders, planOutput, timeWriting, type OutputServices } from './plan-output.js';
 import { planStreamFit } from './plan-stream-fit.js';
+import {
+  describeRecovery,
+  describeTraining,
+  estimateRecovery,
+  withRecovered,
+  type Recovered,
+} from './recover-pruned.js';
 import { planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
 
 export interface PruneServices extends ResolvingServices, OutputServices {
@@ -56,7 +65,7 @@ export async function preparePrune(
   const output = await planOutput(services, request, model, restarted);
   const resolving = createRequestServices(services, model);
   const resolved = await resolvePrune(resolving, request);
-  const { selection, recipe, byError } = resolved;
+  const { selection, recipe, byError, recovery } = resolved;
   const plan = planPrune(resolving, resolved, { plugin: output.exporter, options: output.exporterOptions });
   requireSamePlan(restarted, plan);
   requireAnswerable(
@@ -70,7 +79,9 @@ export async function preparePrune(
     recipe,
   );
   await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
-  const pruning = { model, selection, byError, output, recipe };
+  if (recovery !== undefined)
+    model.language.requireMemory({ longest: 1, training: describeTraining(selection.architecture, recovery) });
+  const pruning = { model, selection, byError, output, recipe, recovery };
   return {
     plan,
     phases: planPhases(pruning),
@@ -84,11 +95,16 @@ export async function preparePrune(
 }
 
 async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Promise<Plan> {
-  const { model, selection, byError, recipe } = pruning;
+  const { model, selection, byError, recipe, recovery } = pruning;
   const { shape } = model.language;
   return {
     ...(await timePhases(model, estimatePhases(pruning))),
-    ...estimateMemory(model, [], recipe === undefined ? [] : [recipe]),
+    ...estimateMemory(
+      model,
+      [],
+      recipe === undefined ? [] : [recipe],
+      recovery === undefined ? {} : { training: describeTraining(selection.architecture, recovery) },
+    ),
     diskBytes: BigInt(countOutputBytes(shape, selection.architecture)),
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
@@ -107,10 +123,11 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
   };
 }
 
-function estimatePhases({ model, selection: { architecture }, byError, recipe }: Pruning): PlannedPhase[] {
+function estimatePhases({ model, selection: { architecture }, byError, recipe, recovery }: Pruning): PlannedPhase[] {
   const { shape } = model.language;
+  const recovered = recovery === undefined ? [] : [estimateRecovery(shape, architecture, recovery)];
   const written = planPhase('write', { seconds: timeWriting(countOutputBytes(shape, architecture)) });
-  if (recipe === undefined) return [written];
+  if (recipe === undefined) return [...recovered, written];
   return [
     planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),
     // Errors of the recipe's own compensation make it ready on the way.
@@ -121,6 +138,7 @@ function estimatePhases({ model, selection: { architecture }, byError, recipe }:
         countCompensations(shape, recipe, architecture, 1),
       ),
     }),
+    ...recovered,
     written,
   ].filter(({ work, seconds }) => work.products + work.factors + seconds > 0);
 }
@@ -132,11 +150,11 @@ interface Pruning extends ResolvedPrune {
 
 /** The phases of a Prune job. */
 function planPhases(pruning: Pruning): PhasePlan[] {
-  const { recipe, byError } = pruning;
+  const { recipe, byError, recovery } = pruning;
   return [
     ...(recipe === undefined ? [] : [{ name: 'calibrate', tokens: countCalibrated(recipe).tokens }]),
     ...(byError === undefined ? [] : [{ name: 'allocate' }]),
-    ...planOutputPhases(recipe === undefined ? [] : [recipe]),
+    ...planOutputPhases(recipe === undefined ? [] : [recipe], recovery),
     ...(limitsLatency(pruning) ? [{ name: 'measure-latency' }] : []),
   ];
 }
@@ -146,7 +164,7 @@ function limitsLatency({ selection }: Pruning): boolean {
 }
 
 async function runPrune(services: PruneServices, pruning: Pruning, context: JobContext): Promise<JobResult> {
-  const { model, selection, byError, output, recipe } = pruning;
+  const { model, selection, byError, output, recipe, recovery } = pruning;
   const { language } = model;
   const { phases } = context;
   if (recipe !== undefined) phases.enter('calibrate');
@@ -161,14 +179,40 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
   if (ranked !== undefined) requireSameUnits(selection, ranked, language.shape);
   if (keptUnits === undefined)
     throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what is kept');
-  const result = await writePruned(
-    services.outputs,
-    model,
-    { keptUnits, recipe: ranked?.recipe },
-    output,
-    { recipe, allocation, measurements: {} },
-    context,
-  );
+  const write = async (
+    written: RankedRecipe | undefined,
+    recovered: Pick<Recovered, 'result'> | undefined,
+  ): Promise<PruneResult> => {
+    const result = await writePruned(
+      services.outputs,
+      model,
+      { keptUnits, recipe: written },
+      output,
+      {
+        recipe,
+        allocation,
+        measurements: {},
+        ...(recovery === undefined || recovered === undefined
+          ? {}
+          : { recovery: describeRecovery(recovery, recovered.result) }),
+      },
+      context,
+    );
+    return { ...result, recovery: recovered?.result };
+  };
+  const result =
+    recovery === undefined
+      ? await write(ranked?.recipe, undefined)
+      : await withRecovered(
+          language,
+          {
+            recipe: ranked?.recipe ?? { ranking: rankKeptFirst(keptUnits, language.shape.layers) },
+            architecture,
+            recovery,
+          },
+          context,
+          (recovered) => write(recovered.recipe, recovered),
+        );
   if (limitsLatency(pruning)) phases.enter('measure-latency');
   const costs =
     ranked === undefined

@@ -13,9 +13,12 @@ import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { OpenModel } from '../models/open-models.js';
 import { countCalibrated } from '../estimates/count-recipe-work.js';
 import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
+import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
 import { describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
+import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
+import { planRecoverPhases } from './recover-pruned.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
 
 /** Where a pruned model is written, and how. */
@@ -28,9 +31,6 @@ export interface OutputPlan extends OutputTarget {
   readonly exporterUrl: URL;
 }
 
-/** The phase that fits the weights on the pruned model's own stream. */
-const FIT_PHASE = 'compensate';
-
 /** The phase that writes the output. */
 export const WRITE_PHASE = 'write';
 
@@ -42,12 +42,19 @@ export const OUTPUT_PHASES: readonly string[] = [FIT_PHASE, WRITE_PHASE];
  *
  * @param recipes those of which one ranks the output; none if the caller named its units
  */
-export function planOutputPhases(recipes: readonly ResolvedRecipe[]): PhasePlan[] {
+export function planOutputPhases(
+  recipes: readonly ResolvedRecipe[],
+  recovery: ResolvedRecovery | undefined,
+): PhasePlan[] {
   const tokens = Math.max(
     0,
     ...recipes.filter(({ compensation }) => fitsStream(compensation)).map((recipe) => countCalibrated(recipe).tokens),
   );
-  return [...(tokens === 0 ? [] : [{ name: FIT_PHASE, tokens: STREAM_PASSES * tokens }]), { name: WRITE_PHASE }];
+  return [
+    ...(tokens === 0 ? [] : [{ name: FIT_PHASE, tokens: STREAM_PASSES * tokens }]),
+    ...planRecoverPhases(recovery),
+    { name: WRITE_PHASE },
+  ];
 }
 
 /**
@@ -78,12 +85,7 @@ export async function writePruned(
           architectureOf(keptUnits),
           workContext(context, 'compensating the weights'),
         );
-  if (recipe?.compensation !== undefined && fitsStream(recipe.compensation)) {
-    context.phases.enter(FIT_PHASE);
-    // With the first of them all are computed.
-    const [first] = replace.values();
-    if (typeof first === 'function') await first();
-  }
+  if (recipe !== undefined) await fitOnStream(model.language, recipe, architectureOf(keptUnits), context);
   context.phases.enter(WRITE_PHASE);
   const manifest = describeOutput(
     { name: model.name, shape, checkpointDigest: checkpoint.digest },
@@ -124,6 +126,7 @@ export async function writePruned(
     recipeDigest: provenance.recipe?.digest ?? '',
     allocation: provenance.allocation,
     snapped: [],
+    recovery: undefined,
   };
 }
 
@@ -137,7 +140,7 @@ async function holdsManifest(directory: string, manifest: Readonly<Record<string
   const text = await readFile(join(directory, MANIFEST_FILE), 'utf8').catch(() => undefined);
   if (text === undefined) return false;
   const found = JSON.parse(text) as Readonly<Record<string, unknown>>;
-  return ['source', 'kept_units', 'recipe', 'allocation', 'measurements'].every(
+  return ['source', 'kept_units', 'recipe', 'allocation', 'measurements', 'recovery'].every(
     (key) => canonicalJson(found[key] ?? null) === canonicalJson(manifest[key] ?? null),
   );
 }

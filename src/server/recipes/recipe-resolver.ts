@@ -15,9 +15,16 @@ import {
   pickCalibrationSequences,
 } from '../requests/calibration-sequences.js';
 import type { ManifestRecipe } from '../requests/decode-manifest.js';
-import { decodeRecipe, isCalibrated, type DecodedCalibration } from '../requests/decode-recipe.js';
+import { decodeRecipe, isCalibrated } from '../requests/decode-recipe.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
-import { fitsStream, type RecipeDefaults, type RecipeSource, type ResolvedRecipe } from '../requests/recipe.js';
+import {
+  fitsStream,
+  type DecodedCalibration,
+  type RecipeDefaults,
+  type RecipeSource,
+  type ResolvedRecipe,
+  type TakenSequences,
+} from '../requests/recipe.js';
 import type { PluginLookup, ResolvedPlugin } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 
@@ -44,6 +51,7 @@ export class RecipeResolver {
     return {
       resolve: (recipe, field, defaults) => this.resolve(recipe, model, field, defaults),
       asStream: (spec, field) => this.asStream(spec, field),
+      takeSequences: (calibration, field) => this.#calibrate(calibration, model, field),
       restore: (asked, given) => this.restore(asked, given, model),
       countedShape: (asked, space) => this.countedShape(model.language.shape, asked, space),
     };
@@ -60,7 +68,9 @@ export class RecipeResolver {
     const decoded = decodeRecipe(this.#plugins, { maxPositions }, recipe, field, defaults);
     const { criterion, compensation, seed } = decoded;
     const picked =
-      decoded.calibration === undefined ? undefined : await this.#calibrate(decoded.calibration, model, field);
+      decoded.calibration === undefined
+        ? undefined
+        : await this.#calibrate(decoded.calibration, model, `${field}.calibration`);
     if (picked !== undefined)
       model.language.requireMemory(
         describeWork([...picked.sequences.sequences, ...(picked.stream?.sequences ?? [])], criterion, compensation),
@@ -201,11 +211,19 @@ export class RecipeResolver {
   }
 
   async #calibrate(
-    { text: named, textTokens, part, bos, sequenceTokens, sequences: asked, streamSequences }: DecodedCalibration,
+    {
+      text: named,
+      textTokens,
+      part,
+      bos,
+      sequenceTokens,
+      sequences: asked,
+      streamSequences,
+      defaultSequences,
+    }: DecodedCalibration,
     model: OpenModel,
-    field: string,
-  ) {
-    const path = `${field}.calibration`;
+    path: string,
+  ): Promise<TakenSequences> {
     const text = await this.#texts.load(named, model, `${path}.text`, { tokens: textTokens });
     if (bos && text.bosToken === undefined)
       throw PrunecastError.ofField(
@@ -213,7 +231,17 @@ export class RecipeResolver {
         "the model's config.json has no bos_token_id within its vocabulary: leave BOS off",
       );
     const pick = (count: number | undefined) =>
-      pickCalibrationSequences(text, { sequences: count, sequenceTokens, bos, part }, `${path}.text`);
+      pickCalibrationSequences(
+        text,
+        {
+          sequences: count,
+          sequenceTokens,
+          bos,
+          part,
+          ...(defaultSequences === undefined ? {} : { defaultSequences }),
+        },
+        `${path}.text`,
+      );
     const sequences = pick(asked);
     return {
       sequences,

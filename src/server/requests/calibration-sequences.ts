@@ -5,6 +5,8 @@ import { DEFAULT_CALIBRATION } from './defaults.js';
 export interface CalibrationProtocol {
   /** undefined: the default, or as many as the text has. */
   readonly sequences: number | undefined;
+  /** The default, or as many as the text has; that of recipes if omitted. */
+  readonly defaultSequences?: number;
   readonly sequenceTokens: number;
   readonly bos: boolean;
   /** Half-open range of the text, as shares. */
@@ -36,7 +38,8 @@ export function pickCalibrationSequences(
   const textTokens = sequenceTokens - (bos ? 1 : 0);
   const first = Math.ceil((text.tokens.length * part.from) / textTokens);
   const available = Math.floor((text.tokens.length * part.to) / textTokens) - first - 1;
-  const asked = protocol.sequences ?? Math.min(DEFAULT_CALIBRATION.sequences, Math.max(1, available));
+  const asked =
+    protocol.sequences ?? Math.min(protocol.defaultSequences ?? DEFAULT_CALIBRATION.sequences, Math.max(1, available));
   if (available < asked) {
     throw new PrunecastError(
       'TEXT_TOO_SHORT',

@@ -1,26 +1,11 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Criterion } from '../../core/ports/criterion.js';
-import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
+import type { Calibration, Recipe } from '../../gen/prunecast/v1/common.js';
 import { countCalibrationText } from './calibration-sequences.js';
 import { DEFAULT_CALIBRATION, DEFAULT_PLUGINS, DEFAULT_SEED } from './defaults.js';
-import type { RecipeDefaults, ResolvedRecipe } from './recipe.js';
+import type { DecodedCalibration, RecipeDefaults, ResolvedRecipe } from './recipe.js';
 import type { BudgetedModel } from './services.js';
 import type { PluginLookup } from './plugin-lookup.js';
-
-/** Calibration of a recipe, complete except for its text, which is not loaded yet. */
-export interface DecodedCalibration {
-  readonly text: Text;
-  /** Half-open range of the text, as shares. */
-  readonly part: { readonly from: number; readonly to: number };
-  /** undefined: the default, or as many as the text has. */
-  readonly sequences: number | undefined;
-  /** Of a fit on the stream; undefined: the same. */
-  readonly streamSequences: number | undefined;
-  readonly sequenceTokens: number;
-  readonly bos: boolean;
-  /** Tokens of the text that are needed. */
-  readonly textTokens: number;
-}
 
 /**
  * A recipe of a request, with its defaults filled in. `calibration` is undefined if neither plug-in looks at
@@ -52,8 +37,29 @@ export function decodeRecipe(
       ? compensation.id
       : undefined;
   if (looking === undefined) return { criterion, compensation, seed, calibration: undefined };
-  const asked = recipe?.calibration;
   const path = `${field}.calibration`;
+  const calibration = decodeCalibration(recipe?.calibration, { maxPositions }, path, defaults);
+  if (calibration === undefined)
+    throw PrunecastError.ofField(
+      `${path}.text`,
+      `no text was given, and ${looking} needs one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
+    );
+  return { criterion, compensation, seed, calibration };
+}
+
+/**
+ * Which sequences of which text a request asks for, complete except for the text itself; undefined if neither it nor the
+ * defaults name one.
+ *
+ * @param path of the calibration in the request
+ * @throws PrunecastError INVALID_REQUEST
+ */
+export function decodeCalibration(
+  asked: Calibration | undefined,
+  { maxPositions }: Pick<BudgetedModel, 'maxPositions'>,
+  path: string,
+  defaults: RecipeDefaults & { readonly sequences?: number },
+): DecodedCalibration | undefined {
   const sequenceTokens = asked?.sequenceTokens ?? DEFAULT_CALIBRATION.sequenceTokens;
   requireAtLeast(sequenceTokens, 2, `${path}.sequence_tokens`);
   if (sequenceTokens > maxPositions)
@@ -64,31 +70,26 @@ export function decodeRecipe(
   if (asked?.sequences !== undefined) requireAtLeast(asked.sequences, 1, `${path}.sequences`);
   if (asked?.streamSequences !== undefined) requireAtLeast(asked.streamSequences, 1, `${path}.stream_sequences`);
   const text = asked?.text ?? defaults.text;
-  if (text === undefined)
-    throw PrunecastError.ofField(
-      `${path}.text`,
-      `no text was given, and ${looking} needs one: send a path under a data root, inline text or token ids, or take a criterion and a compensation that need none (magnitude, none)`,
-    );
+  if (text === undefined) return undefined;
   const protocol = {
     part: asked?.text !== undefined ? WHOLE : (defaults.part ?? WHOLE),
     sequences: asked?.sequences,
     sequenceTokens,
   };
   return {
-    criterion,
-    compensation,
-    seed,
-    calibration: {
-      ...protocol,
-      text,
-      streamSequences: asked?.streamSequences,
-      textTokens: Math.max(
-        countCalibrationText(protocol),
-        countCalibrationText({ ...protocol, sequences: asked?.streamSequences ?? asked?.sequences }),
-        defaults.textTokens ?? 0,
-      ),
-      bos: asked?.bos ?? defaults.bos ?? DEFAULT_CALIBRATION.bos,
-    },
+    ...protocol,
+    ...(defaults.sequences === undefined ? {} : { defaultSequences: defaults.sequences }),
+    text,
+    streamSequences: asked?.streamSequences,
+    textTokens: Math.max(
+      countCalibrationText({ ...protocol, sequences: asked?.sequences ?? defaults.sequences }),
+      countCalibrationText({
+        ...protocol,
+        sequences: asked?.streamSequences ?? asked?.sequences ?? defaults.sequences,
+      }),
+      defaults.textTokens ?? 0,
+    ),
+    bos: asked?.bos ?? defaults.bos ?? DEFAULT_CALIBRATION.bos,
   };
 }
 

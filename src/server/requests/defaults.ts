@@ -50,6 +50,9 @@ export const DEFAULT_FIT_METRIC = 'perplexity';
  */
 export const DEFAULT_CALIBRATION = { sequences: 320, sequenceTokens: 128, bos: false } as const;
 
+/** Sequences that a recovery trains on and holds out, or as many as its text has. */
+export const DEFAULT_RECOVERY_SEQUENCES = 2_048;
+
 /** How a text is cut into windows; the stride is the window. */
 export const DEFAULT_WINDOWS = { window: 128, bos: false } as const;
 

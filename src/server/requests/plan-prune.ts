@@ -15,6 +15,7 @@ import {
   type PlannedSelection,
 } from './plan-document.js';
 import { writeSpace, type PlannedSpace, type PlanServices } from './plan-search.js';
+import { planRecovery, type PlannedRecovery } from './resolve-recovery.js';
 import type { ResolvedPrune } from './resolve-prune.js';
 
 /** What a Prune request resolved to. */
@@ -30,11 +31,13 @@ export interface PrunePlan extends PlanHead {
   /** null if only units are named. */
   readonly recipe: PlannedRecipe | null;
   readonly exporter: PlannedPlugin;
+  /** Left out if the model is not trained. */
+  readonly recovery?: PlannedRecovery;
 }
 
 export function planPrune(
   services: PlanServices,
-  { selection, recipe, byError }: ResolvedPrune,
+  { selection, recipe, byError, recovery }: ResolvedPrune,
   exporter: { readonly plugin: Exporter; readonly options: unknown },
 ): PrunePlan {
   return toPlain<PrunePlan>({
@@ -48,5 +51,6 @@ export function planPrune(
       services.plugins.resolve('compensation', undefined, DEFAULT_PLUGINS.errorCompensation, 'recipe.compensation'),
     ),
     exporter: planPlugin(exporter),
+    ...(recovery === undefined ? {} : { recovery: planRecovery(recovery) }),
   });
 }

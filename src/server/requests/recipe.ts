@@ -42,6 +42,33 @@ export interface CalibrationOrigin {
   readonly part: { readonly from: number; readonly to: number };
 }
 
+/** Sequences of a text, and how they were taken. */
+export interface TakenSequences {
+  readonly sequences: CalibrationSequences;
+  /** Those of a fit on the stream; undefined: the same. */
+  readonly stream: CalibrationSequences | undefined;
+  readonly origin: CalibrationOrigin;
+  /** Digests of text, tokenizer and starts, and how the sequences were cut. */
+  readonly description: Readonly<Record<string, unknown>>;
+}
+
+/** Calibration of a recipe, complete except for its text, which is not loaded yet. */
+export interface DecodedCalibration {
+  readonly text: Text;
+  /** Half-open range of the text, as shares. */
+  readonly part: { readonly from: number; readonly to: number };
+  /** undefined: the default, or as many as the text has. */
+  readonly sequences: number | undefined;
+  /** Of a fit on the stream; undefined: the same. */
+  readonly streamSequences: number | undefined;
+  /** As many as the text has, at most these; those of recipes if omitted. */
+  readonly defaultSequences?: number;
+  readonly sequenceTokens: number;
+  readonly bos: boolean;
+  /** Tokens of the text that are needed. */
+  readonly textTokens: number;
+}
+
 /** What a recipe has if the request does not say. */
 export interface RecipeDefaults {
   /** The id of a compensation instead of the default one. */
@@ -79,6 +106,13 @@ export interface RecipeSource {
     asked: { readonly recipe: ManifestRecipe; readonly field: string },
     given: Text | undefined,
   ): Promise<ResolvedRecipe>;
+  /**
+   * Sequences of a text, as a recipe's calibration takes them.
+   *
+   * @param field path of the calibration in the request
+   * @throws PrunecastError those of texts, TEXT_TOO_SHORT, INVALID_REQUEST
+   */
+  takeSequences(calibration: DecodedCalibration, field: string): Promise<TakenSequences>;
   /**
    * The model's sizes as budgets count them: with all biases that a compensation of these recipes may add to the
    * exported model, and with those that its stock form adds if all layers must be alike.

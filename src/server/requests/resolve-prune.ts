@@ -1,5 +1,7 @@
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
+import { Text } from '../../gen/prunecast/v1/common.js';
 import type { ResolvedRecipe } from './recipe.js';
+import { resolveRecovery, type ResolvedRecovery } from './resolve-recovery.js';
 import { openSpaces, resolveSelection, type Selection, type SharedBudgets } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 
@@ -12,6 +14,8 @@ export interface ResolvedPrune {
   readonly recipe: ResolvedRecipe | undefined;
   /** Budgets to be allocated again when the calibration errors are known. */
   readonly byError: SharedBudgets | undefined;
+  /** undefined: the model is not trained. */
+  readonly recovery: ResolvedRecovery | undefined;
 }
 
 /** Throws as `resolveSelection` and `RecipeSource.resolve`. */
@@ -26,7 +30,19 @@ export async function resolvePrune(services: RequestServices, request: PruneRequ
   );
   const recipe = await resolveRecipe(services, request, selection);
   const knowsErrors = recipe?.compensation.plugin.needs.includes('gram') === true;
-  return { selection, recipe, byError: knowsErrors ? selection.budgets : undefined };
+  const { origin, calibration } = recipe ?? {};
+  const asked = request.recipe?.calibration;
+  const text =
+    asked?.text ??
+    (origin === undefined || origin.path === null
+      ? undefined
+      : Text.fromPartial({ source: { $case: 'path', value: origin.path } }));
+  const recovery = await resolveRecovery(services, request.recovery, {
+    text: calibration === undefined ? undefined : text,
+    ...(origin === undefined ? {} : { part: origin.part }),
+    bos: asked?.bos,
+  });
+  return { selection, recipe, byError: knowsErrors ? selection.budgets : undefined, recovery };
 }
 
 async function resolveRecipe(

@@ -93,7 +93,7 @@ async function estimateStudy(study: Study): Promise<Plan> {
       model,
       [windows.search, ...windows.verify, windows.report],
       recipes.compared.map(({ oneShot }) => oneShot),
-      { architecture: findTypical(plan), count: countLabelled(plan) },
+      { compensated: { architecture: findTypical(plan), count: countLabelled(plan) } },
     ),
     diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
     streamFit: undefined,

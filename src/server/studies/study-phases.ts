@@ -22,7 +22,10 @@ export function planSamplePhases(study: SampledStudy): PhasePlan[] {
 
 function planWriting({ output, recipes: { compared } }: Study): PhasePlan[] {
   if (output === undefined) return [];
-  return planOutputPhases(compared.flatMap(({ oneShot, stream }) => (stream === undefined ? [oneShot] : [stream])));
+  return planOutputPhases(
+    compared.flatMap(({ oneShot, stream }) => (stream === undefined ? [oneShot] : [stream])),
+    undefined,
+  );
 }
 
 function planVisits({ recipes, windows }: SampledStudy, visits: readonly PhaseVisit[]): PhasePlan[] {

@@ -127,6 +127,7 @@ describe('a job', () => {
         recipeDigest: '',
         allocation: '',
         snapped: [],
+        recovery: undefined,
       },
     };
     await using server = await startScriptedServer({

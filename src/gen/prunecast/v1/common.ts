@@ -426,6 +426,22 @@ export interface Calibration {
 }
 
 /**
+ * A training of the pruned model by the unpruned one, after its compensation and before it is written. It changes the
+ * weights of what is kept, never its shape. No text that anything is measured on is used.
+ */
+export interface RecoverySpec {
+  /** Trains. Default: `none`. */
+  plugin:
+    | PluginRef
+    | undefined;
+  /**
+   * What it trains on, and holds out to choose the best weights on. Default: the calibration text of the recipe, as many
+   * as 2,048 sequences of it.
+   */
+  text: Calibration | undefined;
+}
+
+/**
  * How a text is cut into consecutive windows; a last short one is dropped. Every token of a window but the first is
  * predicted. With a stride shorter than the window, each window scores only the tokens that no earlier one has scored.
  * At most 250,000 windows are taken, with at most 16,777,216 tokens in all.
@@ -1683,6 +1699,95 @@ export const Calibration: MessageFns<Calibration> = {
     message.sequenceTokens = object.sequenceTokens ?? undefined;
     message.bos = object.bos ?? undefined;
     message.streamSequences = object.streamSequences ?? undefined;
+    return message;
+  },
+};
+
+function createBaseRecoverySpec(): RecoverySpec {
+  return { plugin: undefined, text: undefined };
+}
+
+export const RecoverySpec: MessageFns<RecoverySpec> = {
+  encode(message: RecoverySpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plugin !== undefined) {
+      PluginRef.encode(message.plugin, writer.uint32(10).fork()).join();
+    }
+    if (message.text !== undefined) {
+      Calibration.encode(message.text, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoverySpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoverySpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plugin = PluginRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.text = Calibration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecoverySpec {
+    return {
+      plugin: isSet(object.plugin) ? PluginRef.fromJSON(object.plugin) : undefined,
+      text: isSet(object.text) ? Calibration.fromJSON(object.text) : undefined,
+    };
+  },
+
+  toJSON(message: RecoverySpec): unknown {
+    const obj: any = {};
+    if (message.plugin !== undefined) {
+      obj.plugin = PluginRef.toJSON(message.plugin);
+    }
+    if (message.text !== undefined) {
+      obj.text = Calibration.toJSON(message.text);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecoverySpec>): RecoverySpec {
+    return RecoverySpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecoverySpec>): RecoverySpec {
+    const message = createBaseRecoverySpec();
+    message.plugin = (object.plugin !== undefined && object.plugin !== null)
+      ? PluginRef.fromPartial(object.plugin)
+      : undefined;
+    message.text = (object.text !== undefined && object.text !== null)
+      ? Calibration.fromPartial(object.text)
+      : undefined;
     return message;
   },
 };

@@ -34,6 +34,7 @@ import {
   MeasurementSpec,
   PluginRef,
   Recipe,
+  RecoverySpec,
   SearchSpaceSpec,
   Text,
   WindowProtocol,
@@ -238,6 +239,8 @@ export interface PruneRequest {
   output: string;
   /** Whether to replace an earlier output. A folder that holds anything else is never replaced (OUTPUT_PROTECTED). */
   overwrite: boolean;
+  /** Trains the pruned model before it is written. */
+  recovery: RecoverySpec | undefined;
 }
 
 /** Several budgets, each to be met. */
@@ -723,7 +726,7 @@ export interface Plan {
 export interface PlannedPhase {
   /**
    * As the job's own phase is named (`JobPhase.name`): of a Search `score`, `sample`, ...; otherwise `calibrate`, `measure`,
-   * `compensate`, `write`.
+   * `compensate`, `recover`, `write`.
    */
   name: string;
   /** Architectures that would be evaluated. */
@@ -770,6 +773,7 @@ function createBasePruneRequest(): PruneRequest {
     exporter: undefined,
     output: "",
     overwrite: false,
+    recovery: undefined,
   };
 }
 
@@ -818,6 +822,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     }
     if (message.overwrite !== false) {
       writer.uint32(104).bool(message.overwrite);
+    }
+    if (message.recovery !== undefined) {
+      RecoverySpec.encode(message.recovery, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -947,6 +954,14 @@ export const PruneRequest: MessageFns<PruneRequest> = {
             message.overwrite = reader.bool();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.recovery = RecoverySpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -995,6 +1010,7 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       exporter: isSet(object.exporter) ? PluginRef.fromJSON(object.exporter) : undefined,
       output: isSet(object.output) ? globalThis.String(object.output) : "",
       overwrite: isSet(object.overwrite) ? globalThis.Boolean(object.overwrite) : false,
+      recovery: isSet(object.recovery) ? RecoverySpec.fromJSON(object.recovery) : undefined,
     };
   },
 
@@ -1035,6 +1051,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     }
     if (message.overwrite !== false) {
       obj.overwrite = message.overwrite;
+    }
+    if (message.recovery !== undefined) {
+      obj.recovery = RecoverySpec.toJSON(message.recovery);
     }
     return obj;
   },
@@ -1101,6 +1120,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       : undefined;
     message.output = object.output ?? "";
     message.overwrite = object.overwrite ?? false;
+    message.recovery = (object.recovery !== undefined && object.recovery !== null)
+      ? RecoverySpec.fromPartial(object.recovery)
+      : undefined;
     return message;
   },
 };

@@ -1,0 +1,57 @@
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { TrainingPlan } from '../../core/ports/recovery.js';
+import type { RecoverySpec } from '../../gen/prunecast/v1/common.js';
+import { decodeCalibration } from './decode-recipe.js';
+import { DEFAULT_PLUGINS, DEFAULT_RECOVERY_SEQUENCES } from './defaults.js';
+import type { RecipeDefaults, TakenSequences } from './recipe.js';
+import { planPlugin, type PlannedPlugin } from './plan-document.js';
+import type { ResolvedPlugin } from './plugin-lookup.js';
+import type { RequestServices } from './services.js';
+
+/** A training of the pruned model, checked and complete. */
+export interface ResolvedRecovery {
+  readonly plugin: ResolvedPlugin<'recovery'>;
+  readonly training: TrainingPlan;
+  readonly taken: TakenSequences;
+}
+
+/** A recovery as a plan has it. */
+export interface PlannedRecovery {
+  readonly plugin: PlannedPlugin;
+  /** Digests of text, tokenizer and starts, and how the sequences were cut. */
+  readonly text: unknown;
+}
+
+/**
+ * The training that a request asks for; undefined if it asks for none.
+ *
+ * @param defaults the text of the recipe, and what is to be taken of it
+ * @throws PrunecastError PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, MEMORY_EXCEEDED, and those of texts
+ */
+export async function resolveRecovery(
+  { model, plugins, recipes }: RequestServices,
+  asked: RecoverySpec | undefined,
+  defaults: RecipeDefaults,
+): Promise<ResolvedRecovery | undefined> {
+  const plugin = plugins.resolve('recovery', asked?.plugin, DEFAULT_PLUGINS.recovery, 'recovery.plugin');
+  const training = plugin.plugin.plan(plugin.options);
+  if (training === undefined) {
+    if (asked?.text !== undefined)
+      throw PrunecastError.ofField('recovery.text', `is given, but ${plugin.id} trains nothing: leave it out`);
+    return undefined;
+  }
+  const calibration = decodeCalibration(asked?.text, model, 'recovery.text', {
+    ...defaults,
+    sequences: DEFAULT_RECOVERY_SEQUENCES,
+  });
+  if (calibration === undefined)
+    throw PrunecastError.ofField(
+      'recovery.text',
+      `no text was given, and ${plugin.id} needs one, as the recipe has none: send a path under a data root, inline text or token ids`,
+    );
+  return { plugin, training, taken: await recipes.takeSequences(calibration, 'recovery.text') };
+}
+
+export function planRecovery({ plugin, taken }: ResolvedRecovery): PlannedRecovery {
+  return { plugin: planPlugin(plugin), text: taken.description };
+}

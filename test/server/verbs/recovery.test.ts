@@ -1,0 +1,144 @@
+import { cp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  createClient,
+  type Calibration,
+  type DeepPartial,
+  type PruneRequest,
+  RecoveryEnd,
+} from '../../../src/client/index.js';
+import { DEMO_DIRECTORY } from '../../support/demo-model.js';
+import { startServerChild } from '../../support/server-child.js';
+import { makeFolder } from '../../support/test-server.js';
+import { DEMO, demoLayers, REFERENCE_TEXT, refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
+
+let verbs: VerbServer;
+beforeAll(async () => {
+  verbs = await startVerbServer();
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+
+/** Stories, not those of the reference text. */
+const CALIBRATION: DeepPartial<Calibration> = {
+  text: { source: { $case: 'path', value: join(DEMO, 'stories.json') } },
+  sequences: 64,
+};
+
+/** Half of the channels gone, one half of a layer too. */
+const HALVED = demoLayers([
+  [4, 86],
+  [4, 86],
+  [0, 86],
+  [3, 86],
+  [4, 86],
+]);
+
+const pruneInto = (output: string, more: DeepPartial<PruneRequest> = {}): DeepPartial<PruneRequest> => ({
+  model: DEMO,
+  recipe: { calibration: CALIBRATION },
+  selection: { $case: 'architecture', value: { layers: HALVED } },
+  output,
+  ...more,
+});
+
+const DISTILL: DeepPartial<PruneRequest>['recovery'] = {
+  text: { ...CALIBRATION, sequences: 200 },
+  plugin: { id: 'distill', options: { learning_rate: 0.003, warm_up_steps: 5, passes: 2, checks: 3 } },
+};
+
+async function measure(model: string): Promise<number> {
+  const [result] = await verbs.client.runEvaluate({
+    model,
+    recipe: { criterion: { id: 'magnitude' }, compensation: { id: 'none' } },
+    measurement: { text: REFERENCE_TEXT },
+    fidelity: { tokenLimit: 2048n },
+  });
+  return result?.metrics['perplexity'] ?? NaN;
+}
+
+describe('Prune with a recovery', () => {
+  it.each([
+    ['least-squares', { fit: 'stream' }],
+    ['affine', {}],
+  ])(
+    'writes a model that has won back a third of what pruning lost, after %s %o',
+    { timeout: 240_000 },
+    async (id, options) => {
+      const recipe = { compensation: { id, options }, calibration: CALIBRATION };
+      const name = `${id}-${JSON.stringify(options).replaceAll(/\W/g, '')}`;
+      await verbs.client.runPrune(pruneInto(`plain-${name}`, { recipe }));
+      const result = await verbs.client.runPrune(pruneInto(`trained-${name}`, { recipe, recovery: DISTILL }));
+      const [dense, plain, trained] = [
+        await measure(DEMO),
+        await measure(`plain-${name}`),
+        await measure(`trained-${name}`),
+      ];
+      expect(plain - trained).toBeGreaterThan((plain - dense) / 3);
+      expect(result.recovery).toMatchObject({ plugin: 'distill', ended: RecoveryEnd.FINISHED });
+      const manifest = JSON.parse(
+        await readFile(verbs.path('outputs', `trained-${name}`, 'prunecast.json'), 'utf8'),
+      ) as Record<string, unknown>;
+      expect(manifest['recovery']).toMatchObject({
+        plugin: { id: 'distill', options: { passes: 2 } },
+        steps: Number(result.recovery?.steps),
+      });
+    },
+  );
+
+  it('says in a plan how many tokens training takes', async () => {
+    const { plan } = await verbs.client.services.pruning.planPrune(
+      pruneInto('', {
+        recovery: {
+          plugin: { id: 'distill', options: { passes: 2, minutes: 3 } },
+          text: { ...CALIBRATION, sequences: 32 },
+        },
+      }),
+    );
+    const phase = plan?.phases.find(({ name }) => name === 'recover');
+    expect(phase?.tokens).toBe(BigInt(2 * 32 * 128 * (15 / 16)));
+  });
+
+  it.each([
+    ['a text for nothing', { plugin: { id: 'none' }, text: CALIBRATION }, 'recovery.text'],
+    ['an unknown option', { plugin: { id: 'distill', options: { speed: 1 } } }, 'recovery.plugin.options'],
+  ])('refuses %s', async (_, recovery, field) => {
+    const refusal = await refusalOf(verbs, () => verbs.client.runPrune(pruneInto('refused', { recovery })));
+    expect(refusal.fields[0]).toContain(field);
+  });
+
+  it('goes on with its training after a kill, and writes what an undisturbed job writes', {
+    timeout: 300_000,
+  }, async () => {
+    const folder = await makeFolder();
+    try {
+      await mkdir(join(folder, 'texts', DEMO), { recursive: true });
+      await cp(join(DEMO_DIRECTORY, 'stories.json'), join(folder, 'texts', DEMO, 'stories.json'));
+      const recovery = { ...DISTILL, text: { ...CALIBRATION, sequences: 48 } };
+      const request = pruneInto('trained', { recovery, requestId: 'one' });
+      const first = await startServerChild(folder);
+      const client = createClient({ address: first.address });
+      const events = client.prune(request, { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } });
+      try {
+        for await (const event of events)
+          if (event.payload?.$case === 'progress' && event.payload.value.activity.startsWith('recovering (loss')) break;
+      } finally {
+        await first.signal('SIGKILL');
+        client.close();
+      }
+      expect(await readdir(join(folder, 'outputs'))).not.toContain('trained');
+      const second = await startServerChild(folder);
+      const again = createClient({ address: second.address });
+      await again.runPrune(request);
+      await again.runPrune(pruneInto('undisturbed', { recovery }));
+      again.close();
+      await second.signal('SIGKILL');
+      const [resumed, whole] = await Promise.all(
+        ['trained', 'undisturbed'].map((output) => readFile(join(folder, 'outputs', output, 'model.safetensors'))),
+      );
+      expect(resumed?.equals(whole ?? Buffer.alloc(0))).toBe(true);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
