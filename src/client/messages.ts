@@ -176,4 +176,5 @@ export type {
   StudyEvent,
   StudyReport,
   Trial,
+  WinnerFound,
 } from '../gen/prunecast/v1/study_types.js';

@@ -43,7 +43,7 @@ describe('the help', () => {
     expect(search).toMatch(/^--pairs .*\(default: 96\)$/m);
     expect(search).toMatch(/^--strategy .*\(default: evolutionary, or nsga2 for several objectives\)$/m);
     expect(search).toMatch(/^--max-rate .*\(default: 0\.5, or twice the uniform rate/m);
-    expect(search).toMatch(/^--pair-tokens .*\(default: 8,192 tokens each\)$/m);
+    expect(search).toMatch(/^--pair-tokens .*\(default: 5,120 tokens each\)$/m);
     expect(search).toMatch(/^--target .*\(default: each layer may differ\)$/m);
     expect(helpOf('predictors', 'explain')).toMatch(/^--points .*\(default: 11\)$/m);
     expect(helpOf('jobs', 'list')).toMatch(/^--limit .*\(default: 100\)$/m);
