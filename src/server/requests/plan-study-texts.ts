@@ -17,6 +17,8 @@ export type TextPartName = (typeof TEXT_PARTS)[number];
 export interface PartFidelities {
   readonly search: PartFidelity;
   readonly verify: readonly PartFidelity[];
+  /** Whether the request names the rungs of verify. */
+  readonly verifyRungs: 'asked' | 'default';
   readonly report: PartFidelity;
 }
 
@@ -65,10 +67,12 @@ export async function planStudyWindows(
   for (const fidelity of fidelities.verify)
     verify.push(await planPart(services, asked, evaluator, { name: 'verify', ...fidelity }));
   const report = await planPart(services, asked, evaluator, { name: 'report', ...fidelities.report });
-  requireAscending(verify, fidelities.verify);
-  const plans = { search: search.plan, verify: verify.map(({ plan }) => plan), report: report.plan };
+  // A short text may give two default rungs the same windows.
+  const rungs = fidelities.verifyRungs === 'default' ? dropRepeats(verify) : verify;
+  requireAscending(rungs, fidelities.verify);
+  const plans = { search: search.plan, verify: rungs.map(({ plan }) => plan), report: report.plan };
   refuseOverlaps(plans);
-  return { plans, calibration: chooseCalibration(asked, verify.at(-1)) };
+  return { plans, calibration: chooseCalibration(asked, rungs.at(-1)) };
 }
 
 /**
@@ -168,6 +172,13 @@ function listPlans({
     ...verify.map((plan) => ({ name: 'verify' as const, plan })),
     { name: 'report', plan: report },
   ];
+}
+
+/** Without the rungs that run no less than the next one. */
+function dropRepeats(planned: readonly PlannedPart[]): PlannedPart[] {
+  return planned.filter(
+    ({ plan: { fidelity } }, rung) => fidelity.tokens < (planned[rung + 1]?.plan.fidelity.tokens ?? Infinity),
+  );
 }
 
 /** Each rung of verification must cost more than the one before. */

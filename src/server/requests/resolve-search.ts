@@ -160,7 +160,12 @@ export async function resolveSubject(
   return {
     windows: windows.plans,
     recipes: { compared, paper },
-    plan: { ...plan, recipes: compared.length, compensation: settleCompensation(plan, compared) },
+    plan: {
+      ...plan,
+      recipes: compared.length,
+      verifyRungs: windows.plans.verify.length,
+      compensation: settleCompensation(plan, compared),
+    },
   };
 }
 
@@ -240,12 +245,14 @@ export async function resolveRecipeOf(
 
 function readFidelities(request: SearchRequest, { verifyRungs }: Pick<StudyPlan, 'verifyRungs'>): PartFidelities {
   const { pairTokens, verifyTokens, reportTokens } = findEffort(request);
+  const asked = request.verify?.rungs ?? [];
   return {
     search: { spec: request.pairs?.rungs[0] ?? limitTokens(pairTokens), field: 'pairs.rungs[0]' },
     verify:
-      request.verify === undefined || request.verify.rungs.length === 0
+      asked.length === 0
         ? verifyTokens.slice(-verifyRungs).map((tokens) => ({ spec: limitTokens(tokens), field: 'verify' }))
-        : request.verify.rungs.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
+        : asked.map((spec, rung) => ({ spec, field: `verify.rungs[${rung}]` })),
+    verifyRungs: asked.length === 0 ? 'default' : 'asked',
     report: { spec: request.report ?? limitTokens(reportTokens), field: 'report' },
   };
 }

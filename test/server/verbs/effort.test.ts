@@ -65,6 +65,16 @@ describe('the effort of a Search', () => {
     });
   });
 
+  it('verifies on one rung if the text is too short for two', async () => {
+    const short = asked({ texts: { text: tokenText(IDS.slice(0, 4096)) } });
+    expect((await verbs.client.planSearch(short)).tokens).toBeGreaterThan(0n);
+    const two = { rungs: EFFORTS.default.verifyTokens.map((tokenLimit) => ({ tokenLimit })) };
+    await expect(verbs.client.planSearch({ ...short, verify: two })).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [{ field: 'verify.rungs[1]' }],
+    });
+  });
+
   it('is refused beside the preset PAPER, which has its own numbers', async () => {
     await expect(verbs.client.planSearch(asked({ preset: Preset.PAPER, effort: Effort.QUICK }))).rejects.toMatchObject({
       reason: 'INVALID_REQUEST',
