@@ -12,7 +12,7 @@ export interface DemoDisplay {
 
 /** What each phase does, for a reader who has not heard of any. */
 const PHASE_LINES: Partial<Record<StudyPhase, string>> = {
-  [StudyPhase.RECIPE]: 'comparing two ways to prune',
+  [StudyPhase.RECIPE]: 'measuring versions with one rate everywhere',
   [StudyPhase.SAMPLE]: 'measuring pruned versions, drawn at random',
   [StudyPhase.FIT]: 'fitting predictors on them, and keeping the best',
   [StudyPhase.REFINE]: 'narrowing the search to where it pays',

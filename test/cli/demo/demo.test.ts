@@ -24,7 +24,7 @@ const startDemo = (...flags: readonly string[]): RunningCli =>
 describe('prunecast demo', () => {
   it('leaves nothing behind when it is interrupted, and says so', { timeout: 120_000 }, async () => {
     const demo = startDemo();
-    await demo.says('comparing two ways to prune');
+    await demo.says('measuring versions with one rate everywhere');
     expect(readdirSync(folder)).toContain('prunecast-demo');
     demo.child.kill('SIGINT');
     expect(await demo.result).toMatchObject({
