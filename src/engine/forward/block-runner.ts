@@ -10,6 +10,7 @@ import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
 import type { ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
+import type { KeptHalf, MapPart } from '../weights/map-parts.js';
 import { keepRotaryTables } from './rotary-tables.js';
 
 /** Sizes of the hidden states that run together: [count, length, hidden]. */
@@ -21,6 +22,9 @@ export interface BatchSize {
 /** A half-block or head, in the precision of its matrices. */
 export type RunnableHalf = Exclude<ReadyHalf | ReadyHalf<QuantisedMatrix>, { kind: 'nothing' }>;
 export type RunnableHead = HeadWeights<Float32Array | QuantisedMatrix>;
+
+/** Products of a half-block's input with some of its maps, [count, length, width], before their biases. */
+export type InputProducts = Readonly<Partial<Record<MapPart, Float32Array>>>;
 
 /** The scores that a model gives to some targets, one entry each. */
 export interface TargetScores {
@@ -56,6 +60,14 @@ export interface BlockRunner {
     output: Float32Array | undefined,
     tap?: Float32Array,
   ): Promise<void>;
+  /** As `runHalf`; `products` receives those of q, k and v, or of gate and up, all of them. */
+  runHalfKeeping(
+    half: KeptHalf,
+    size: BatchSize,
+    input: Float32Array,
+    output: Float32Array,
+    products: InputProducts,
+  ): Promise<void>;
   /** The end of a half-block whose inputs of o or down are known: the output that `runHalf` gives. */
   runOutputMap(
     map: { readonly weights: Float32Array; readonly bias: Float32Array | undefined },
@@ -71,6 +83,13 @@ export interface BlockRunner {
   computeLogits(weights: RunnableHead, rows: Float32Array, logits: Float32Array): Promise<void>;
 }
 
+/** What a half-block is to write, beside or instead of the hidden states after it. */
+interface HalfOutputs {
+  readonly output: Float32Array | undefined;
+  readonly tap?: Float32Array | undefined;
+  readonly products?: InputProducts;
+}
+
 export function createBlockRunner(config: ModelConfig, sessions: SessionPool): BlockRunner {
   const { hidden, headDim, biases, queryKeyNorms } = config.shape;
   const { rmsNormEpsilon } = config;
@@ -80,15 +99,15 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     half: Extract<RunnableHalf, { kind: 'attention' }>,
     { count, length }: BatchSize,
     input: Float32Array,
-    output: Float32Array | undefined,
-    tap?: Float32Array,
+    { output, tap, products }: HalfOutputs,
   ) => {
     const { weights, queryHeads, kvHeads } = half;
     const slidingWindow = reachedWindow(half.slidingWindow, length);
     const queryBlocks = countQueryBlocks(length);
     const { cos, sin, positions } = rotaryTables(length);
     const outputBias = weights.outputBias !== undefined;
-    const outputs = tap === undefined ? 'residual' : output === undefined ? 'context' : 'residual-and-context';
+    const beside = products === undefined ? 'residual' : 'residual-and-products';
+    const outputs = tap === undefined ? beside : output === undefined ? 'context' : 'residual-and-context';
     const precision = precisionOf(weights.query);
     const states = [count, length, hidden];
     return sessions.run(
@@ -128,6 +147,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
       {
         ...(output === undefined ? {} : { residual: { values: output, dimensions: states } }),
         ...(tap === undefined ? {} : { context: { values: tap, dimensions: [count, length, queryHeads * headDim] } }),
+        ...describeProducts(products, { count, length }),
       },
     );
   };
@@ -136,11 +156,11 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     { weights, channels }: Extract<RunnableHalf, { kind: 'ffn' }>,
     { count, length }: BatchSize,
     input: Float32Array,
-    output: Float32Array | undefined,
-    tap?: Float32Array,
+    { output, tap, products }: HalfOutputs,
   ) => {
     const outputBias = weights.downBias !== undefined;
-    const outputs = tap === undefined ? 'residual' : output === undefined ? 'channels' : 'residual-and-channels';
+    const beside = products === undefined ? 'residual' : 'residual-and-products';
+    const outputs = tap === undefined ? beside : output === undefined ? 'channels' : 'residual-and-channels';
     const precision = precisionOf(weights.gate);
     const states = [count, length, hidden];
     return sessions.run(
@@ -161,6 +181,7 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
       {
         ...(output === undefined ? {} : { residual: { values: output, dimensions: states } }),
         ...(tap === undefined ? {} : { channels: { values: tap, dimensions: [count, length, channels] } }),
+        ...describeProducts(products, { count, length }),
       },
     );
   };
@@ -173,8 +194,8 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
 
   return {
     runHalf: (half, size, input, output, tap) => {
-      if (half.kind === 'attention') return runAttention(half, size, input, output, tap);
-      if (half.kind === 'ffn') return runFfn(half, size, input, output, tap);
+      if (half.kind === 'attention') return runAttention(half, size, input, { output, tap });
+      if (half.kind === 'ffn') return runFfn(half, size, input, { output, tap });
       if (output === undefined) throw new RangeError('a half-block that only adds a bias has no other output');
       const dimensions = [size.count, size.length, hidden];
       return sessions.run(
@@ -184,6 +205,10 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         { residual: { values: output, dimensions } },
       );
     },
+    runHalfKeeping: (half, size, input, output, products) =>
+      half.kind === 'attention'
+        ? runAttention(half, size, input, { output, products })
+        : runFfn(half, size, input, { output, products }),
     runOutputMap: ({ weights, bias }, { count, length }, { input, tap }, output) => {
       const dimensions = [count, length, hidden];
       const width = weights.length / hidden;
@@ -234,6 +259,19 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
 /** The sliding window if a sequence of this many tokens exceeds it; undefined if the plain graph is enough. */
 export function reachedWindow(slidingWindow: number | undefined, length: number): number | undefined {
   return slidingWindow !== undefined && length > slidingWindow ? slidingWindow : undefined;
+}
+
+/** The values of a graph for these products, one for each: `<part>_product`. */
+export function describeProducts(
+  products: InputProducts | undefined,
+  { count, length }: BatchSize,
+): Record<string, GraphValue> {
+  return Object.fromEntries(
+    Object.entries(products ?? {}).map(([part, values]) => [
+      `${part}_product`,
+      { values, dimensions: [count, length, values.length / (count * length)] },
+    ]),
+  );
 }
 
 function precisionOf(matrix: Float32Array | QuantisedMatrix): Precision {

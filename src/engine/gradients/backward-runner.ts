@@ -1,5 +1,5 @@
 import type { ModelConfig } from '../config/config.js';
-import { reachedWindow, type BatchSize } from '../forward/block-runner.js';
+import { describeProducts, reachedWindow, type BatchSize, type InputProducts } from '../forward/block-runner.js';
 import type { StatePool } from '../forward/hidden-states.js';
 import { keepRotaryTables } from '../forward/rotary-tables.js';
 import { buildAttentionVjpGraph } from '../graph/attention-vjp-graph.js';
@@ -7,7 +7,7 @@ import { buildFfnVjpGraph } from '../graph/ffn-vjp-graph.js';
 import { buildDistillationVjpGraph, type DistillationLoss } from '../graph/distillation-vjp-graph.js';
 import { buildHeadVjpGraph } from '../graph/head-vjp-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
-import type { GradientOutputs } from '../graph/vjp-parts.js';
+import type { GradientOutputs, ProductSource } from '../graph/vjp-parts.js';
 import type { ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
@@ -24,6 +24,10 @@ export interface BackwardStep {
   readonly downstream: Float32Array;
   /** 1 / number of sequences in all batches. */
   readonly share: number;
+  /** What the forward pass has kept of this half-block; computed again if missing. */
+  readonly products?: InputProducts | undefined;
+  /** The gradients replace those of `into`, whatever they are; only with a share of 1 and without squares. */
+  readonly first?: boolean;
 }
 
 /**
@@ -68,25 +72,30 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
   const matrix = (values: Float32Array): GraphValue => ({ values, dimensions: [values.length / hidden, hidden] });
 
   const run = async <Name extends string>(
-    graph: { readonly key: string; readonly build: (outputs: GradientOutputs) => Uint8Array },
+    graph: {
+      readonly key: string;
+      readonly build: (outputs: GradientOutputs, products: ProductSource) => Uint8Array;
+    },
     weights: Readonly<Record<string, GraphValue>>,
-    { size: { count, length }, input, upstream, downstream, share }: BackwardStep,
+    { size, input, upstream, downstream, share, products, first = false }: BackwardStep,
     into: MatrixSums<Name> | MatrixGradients<Name>,
   ): Promise<void> => {
-    const dimensions = [count, length, hidden];
+    const dimensions = [size.count, size.length, hidden];
+    const source = products === undefined ? 'computed' : 'given';
     const wanted: { readonly name: string; readonly sum: Float32Array; readonly found: Float32Array }[] = [];
     const want = (kind: 'sum' | 'squares', sums: Readonly<Record<string, Float32Array>>): void => {
       for (const [name, sum] of Object.entries(sums))
-        wanted.push({ name: `${name}_${kind}`, sum, found: pool.take(sum.length) });
+        wanted.push({ name: `${name}_${kind}`, sum, found: first ? sum : pool.take(sum.length) });
     };
     want('sum', into.gradients);
     if ('meanSquares' in into) want('squares', into.meanSquares);
     const outputs = 'meanSquares' in into ? 'sums-and-squares' : 'sums';
     await sessions.run(
-      `${graph.key}:${outputs}`,
-      () => graph.build(outputs),
+      `${graph.key}:${outputs}:${source}`,
+      () => graph.build(outputs, source),
       {
         ...weights,
+        ...describeProducts(products, size),
         hidden: { values: input, dimensions },
         upstream: { values: upstream, dimensions },
       },
@@ -95,6 +104,7 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
         downstream: { values: downstream, dimensions },
       },
     );
+    if (first) return;
     for (const { sum, found } of wanted) {
       addScaled(sum, found, share);
       pool.give(found);
@@ -106,9 +116,10 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
       const slidingWindow = reachedWindow(window, step.size.length);
       const { cos, sin, positions } = rotaryTables(step.size.length);
       const key = `attention-vjp:${queryHeads}:${kvHeads}:${slidingWindow}`;
-      const build = (outputs: GradientOutputs): Uint8Array =>
+      const build = (outputs: GradientOutputs, products: ProductSource): Uint8Array =>
         buildAttentionVjpGraph({
           outputs,
+          products,
           queryHeads,
           kvHeads,
           headDim,
@@ -132,7 +143,7 @@ export function createBackwardRunner(config: ModelConfig, sessions: SessionPool,
       run(
         {
           key: 'ffn-vjp',
-          build: (outputs) => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn, outputs }),
+          build: (outputs, products) => buildFfnVjpGraph({ rmsNormEpsilon, inputBias: biases.ffn, outputs, products }),
         },
         {
           norm: vector(weights.norm),

@@ -29,11 +29,6 @@ export function createMatrixGradients<Name extends string>(
   return { gradients: createZeros(sizes), meanSquares: createZeros(sizes) };
 }
 
-/** As `createMatrixGradients`, for sums alone. */
-export function createMatrixSums<Name extends string>(sizes: Readonly<Record<Name, number>>): MatrixSums<Name> {
-  return { gradients: createZeros(sizes) };
-}
-
 function createZeros<Name extends string>(sizes: Readonly<Record<Name, number>>): Record<Name, Float32Array> {
   return Object.fromEntries(
     Object.entries<number>(sizes).map(([name, size]) => [name, new Float32Array(size)]),

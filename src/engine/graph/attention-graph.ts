@@ -11,8 +11,11 @@ export interface AttentionVariant extends CausalAttention {
   /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
   readonly queryKeyNorms: boolean;
-  /** `residual`: the block's hidden states after attention; `context`: the input of o. */
-  readonly outputs: 'residual' | 'context' | 'residual-and-context';
+  /**
+   * `residual`: the block's hidden states after attention; `context`: the input of o; `products`: those of q, k and v,
+   * before biases, which the backward pass can take (float32 only).
+   */
+  readonly outputs: 'residual' | 'context' | 'residual-and-context' | 'residual-and-products';
 }
 
 /**
@@ -24,7 +27,8 @@ export interface AttentionVariant extends CausalAttention {
  * checkpoints store them; `output` transposed, [heads * head_dim, hidden], so that both kinds shrink to a prefix of
  * rows; `cos`, `sin` [positions, head_dim / 2]; with biases `query_bias`, `key_bias`, `value_bias`, `output_bias`; with
  * norms `query_norm`, `key_norm` [head_dim]. Outputs, as asked for: `residual` [batch, length, hidden], `context` [batch,
- * length, heads * head_dim]. In 8 bits the matrices are those of `createLinearMaps`.
+ * length, heads * head_dim], `query_product`, `key_product`, `value_product` [batch, length, heads * head_dim]. In 8 bits
+ * the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const { queryHeads, kvHeads, headDim } = variant;
@@ -38,6 +42,8 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const project = (name: 'query' | 'key' | 'value', heads: number): string => {
     const width = heads * headDim;
     const product = maps.finish(normed.times({ name, inner: 'hidden', columns: width, layout: 'columns-first' }));
+    if (variant.outputs === 'residual-and-products')
+      graph.output(`${name}_product`, product, ['batch', 'length', width]);
     return variant.queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product;
   };
   const rotate = (name: 'query' | 'key', heads: number): string => {
@@ -50,7 +56,8 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
 
   const context = addCausalAttention(graph, heads, variant);
-  if (variant.outputs !== 'residual') graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
+  if (variant.outputs === 'context' || variant.outputs === 'residual-and-context')
+    graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
   if (variant.outputs === 'context') return graph.encode();
   const product = maps.finish(
     maps

@@ -7,19 +7,22 @@ import {
   addTransposedMatMul,
   outputMatrixGradient,
   type GradientOutputs,
+  type ProductSource,
 } from './vjp-parts.js';
 
 export type AttentionVjpVariant = Pick<
   AttentionVariant,
   'queryHeads' | 'kvHeads' | 'headDim' | 'rmsNormEpsilon' | 'queryKeyValueBias' | 'queryKeyNorms' | 'slidingWindow'
-> & { readonly outputs: GradientOutputs };
+> & { readonly outputs: GradientOutputs; readonly products: ProductSource };
 
 /**
  * The vector-Jacobian product of the graph of `buildAttentionGraph`: from dLoss/dresidual to dLoss/dhidden and the
- * gradients of q, k, v and o. The forward values are computed again from `hidden`; all softmax weights, [batch, heads,
- * length, length], are in memory at once.
+ * gradients of q, k, v and o. The forward values are computed again from `hidden`, and from the products if they are
+ * given; all softmax weights, [batch, heads, length, length], are in memory at once.
  *
- * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` except `output_bias`. Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output`
+ * Inputs: `upstream` [batch, length, hidden], and those of `buildAttentionGraph` except `output_bias`; if given,
+ * `query_product`, `key_product` and `value_product` [batch, length, heads * head_dim], as that graph outputs them.
+ * Outputs: `downstream` [batch, length, hidden]; for each of `query`, `key`, `value`, `output`
  * (transposed, like the input) `<name>_sum` and, if asked for, `<name>_squares` [heads * head_dim, hidden]: the sum over
  * the sequences of their gradients, and of the squares of these.
  */
@@ -100,11 +103,14 @@ function addProjection(
   normed: string,
   name: 'query' | 'key' | 'value',
   heads: number,
-  { headDim, queryKeyValueBias, outputs }: AttentionVjpVariant,
+  { headDim, queryKeyValueBias, outputs, products }: AttentionVjpVariant,
 ): Projection {
   const width = heads * headDim;
   const matrix = graph.input(name, [width, 'hidden']);
-  const product = addTransposedMatMul(graph, normed, matrix);
+  const product =
+    products === 'given'
+      ? graph.input(`${name}_product`, ['batch', 'length', width])
+      : addTransposedMatMul(graph, normed, matrix);
   return {
     values: queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product,
     back: (upstream) => {

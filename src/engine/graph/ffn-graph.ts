@@ -10,8 +10,11 @@ export interface FfnVariant {
   readonly inputBias: boolean;
   /** Also true if a compensation adds one. */
   readonly outputBias: boolean;
-  /** `residual`: the block's hidden states after the FFN; `channels`: the input of down. */
-  readonly outputs: 'residual' | 'channels' | 'residual-and-channels';
+  /**
+   * `residual`: the block's hidden states after the FFN; `channels`: the input of down; `products`: those of gate and up,
+   * before biases, which the backward pass can take (float32 only).
+   */
+  readonly outputs: 'residual' | 'channels' | 'residual-and-channels' | 'residual-and-products';
 }
 
 /**
@@ -21,7 +24,8 @@ export interface FfnVariant {
  * Inputs: `hidden` [batch, length, hidden]; `norm` [hidden]; `gate`, `up` [channels, hidden] as checkpoints store them;
  * `down` transposed, [channels, hidden], so that keeping k channels is the first k rows of each; with biases
  * `gate_bias`, `up_bias` [channels], `down_bias` [hidden]. Outputs: `residual` [batch, length, hidden] and, if asked
- * for, `channels` [batch, length, channels]. In 8 bits the matrices are those of `createLinearMaps`.
+ * for, `channels`, or `gate_product` and `up_product` [batch, length, channels]. In 8 bits the matrices are those of
+ * `createLinearMaps`.
  */
 export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   const graph = createGraphBuilder('ffn');
@@ -30,6 +34,8 @@ export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   const normed = maps.operand(addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon));
   const project = (name: 'gate' | 'up'): Product => {
     const product = normed.times({ name, inner: 'hidden', columns: 'channels', layout: 'columns-first' });
+    if (variant.outputs === 'residual-and-products')
+      graph.output(`${name}_product`, product.unscaled, ['batch', 'length', 'channels']);
     if (!variant.inputBias) return product;
     return {
       unscaled: graph.node('Add', [maps.finish(product), graph.input(`${name}_bias`, ['channels'])]),
@@ -43,7 +49,8 @@ export function buildFfnGraph(variant: FfnVariant): Uint8Array {
   });
   const { unscaled: up, rowScales } = project('up');
   const channels = { unscaled: graph.node('Mul', [gated, up]), rowScales };
-  if (variant.outputs !== 'residual') graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
+  if (variant.outputs === 'channels' || variant.outputs === 'residual-and-channels')
+    graph.output('channels', maps.finish(channels), ['batch', 'length', 'channels']);
   if (variant.outputs === 'channels') return graph.encode();
   const product = maps.finish(
     maps

@@ -6,14 +6,15 @@ import {
   addTransposedMatMul,
   outputMatrixGradient,
   type GradientOutputs,
+  type ProductSource,
 } from './vjp-parts.js';
 
 /**
  * The vector-Jacobian product of the graph of `buildFfnGraph`: from dLoss/dresidual to dLoss/dhidden and the gradients
- * of gate, up and down. The forward values are computed again from `hidden`.
+ * of gate, up and down. The forward values are computed again from `hidden`, and from the products if they are given.
  *
  * Inputs: `upstream` [batch, length, hidden], and those of `buildFfnGraph` except `down_bias`, which does not affect
- * any gradient. Outputs: `downstream` [batch, length, hidden]; for each of `gate`, `up`, `down` (transposed, like the
+ * any gradient; if given, `gate_product` and `up_product` [batch, length, channels], as that graph outputs them. Outputs: `downstream` [batch, length, hidden]; for each of `gate`, `up`, `down` (transposed, like the
  * input) `<name>_sum` and, if asked for, `<name>_squares` [channels, hidden]: the sum over the sequences of their
  * gradients, and of the squares of these.
  */
@@ -21,7 +22,11 @@ export function buildFfnVjpGraph({
   rmsNormEpsilon,
   inputBias,
   outputs,
-}: Pick<FfnVariant, 'rmsNormEpsilon' | 'inputBias'> & { readonly outputs: GradientOutputs }): Uint8Array {
+  products,
+}: Pick<FfnVariant, 'rmsNormEpsilon' | 'inputBias'> & {
+  readonly outputs: GradientOutputs;
+  readonly products: ProductSource;
+}): Uint8Array {
   const graph = createGraphBuilder('ffn_vjp');
   const states = ['batch', 'length', 'hidden'];
   const hidden = graph.input('hidden', states);
@@ -32,7 +37,10 @@ export function buildFfnVjpGraph({
   const up = graph.input('up', ['channels', 'hidden']);
   const down = graph.input('down', ['channels', 'hidden']);
   const project = (name: 'gate' | 'up', matrix: string): string => {
-    const product = addTransposedMatMul(graph, norm.normed, matrix);
+    const product =
+      products === 'given'
+        ? graph.input(`${name}_product`, ['batch', 'length', 'channels'])
+        : addTransposedMatMul(graph, norm.normed, matrix);
     return inputBias ? graph.node('Add', [product, graph.input(`${name}_bias`, ['channels'])]) : product;
   };
   const gated = project('gate', gate);

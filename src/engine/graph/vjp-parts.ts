@@ -1,3 +1,4 @@
+import { addRmsNorm } from './attention-graph.js';
 import type { GraphBuilder } from './graph-builder.js';
 
 /** a b^T over the last two axes. */
@@ -7,6 +8,9 @@ export function addTransposedMatMul(graph: GraphBuilder, a: string, b: string): 
 
 /** What is wanted of the gradients of a batch's sequences: their sum, or the sum of the squares of each too. */
 export type GradientOutputs = 'sums' | 'sums-and-squares';
+
+/** Whether a half-block's products with its input maps are kept from the forward pass, or computed again. */
+export type ProductSource = 'given' | 'computed';
 
 /**
  * The gradient rows^T columns of one matrix over all sequences of the batch, as output `<name>_sum` [rows, columns]; and
@@ -52,14 +56,14 @@ export interface RmsNormParts {
   readonly inverse: string;
 }
 
-/** RMSNorm over the last axis, in standard operators. */
+/** RMSNorm over the last axis, as the forward pass computes it, and its parts in standard operators. */
 export function addRmsNormParts(graph: GraphBuilder, values: string, scale: string, epsilon: number): RmsNormParts {
   const meanSquare = graph.node('ReduceMean', [graph.node('Mul', [values, values]), graph.integers([-1])]);
   const inverse = graph.node('Reciprocal', [
     graph.node('Sqrt', [graph.node('Add', [meanSquare, graph.floats([epsilon])])]),
   ]);
   const unit = graph.node('Mul', [values, inverse]);
-  return { normed: graph.node('Mul', [unit, scale]), unit, inverse };
+  return { normed: addRmsNorm(graph, values, scale, epsilon), unit, inverse };
 }
 
 /**

@@ -1,16 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ModelConfig } from '../config/config.js';
-import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
+import type { BatchSize, BlockRunner, InputProducts } from '../forward/block-runner.js';
 import { embedBatches, type StatePool } from '../forward/hidden-states.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import type { BackwardRunner, BackwardStep } from '../gradients/backward-runner.js';
-import { createMatrixSums } from '../gradients/layer-gradients.js';
 import type { DistillationLoss } from '../graph/distillation-vjp-graph.js';
 import { listSteps, type RankedWeights, type ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
-import type { TrainedHalf } from './trained-halves.js';
+import { isKept, type KeptHalf, type MapPart } from '../weights/map-parts.js';
+import { chooseKept, giveProducts, takeProducts } from './kept-products.js';
+import { listMatrices, type TrainedHalf } from './trained-halves.js';
 
 export interface DistillationContext {
   readonly config: ModelConfig;
@@ -22,15 +23,20 @@ export interface DistillationContext {
   /** The unpruned model. */
   readonly teacher: RankedWeights;
   readonly loss: DistillationLoss;
+  /** Most bytes of products that are kept for the backward pass. */
+  readonly productBytes: number;
 }
 
-/** Receives the gradients of a half-block's matrices; it may change the weights, which are not needed any more. */
+/**
+ * Receives the gradients of a half-block's matrices, valid until it ends; it may change the weights, which are not
+ * needed any more.
+ */
 export type HalfUpdate = (half: TrainedHalf, gradients: Readonly<Record<string, Float32Array>>) => Promise<void>;
 
 /**
  * The distillation loss of a pruned model on some sequences, the mean over all their predictions, and its gradients:
  * half-block by half-block from the last to the first, one half-block's gradients at a time. The inputs of all
- * half-blocks are in memory meanwhile; what happens inside is computed again.
+ * half-blocks are in memory meanwhile, and products inside as far as `productBytes` allows; all else is computed again.
  *
  * @param sequences each of at least 2 tokens
  * @returns the loss before `update` changed anything
@@ -62,11 +68,26 @@ export async function runDistillationStep(
 
   const states = await embed();
   const inputs: Float32Array[][] = [];
-  for (const { half } of halves) {
+  const products: InputProducts[][] = [];
+  const kept = chooseKept(
+    halves,
+    sequences.reduce((sum, { length }) => sum + length, 0),
+    context.productBytes,
+  );
+  for (const trained of halves) {
+    const { half } = trained;
     inputs.push([...states]);
+    const own: InputProducts[] = [];
+    products.push(own);
     for (const [index, batch] of batches.entries()) {
       await breathe();
-      states[index] = await runForward(context, half, sizeOf(batch), states[index] as Float32Array, 'kept');
+      const [size, input] = [sizeOf(batch), states[index] as Float32Array];
+      if (isKept(half) && kept.has(trained)) {
+        const output = pool.take(input.length);
+        own[index] = takeProducts(pool, half, size);
+        await context.runner.runHalfKeeping(half, size, input, output, own[index]);
+        states[index] = output;
+      } else states[index] = await runForward(context, half, size, input, 'kept');
     }
   }
 
@@ -85,7 +106,9 @@ export async function runDistillationStep(
   for (const [place, trained] of halves.toReversed().entries()) {
     const { half } = trained;
     const [own = [], before] = [inputs[halves.length - 1 - place], inputs[halves.length - 2 - place]];
-    const gradients = await passHalfBack(half, async (into) => {
+    const ownProducts = products.pop() ?? [];
+    const gradients = isKept(half) ? takeGradients(pool, half) : undefined;
+    if (isKept(half) && gradients !== undefined)
       for (const [index, batch] of batches.entries()) {
         await breathe();
         const from = upstream[index] as Float32Array;
@@ -96,14 +119,19 @@ export async function runDistillationStep(
           upstream: from,
           downstream,
           share: 1,
+          products: ownProducts[index],
+          first: index === 0,
         };
-        await into(backward, step);
+        await passBack(backward, half, step, gradients);
         pool.give(from);
+        giveProducts(pool, ownProducts[index]);
         upstream[index] = downstream;
       }
-    });
     releaseOwn(pool, own, before);
-    if (gradients !== undefined) await update(trained, gradients);
+    if (gradients !== undefined) {
+      await update(trained, gradients);
+      Object.values(gradients).forEach((array) => pool.give(array));
+    }
   }
   upstream.forEach((array) => pool.give(array));
   return loss;
@@ -131,31 +159,21 @@ async function runForward(
   return output;
 }
 
-type HalfPass = (backward: BackwardRunner, step: BackwardStep) => Promise<void>;
+/** An array for the gradient of each matrix, with whatever is in it. */
+function takeGradients(pool: StatePool, half: KeptHalf): Record<MapPart, Float32Array> {
+  const arrays = listMatrices(half).map(([part, { length }]) => [part, pool.take(length)] as const);
+  return Object.fromEntries(arrays) as Record<MapPart, Float32Array>;
+}
 
-/** undefined: nothing in it is trained, and gradients pass it unchanged. */
-async function passHalfBack(
-  half: ReadyHalf,
-  run: (pass: HalfPass) => Promise<void>,
-): Promise<Readonly<Record<string, Float32Array>> | undefined> {
-  if (half.kind === 'attention') {
-    const { query, key, value, output } = half.weights;
-    const sums = createMatrixSums({
-      query: query.length,
-      key: key.length,
-      value: value.length,
-      output: output.length,
-    });
-    await run((backward, step) => backward.attention(half, step, sums));
-    return sums.gradients;
-  }
-  if (half.kind === 'ffn') {
-    const { gate, up, down } = half.weights;
-    const sums = createMatrixSums({ gate: gate.length, up: up.length, down: down.length });
-    await run((backward, step) => backward.ffn(half.weights, step, sums));
-    return sums.gradients;
-  }
-  return undefined;
+function passBack(
+  backward: BackwardRunner,
+  half: KeptHalf,
+  step: BackwardStep,
+  gradients: Record<MapPart, Float32Array>,
+): Promise<void> {
+  return half.kind === 'attention'
+    ? backward.attention(half, step, { gradients })
+    : backward.ffn(half.weights, step, { gradients });
 }
 
 /** The sum of a batch's losses, each divided by the number of predictions, and its derivative by the last states. */

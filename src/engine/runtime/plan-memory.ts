@@ -130,7 +130,9 @@ export function estimatePeakBytes(
     training === undefined
       ? 0
       : 3 * 4 * countParameters(shape, training.architecture) +
-        4 * shape.hidden * countStepStates(shape) * training.stepTokens;
+        4 *
+          (shape.hidden * countStepStates(shape) + countProductColumns(shape, training.architecture)) *
+          training.stepTokens;
   return Math.min(budgetBytes, lanes * inLane + states + trained + (lanes - 1) * LANE_BYTES);
 }
 
@@ -265,6 +267,15 @@ function countLeastBytes(
 /** Hidden states of all tokens of a training step: the inputs of all half-blocks, and those of both models' ends. */
 export function countStepStates({ layers }: ModelShape): number {
   return 2 * layers.length + 4;
+}
+
+/** Values of a token that a training step keeps of its half-blocks' products with their input maps, if it has room. */
+function countProductColumns({ headDim }: ModelShape, architecture: Architecture): number {
+  return architecture.reduce(
+    (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) =>
+      sum + kvHeads * (queryHeadsPerKv + 2) * headDim + 2 * ffnChannels,
+    0,
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { countFixedParameters, countParameters } from '../../core/model/parameters.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
@@ -50,6 +51,11 @@ export async function recoverModel(
   const start = (): Promise<CallContext> => memory.startCall(sequences, { training: { architecture, stepTokens } });
   let call = await start(); // refused here, before any work
   const stepBytes = 4 * shape.hidden * countStepStates(shape) * stepTokens;
+  const momentBytes = Math.min(
+    call.stateBytes - stepBytes,
+    8 * (countParameters(shape, architecture) - countFixedParameters(shape)),
+  );
+  const productBytes = call.stateBytes - stepBytes - momentBytes;
   const pool = createStatePool();
   const backward = createBackwardRunner(config, memory.sessions, pool);
   const teacher = provider.own();
@@ -61,7 +67,7 @@ export async function recoverModel(
       directory,
       saveEveryMs,
       key: digestOf({ recipe: recipe.key, architecture, plan, sequences: sequences.map(digestBytes) }),
-      momentBytes: Math.max(0, call.stateBytes - stepBytes),
+      momentBytes,
       now: () => performance.now(),
       begin: async () => {
         const weights = await provider.provide(recipe, architecture, work);
@@ -80,6 +86,7 @@ export async function recoverModel(
             embedding: call.embedding,
             head: call.wholeHead,
             loss: plan.loss,
+            productBytes,
           },
           halves,
           batch,
