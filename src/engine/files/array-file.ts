@@ -15,10 +15,17 @@ export type WrittenArrays = readonly {
   readonly name: string;
   readonly length: number;
   readonly read: () => Promise<Float32Array> | Float32Array;
+  /** Called once it is written, and may change. */
+  readonly written?: () => void;
 }[];
 
-/** Writes a file that appears complete, in place of an earlier one, or not at all. */
-export async function writeArrayFile(path: string, document: unknown, arrays: WrittenArrays): Promise<void> {
+/** Writes a file that appears complete, in place of an earlier one, or not at all; the document is that of the call. */
+export async function writeArrayFile(
+  path: string,
+  document: unknown,
+  arrays: WrittenArrays,
+  signal?: AbortSignal,
+): Promise<void> {
   const lengths = arrays.map(({ name, length }) => ({ name, length }));
   const header = Buffer.from(JSON.stringify({ document, arrays: lengths }));
   const size = Buffer.alloc(SIZE_BYTES);
@@ -29,7 +36,12 @@ export async function writeArrayFile(path: string, document: unknown, arrays: Wr
     try {
       await writeFully(handle, size);
       await writeFully(handle, header);
-      for (const { read } of arrays) await writeFully(handle, bytesOf(await read()));
+      for (const { read, written } of arrays) {
+        signal?.throwIfAborted();
+        await writeFully(handle, bytesOf(await read()));
+        written?.();
+      }
+      signal?.throwIfAborted();
       await handle.sync();
     } finally {
       await handle.close();

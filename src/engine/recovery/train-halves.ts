@@ -1,15 +1,12 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createRng } from '../../core/random.js';
-import { createStateShelf, type StateShelf } from '../compensation/state-shelf.js';
-import { openArrayFile, writeArrayFile } from '../files/array-file.js';
-import { createStatePool } from '../forward/hidden-states.js';
 import { scaleToNorm, updateByAdamW } from './adamw.js';
 import type { HalfUpdate } from './distillation-step.js';
 import { learningRate } from './learning-rate.js';
-import { listMatrices, readHalves, writeHalves, type TrainedHalf } from './trained-halves.js';
+import { beginSave, openTraining, pathOfBest, type Save, type Training, type TrainingState } from './saved-training.js';
+import { listMatrices, writeHalves, type TrainedHalf } from './trained-halves.js';
 
 export interface TrainingContext {
   /** The half-blocks to train, as they are before it. */
@@ -47,7 +44,7 @@ export interface TrainingOutcome {
   readonly after: number;
   /** The step after which the weights were best; 0: before the first. */
   readonly bestStep: number;
-  readonly ended: 'finished' | 'out-of-time' | 'no-more-gain';
+  readonly ended: NonNullable<TrainingState['ended']>;
 }
 
 /**
@@ -63,46 +60,53 @@ export async function trainHalves(
   sequences: readonly Int32Array[],
   { signal, report }: WorkContext,
 ): Promise<TrainingOutcome> {
-  await mkdir(context.directory, { recursive: true, mode: 0o700 });
-  const training = await openTraining(context);
+  const { directory, now } = context;
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const training = await openTraining(directory, context, signal);
   const { state, halves, moments } = training;
-  try {
-    const order = orderSequences(sequences, plan);
-    const longest = Math.max(1, Math.ceil((plan.passes * sequences.length) / plan.sequencesPerStep));
-    const startedMs = context.now() - 1000 * state.seconds;
-    let savedMs = context.now();
-    const check = async (): Promise<void> => {
-      const loss = await context.measure(halves, signal);
-      state.before ??= loss;
-      if (state.after === undefined || loss < state.after) {
-        await writeHalves(pathOfBest(context, state.step), halves);
-        Object.assign(state, { after: loss, bestStep: state.step, lostChecks: 0 });
-      } else state.lostChecks += 1;
-    };
+  const order = orderSequences(sequences, plan);
+  const longest = Math.max(1, Math.ceil((plan.passes * sequences.length) / plan.sequencesPerStep));
+  const startedMs = now() - 1000 * state.seconds;
+  let savedMs = now();
+  let save: Save | undefined;
+  const check = async (): Promise<void> => {
+    const loss = await context.measure(halves, signal);
+    state.before ??= loss;
+    if (state.after === undefined || loss < state.after) {
+      await writeHalves(pathOfBest(directory, state.step), halves, signal);
+      Object.assign(state, { after: loss, bestStep: state.step, lostChecks: 0 });
+    } else state.lostChecks += 1;
+  };
+  const update: HalfUpdate = async (half, gradients) => {
+    const place = halves.indexOf(half);
+    await save?.passed(place);
+    await updateHalf(training, place, gradients, plan, learningRate(plan.rate, state.step, state.steps ?? longest));
+  };
+  const timed = async (work: () => Promise<void>): Promise<number> => {
+    const beganMs = now();
+    await work();
+    state.seconds = (now() - startedMs) / 1000;
+    return (now() - beganMs) / 1000;
+  };
 
-    if (state.ended === undefined && state.before === undefined) await check();
+  try {
+    if (state.ended === undefined && state.before === undefined) state.checkSeconds = await timed(check);
     while (state.ended === undefined) {
-      const steps = state.steps ?? longest;
       const batch = order(state.step);
       state.step += 1;
-      const rate = learningRate(plan.rate, state.step, steps);
-      state.loss = await context.runStep(
-        halves,
-        batch,
-        (half, gradients) => updateHalf(moments, halves.indexOf(half), { half, gradients }, { rate, state, plan }),
-        signal,
-      );
+      const seconds = await timed(async () => {
+        state.loss = await context.runStep(halves, batch, update, signal);
+      });
       state.tokens += batch.reduce((sum, { length }) => sum + length, 0);
-      state.seconds = (context.now() - startedMs) / 1000;
+      if (state.step > 1 && state.step <= PACED_STEPS) state.pacedSeconds += seconds;
       if (state.step === PACED_STEPS) state.steps = Math.min(longest, countSteps(state, plan));
       const last = state.steps ?? longest;
       const gap = Math.max(1, Math.ceil(last / plan.checks));
-      if (state.step >= last || state.step % gap === 0) await check();
-      state.seconds = (context.now() - startedMs) / 1000;
+      if (state.step >= last || state.step % gap === 0) state.checkSeconds = await timed(check);
       if (state.step >= last) state.ended = 'finished';
       else if (state.lostChecks >= plan.patience) state.ended = 'no-more-gain';
       else if (state.seconds > 60 * plan.mostMinutes) {
-        await check();
+        await timed(check);
         state.ended = 'out-of-time';
       }
       report?.({
@@ -111,131 +115,34 @@ export async function trainHalves(
         done: state.tokens,
         total: state.ended === undefined ? Math.round((state.tokens * last) / state.step) : state.tokens,
       });
-      if (state.ended !== undefined || context.now() - savedMs > context.saveEveryMs) {
-        await saveTraining(context, training);
-        savedMs = context.now();
+      if (state.ended !== undefined || now() - savedMs > context.saveEveryMs) {
+        await save?.done;
+        save = beginSave(directory, training, signal);
+        savedMs = now();
       }
     }
+    await save?.done;
     return toOutcome(context, state);
   } finally {
+    await save?.done.catch(() => undefined);
     await moments.close();
   }
 }
 
-/** Steps after which the pace is known. */
+/** Steps after which the pace is known; the first, which may wait for weights, says nothing of it. */
 const PACED_STEPS = 4;
 
-/** What of a training is written down beside the arrays. */
-interface TrainingState {
-  key: string;
-  /** Done so far. */
-  step: number;
-  /** Of the whole training; undefined until the pace is known. */
-  steps: number | undefined;
-  tokens: number;
-  seconds: number;
-  /** Of the last step. */
-  loss: number;
-  /** Held-out losses before training, and the best. */
-  before: number | undefined;
-  after: number | undefined;
-  bestStep: number;
-  /** Checks since the best. */
-  lostChecks: number;
-  ended: TrainingOutcome['ended'] | undefined;
-}
-
-interface Training {
-  readonly state: TrainingState;
-  readonly halves: TrainedHalf[];
-  /** The moments of each half-block in one array: first and second of each matrix in turn. */
-  readonly moments: StateShelf;
-}
-
-const STATE_FILE = 'state.arrays';
-
-function pathOfBest({ directory }: TrainingContext, step: number): string {
-  return join(directory, `best-${step}.arrays`);
-}
-
-async function openTraining(context: TrainingContext): Promise<Training> {
-  const file = await openArrayFile<TrainingState>(join(context.directory, STATE_FILE));
-  try {
-    const known = file?.document.key === context.key ? file : undefined;
-    const state = known?.document ?? {
-      key: context.key,
-      step: 0,
-      steps: undefined,
-      tokens: 0,
-      seconds: 0,
-      loss: Number.NaN,
-      before: undefined,
-      after: undefined,
-      bestStep: 0,
-      lostChecks: 0,
-      ended: undefined,
-    };
-    const halves = await (known === undefined ? context.begin() : readHalves(pathOfBest(context, state.bestStep)));
-    const sizes = halves.map(({ half }) => 2 * listMatrices(half).reduce((sum, [, { length }]) => sum + length, 0));
-    const moments = createStateShelf({
-      sizes,
-      limitBytes: context.momentBytes,
-      directory: context.directory,
-      pool: createStatePool(),
-    });
-    if (state.ended === undefined)
-      for (const [place, { name, half }] of halves.entries()) {
-        for (const [part, values] of listMatrices(half)) {
-          const saved = await known?.read(`${name}.${part}`);
-          if (saved !== undefined) values.set(saved);
-        }
-        await moments.write(place, (await known?.read(`${name}.moments`)) ?? new Float32Array(sizes[place] ?? 0));
-      }
-    return { state, halves, moments };
-  } finally {
-    await file?.close();
-  }
-}
-
-/** Writes the state in one step, then removes weights that are not the best any more. */
-async function saveTraining(context: TrainingContext, { state, halves, moments }: Training): Promise<void> {
-  const arrays = halves.flatMap(({ name, half }, place) => {
-    const matrices = listMatrices(half);
-    const length = 2 * matrices.reduce((sum, [, values]) => sum + values.length, 0);
-    return [
-      ...matrices.map(([part, values]) => ({ name: `${name}.${part}`, length: values.length, read: () => values })),
-      {
-        name: `${name}.moments`,
-        length,
-        read: async () => {
-          const values = await moments.read(place);
-          const copy = values.slice();
-          moments.giveBack(place, values);
-          return copy;
-        },
-      },
-    ];
-  });
-  await writeArrayFile(join(context.directory, STATE_FILE), state, state.ended === undefined ? arrays : []);
-  const best = `best-${state.bestStep}.arrays`;
-  for (const name of await readdir(context.directory))
-    if (name.startsWith('best-') && name !== best) await rm(join(context.directory, name), { force: true });
-}
-
 async function updateHalf(
-  moments: StateShelf,
+  { state: { step }, halves, moments }: Training,
   place: number,
-  { half, gradients }: { readonly half: TrainedHalf; readonly gradients: Readonly<Record<string, Float32Array>> },
-  {
-    rate,
-    state: { step },
-    plan: { optimiser },
-  }: { readonly rate: number; readonly state: TrainingState; readonly plan: TrainingPlan },
+  gradients: Readonly<Record<string, Float32Array>>,
+  { optimiser }: TrainingPlan,
+  rate: number,
 ): Promise<void> {
   const scale = scaleToNorm(Object.values(gradients), optimiser.clipNorm);
   const both = await moments.read(place);
   let from = 0;
-  for (const [part, values] of listMatrices(half.half)) {
+  for (const [part, values] of listMatrices((halves[place] as TrainedHalf).half)) {
     const { length } = values;
     const own = {
       first: both.subarray(from, from + length),
@@ -266,9 +173,13 @@ function orderSequences(
     });
 }
 
-/** How many steps the time limit allows, by the pace of those done. Leaves a tenth for what comes after the steps. */
-function countSteps({ step, seconds }: TrainingState, { mostMinutes }: TrainingPlan): number {
-  return Math.max(step, Math.floor((0.9 * 60 * mostMinutes * step) / Math.max(seconds, 1e-3)));
+/** How many steps the time limit allows beside the checks, by the pace of those done; a twentieth is left. */
+function countSteps(
+  { step, seconds, pacedSeconds, checkSeconds }: TrainingState,
+  { mostMinutes, checks }: TrainingPlan,
+): number {
+  const left = 0.95 * 60 * mostMinutes - seconds - checks * checkSeconds;
+  return Math.max(step, step + Math.floor((left * (step - 1)) / Math.max(pacedSeconds, 1e-3)));
 }
 
 function describe({ loss, after }: TrainingState): string {
@@ -278,5 +189,14 @@ function describe({ loss, after }: TrainingState): string {
 
 function toOutcome(context: TrainingContext, state: TrainingState): TrainingOutcome {
   const { step, tokens, seconds, before = Number.NaN, after = Number.NaN, bestStep, ended = 'finished' } = state;
-  return { file: pathOfBest(context, bestStep), steps: step, tokens, seconds, before, after, bestStep, ended };
+  return {
+    file: pathOfBest(context.directory, bestStep),
+    steps: step,
+    tokens,
+    seconds,
+    before,
+    after,
+    bestStep,
+    ended,
+  };
 }

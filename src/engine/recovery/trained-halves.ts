@@ -37,7 +37,7 @@ export interface TrainedDocument {
   readonly halves: readonly { readonly name: string; readonly half: ReadyHalf }[];
 }
 
-export async function writeHalves(path: string, halves: readonly TrainedHalf[]): Promise<void> {
+export async function writeHalves(path: string, halves: readonly TrainedHalf[], signal: AbortSignal): Promise<void> {
   const arrays: { readonly name: string; readonly length: number; readonly read: () => Float32Array }[] = [];
   const described: { name: string; half: ReadyHalf }[] = [];
   for (const { name, half } of halves) {
@@ -47,7 +47,7 @@ export async function writeHalves(path: string, halves: readonly TrainedHalf[]):
     });
     described.push({ name, half: without });
   }
-  await writeArrayFile(path, { halves: described } satisfies TrainedDocument, arrays);
+  await writeArrayFile(path, { halves: described } satisfies TrainedDocument, arrays, signal);
 }
 
 /** All half-blocks of a file of `writeHalves`. */

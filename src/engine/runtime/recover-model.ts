@@ -118,12 +118,18 @@ export async function recoverModel(
 /** A kill also loses the step or the check that was under way. */
 const SAVE_EVERY_MS = 40_000;
 
+/** Checks compare the same sequences, so that these are enough to tell better weights from worse. */
+const MOST_HELD_OUT = 64;
+
 function findAmong(halves: readonly TrainedHalf[]) {
   const byName = new Map(halves.map(({ name, half }) => [name, half]));
   return (name: string) => Promise.resolve(byName.get(name));
 }
 
-/** One sequence of every `heldOutEvery` is held out, at least one. */
+/**
+ * One sequence of every `heldOutEvery` is held out, at least one; of many fewer, because a check of all would take as long
+ * as several steps.
+ */
 function splitSequences(
   sequences: readonly Int32Array[],
   heldOutEvery: number,
@@ -134,8 +140,9 @@ function splitSequences(
       'recovery',
       `needs at least 2 sequences of 2 tokens, one to train on and one to hold out; the text has ${usable.length}`,
     );
-  const last = Math.min(heldOutEvery, usable.length) - 1;
-  const isHeldOut = (index: number): boolean => index % heldOutEvery === last;
+  const every = Math.max(heldOutEvery, Math.ceil(usable.length / MOST_HELD_OUT));
+  const last = Math.min(every, usable.length) - 1;
+  const isHeldOut = (index: number): boolean => index % every === last;
   return {
     trained: usable.filter((_, index) => !isHeldOut(index)),
     heldOut: usable.filter((_, index) => isHeldOut(index)),

@@ -1,0 +1,114 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TrainingPlan } from '../../../src/core/ports/recovery.js';
+import { openArrayFile } from '../../../src/engine/files/array-file.js';
+import type { TrainingState } from '../../../src/engine/recovery/saved-training.js';
+import { trainHalves, type TrainingContext, type TrainingOutcome } from '../../../src/engine/recovery/train-halves.js';
+import { listMatrices, type TrainedHalf } from '../../../src/engine/recovery/trained-halves.js';
+import distill from '../../../src/plugins/recoveries/distill.js';
+import { unattended } from '../../support/demo-model.js';
+
+const sequences = Array.from({ length: 500 }, (_, index) => Int32Array.of(1, index));
+
+const planOf = (options: Record<string, number>): TrainingPlan => {
+  const plan = distill.plan(distill.options.parse({ sequences_per_step: 1, warm_up_steps: 0, ...options }));
+  if (plan === undefined) throw new Error('distill has a plan');
+  return plan;
+};
+
+/** Two half-blocks of one channel and one hidden value. */
+const begin = async (): Promise<TrainedHalf[]> =>
+  ['0:ffn', '1:ffn'].map((name) => {
+    const none = { gateBias: undefined, upBias: undefined, downBias: undefined };
+    const [norm, gate, up, down] = [1, 2, 3, 4].map((value) => Float32Array.of(value)) as [
+      Float32Array,
+      Float32Array,
+      Float32Array,
+      Float32Array,
+    ];
+    return { name, half: { kind: 'ffn', channels: 1, weights: { norm, gate, up, down, ...none } } };
+  });
+
+describe('trainHalves', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'training-'));
+  });
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  /** Steps and checks that take as long as they are said to, on a clock of its own. */
+  function train(
+    plan: TrainingPlan,
+    seconds: { readonly step: number; readonly firstStep?: number; readonly check: number },
+    more: Partial<TrainingContext> = {},
+  ): Promise<TrainingOutcome> {
+    let clock = 0;
+    let steps = 0;
+    return trainHalves(
+      {
+        directory,
+        key: 'own',
+        momentBytes: 1e6,
+        saveEveryMs: 40_000,
+        now: () => 1000 * clock,
+        begin,
+        runStep: async (halves, _, update) => {
+          clock += steps++ === 0 ? (seconds.firstStep ?? seconds.step) : seconds.step;
+          for (const half of halves.toReversed())
+            await update(half, { gate: Float32Array.of(1), up: Float32Array.of(1), down: Float32Array.of(1) });
+          return 1;
+        },
+        measure: async () => {
+          clock += seconds.check;
+          return 10 - steps;
+        },
+        ...more,
+      },
+      plan,
+      sequences,
+      unattended,
+    );
+  }
+
+  it('plans as many steps as fit into its minutes beside its checks', async () => {
+    const outcome = await train(planOf({ minutes: 10, checks: 4 }), { step: 5, firstStep: 20, check: 18 });
+    // Of 570 s the first check and four steps take 53, the other checks 72: 89 more steps.
+    expect(outcome).toMatchObject({ steps: 93, ended: 'finished' });
+    expect(outcome.seconds).toBeLessThanOrEqual(600);
+  });
+
+  it('makes no more steps than its passes need', async () => {
+    expect(await train(planOf({ passes: 0.1 }), { step: 1, check: 1 })).toMatchObject({ steps: 50, ended: 'finished' });
+  });
+
+  it('saves the weights and moments of one step alone, though the next step begins meanwhile', async () => {
+    const after: Float32Array[] = [];
+    const broken = train(
+      planOf({ passes: 1, learning_rate: 0.1 }),
+      { step: 41, check: 1 },
+      {
+        runStep: async (halves, _, update) => {
+          for (const half of halves.toReversed())
+            await update(half, { gate: Float32Array.of(1), up: Float32Array.of(1), down: Float32Array.of(1) });
+          const [own] = halves[0] === undefined ? [] : listMatrices(halves[0].half);
+          after.push(own?.[1].slice() ?? new Float32Array());
+          if (after.length === 9) throw new Error('broken');
+          return 1;
+        },
+        saveEveryMs: -1,
+      },
+    );
+    await expect(broken).rejects.toThrow('broken');
+    const file = await openArrayFile<TrainingState>(join(directory, 'state.arrays'));
+    try {
+      expect(file?.document.step).toBe(8);
+      expect(await file?.read('0:ffn.gate')).toEqual(after[7]);
+      for (const part of ['gate', 'up', 'down', 'moments'])
+        expect(await file?.read(`0:ffn.${part}`)).toEqual(await file?.read(`1:ffn.${part}`));
+    } finally {
+      await file?.close();
+    }
+  });
+});
