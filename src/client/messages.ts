@@ -8,7 +8,7 @@ export type {
   ListPluginsResponse,
   Plugin,
 } from '../gen/prunecast/v1/catalog.js';
-export { BudgetKind, DimensionKind, ExportTarget, Precision } from '../gen/prunecast/v1/common.js';
+export { BudgetKind, DimensionKind, ExportTarget, Precision, RecoveryEnd } from '../gen/prunecast/v1/common.js';
 export type {
   Architecture,
   Budget,
@@ -28,13 +28,14 @@ export type {
   MeasurementSpec,
   PluginRef,
   Recipe,
+  RecoveryResult,
   RecoverySpec,
   SearchSpaceSpec,
   Text,
   TokenIds,
   WindowProtocol,
 } from '../gen/prunecast/v1/common.js';
-export { JobKind, JobPhaseState, JobState, RecoveryEnd } from '../gen/prunecast/v1/job.js';
+export { JobKind, JobPhaseState, JobState } from '../gen/prunecast/v1/job.js';
 export type {
   CancelJobRequest,
   CancelJobResponse,
@@ -56,7 +57,6 @@ export type {
   ListJobsRequest,
   ListJobsResponse,
   PruneResult,
-  RecoveryResult,
   ResumeJobRequest,
   ResumeJobResponse,
   SamplePairsResult,

@@ -54,7 +54,7 @@ function describeStudy({
   if (predicted !== undefined)
     return `predicted ${formatCount(Number(predicted.predicted ?? 0))} candidates; ${predicted.finalists ?? 0} finalists, the best predicted at ${formatMetric(Number(predicted.bestPredicted ?? 0))}`;
   if (winner !== undefined)
-    return `found the winner${(winner.output ?? '') === '' ? '' : `, and wrote ${winner.output}`}`;
+    return `found the winner${winner.recovery === undefined ? '' : ', trained it'}${(winner.output ?? '') === '' ? '' : `, and wrote ${winner.output}`}`;
   if (trial?.role === 'TRIAL_ROLE_CONTROL' && trial.part === 'TEXT_PART_REPORT')
     return `measured the control ${trial.control ?? ''}`;
   return undefined;

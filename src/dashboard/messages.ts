@@ -102,7 +102,7 @@ export interface StudyEvent {
     readonly finalists?: number;
     readonly bestPredicted?: number | string;
   };
-  readonly winner?: { readonly output?: string };
+  readonly winner?: { readonly output?: string; readonly recovery?: object };
 }
 
 export interface Trial {

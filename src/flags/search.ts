@@ -7,6 +7,7 @@ import { modelFlag, outputFlags, requestIdFlag } from './paths.js';
 import { pluginFlags } from './plugin.js';
 import { predictorFlags } from './predictor.js';
 import { recipeFlags } from './recipe.js';
+import { recoveryFlags } from './recovery.js';
 import type { FlagGroup, Json, JsonObject, RequestFlag } from './request-flag.js';
 import { spaceFlags } from './space.js';
 import { textFlag } from './text.js';
@@ -120,6 +121,7 @@ export const SEARCH_FLAGS: readonly FlagGroup[] = [
     heading: 'Search',
     flags: [...STUDY_FLAGS, ...predictorFlags(), ...pluginFlags('strategy', 'strategy', 'proposes candidates')],
   },
+  { heading: 'Recovery', flags: recoveryFlags() },
   { heading: 'Output', flags: outputFlags('the winner') },
   { heading: 'Job', flags: JOB_FLAGS },
 ];

@@ -2,7 +2,7 @@ import { JobState } from '../gen/prunecast/v1/job.js';
 import type { StudyOverview } from '../gen/prunecast/v1/study.js';
 import { describeUnanswered } from '../words/describe-unanswered.js';
 import { formatCorrelation, formatCount, formatMetric, formatShare } from '../words/format.js';
-import { describeLift } from '../words/describe-lift.js';
+import { compareBy, describeLift } from '../words/describe-lift.js';
 import type { Report, Section } from './form/report.js';
 import { writeCommands } from './sections/commands.js';
 import { writeComparison } from './sections/comparison.js';
@@ -13,12 +13,14 @@ import { writeLayers } from './sections/layers.js';
 import { writeMeasurements } from './sections/measurements.js';
 import { writePredictions } from './sections/predictions.js';
 import { writeProgress } from './sections/progress.js';
+import { writeRecovery } from './sections/recovery.js';
 import { writeSettings } from './sections/settings.js';
 import { writeWork } from './sections/work.js';
 
 /** The sections in their order; each is left out if the study has nothing for it. */
 const SECTIONS: readonly ((overview: StudyOverview) => Section | undefined)[] = [
   writeComparison,
+  writeRecovery,
   writeLayers,
   writeFront,
   writeCurve,
@@ -55,7 +57,7 @@ function listFacts({ study, metric }: StudyOverview): Report['facts'] {
       { name: 'measured architectures', value: formatCount(study?.trials ?? 0) },
       { name: 'tokens run', value: formatCount(study?.tokensSpent ?? 0n) },
     ];
-  const { winner, dense, bestControl, fitQuality } = report;
+  const { winner, dense, bestControl, fitQuality, recovered, recoveryLift } = report;
   const lift = report.lifts.find(({ control }) => control === bestControl);
   return [
     {
@@ -66,8 +68,17 @@ function listFacts({ study, metric }: StudyOverview): Report['facts'] {
     {
       name: metric,
       value: formatMetric(winner.metrics[metric] ?? Number.NaN),
-      note: `unpruned ${formatMetric(dense.metrics[metric] ?? Number.NaN)}`,
+      note: `${recovered === undefined ? '' : 'before recovery; '}unpruned ${formatMetric(dense.metrics[metric] ?? Number.NaN)}`,
     },
+    ...(recovered === undefined || recoveryLift === undefined
+      ? []
+      : [
+          {
+            name: `${metric}, recovered`,
+            value: formatMetric(recovered.metrics[metric] ?? Number.NaN),
+            note: `${compareBy(recoveryLift.lift)} before; ${describeLift(recoveryLift)}`,
+          },
+        ]),
     ...(lift === undefined
       ? []
       : [

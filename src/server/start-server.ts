@@ -61,6 +61,7 @@ export async function startServer(
   try {
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
+    await parts.sweepTrainings();
     await jobs.recover();
     const settings = {
       log,

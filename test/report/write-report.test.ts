@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { JobState } from '../../src/gen/prunecast/v1/job.js';
-import { StudyOverview } from '../../src/gen/prunecast/v1/study.js';
+import { Study, StudyOverview } from '../../src/gen/prunecast/v1/study.js';
+import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 import { composeReport } from '../../src/report/compose-report.js';
 import { writeHtml } from '../../src/report/write-html.js';
 import { writeMarkdown } from '../../src/report/write-markdown.js';
@@ -64,6 +65,39 @@ describe('a report', () => {
       ['random', '8.3 %', 'no interval'],
       ['uniform-best (best)', '12.0 %', '95 % interval 8.0 % to 16.0 %'],
     ]);
+  });
+
+  it('shows the winner before and after its recovery, and says what the controls are compared with', () => {
+    const { study, ...overview } = sampleOverview();
+    const winner = study?.report?.winner;
+    const report = StudyReport.fromPartial({
+      ...study?.report,
+      recovered: { ...winner, name: 'winner, recovered', metrics: { perplexity: 17.6 }, verifyMetrics: {} },
+      recovery: {
+        plugin: 'distill',
+        steps: 40n,
+        bestStep: 30n,
+        tokens: 5120n,
+        seconds: 61,
+        perplexityAfter: 17.5,
+        perplexityBefore: 21.5,
+      },
+      recoveryLift: { control: 'winner', metric: 'perplexity', lift: 0.2, low: 0.18, high: 0.22 },
+    });
+    const { sections, facts } = composeReport({ ...overview, study: Study.fromPartial({ ...study, report }) });
+    const [comparison, recovery] = sections;
+    expect(comparison?.figures[0]?.table?.rows.map(([name, , , perplexity]) => [name, perplexity]).slice(0, 3)).toEqual(
+      [
+        ['dense', '15'],
+        ['winner', '22'],
+        ['winner, recovered', '17.6'],
+      ],
+    );
+    expect(comparison?.note).toContain('compared with them as it was before its recovery');
+    expect(comparison?.figures[1]?.caption).toContain('the winner, before its recovery, is better');
+    expect(recovery).toMatchObject({ id: 'recovery', note: expect.stringContaining('20.0 % better than before') });
+    expect(recovery?.figures[0]?.caption).toContain('40 steps, best after 30');
+    expect(facts).toContainEqual(expect.objectContaining({ name: 'perplexity, recovered', value: '17.6' }));
   });
 
   it('draws the lines of a curve through the points that they were fitted to', () => {

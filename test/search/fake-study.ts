@@ -1,6 +1,7 @@
 import { measureCounts } from '../../src/core/budget/cost-model.js';
 import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import type { MetricDefinition } from '../../src/core/metric.js';
+import type { TrainingResult } from '../../src/core/ports/recovery.js';
 import type { FittedPredictor } from '../../src/core/ports/predictor.js';
 import { createRng } from '../../src/core/random.js';
 import { createSearchSpace } from '../../src/core/space/create-search-space.js';
@@ -57,6 +58,16 @@ export function measurePerplexity(plan: StudyPlan, { counts, part }: Pick<TrialP
   }, 0);
   return Math.exp(1.5 + 0.02 * ['search', 'verify', 'report'].indexOf(part) + rise);
 }
+
+export const RECOVERY: TrainingResult = {
+  steps: 40,
+  tokens: 5120,
+  seconds: 2,
+  before: 2.5,
+  after: 2.25,
+  bestStep: 30,
+  ended: 'finished',
+};
 
 export interface FakeEffects {
   readonly measure?: (plan: StudyPlan, point: TrialPoint) => number;
@@ -126,7 +137,10 @@ function createFakePorts(
           ),
         );
     },
-    exportWinner: async () => 'winner',
+    exportWinner: async () => ({
+      output: 'winner',
+      ...(plan.recovers === true ? { recovery: RECOVERY } : {}),
+    }),
     strategy: { plugin: strategy, options: strategy.options.parse({}) },
     signal: new AbortController().signal,
   };

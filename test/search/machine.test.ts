@@ -17,7 +17,7 @@ import type { TrialPoint, TrialResult } from '../../src/search/study/trial.js';
 import { encodeLift } from '../../src/server/studies/encode-report.js';
 import { DEFAULT_PAIRS } from '../../src/server/requests/defaults.js';
 import { SMOLLM2_SHAPE, STORIES_SHAPE } from '../support/shapes.js';
-import { createPlan, measurePerplexity, runStudy, type FakeRun } from './fake-study.js';
+import { createPlan, measurePerplexity, RECOVERY, runStudy, type FakeRun } from './fake-study.js';
 
 const plan = createPlan();
 const limit = plan.budgets[0]?.limit ?? 0;
@@ -129,6 +129,30 @@ describe('a study', () => {
     expect(candidates.length).toBe(4);
     const chosen = candidates.reduce((a, b) => (b.value < a.value ? b : a));
     expect(outcome.controls.find(({ control }) => control === 'uniform-best')?.counts).toEqual(chosen.counts);
+  });
+
+  it('measures the winner before and after its recovery, and compares controls with it as it was before', async () => {
+    const trained = createPlan({ recovers: true });
+    const { state, events } = await runStudy(trained, [], {
+      measure: (own, point) => measurePerplexity(own, point) * (point.role === 'recovered' ? 0.75 : 1),
+    });
+    expect(state.reported.map(({ role, control }) => control ?? role)).toEqual([
+      'dense',
+      'winner',
+      'recovered',
+      'uniform-paper',
+      'uniform-best',
+    ]);
+    const { winner, recovered, lifts, summary } = writeReport(trained, state);
+    const before = writeReport(plan, run.state);
+    expect([winner.counts, winner.value, lifts]).toEqual([before.winner.counts, before.winner.value, before.lifts]);
+    expect(recovered?.trial.counts).toEqual(winner.counts);
+    expect(recovered?.lift).toMatchObject({ control: 'winner', interval: expect.anything() });
+    expect(recovered?.lift.lift).toBeCloseTo(0.25, 12);
+    expect(summary).toContain('25.0 % better than before');
+    expect(before.summary).not.toContain('recovery');
+    expect(events.find(({ kind }) => kind === 'exported')).toMatchObject({ recovery: RECOVERY });
+    expect(state).toMatchObject({ recovery: RECOVERY, tokens: { export: RECOVERY.tokens } });
   });
 
   it('finds the layers that matter less, and says by how much that is better', () => {

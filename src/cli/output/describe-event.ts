@@ -6,6 +6,7 @@ import {
   type ReportRow,
   type StudyEvent,
 } from '../../client/index.js';
+import { describeRecovery } from '../../words/describe-recovery.js';
 import { formatCorrelation, formatCount, formatEnum, formatMetric } from '../../words/format.js';
 import type { Line } from './wrap-lines.js';
 
@@ -68,9 +69,13 @@ function describeStudyEvent({ event }: StudyEvent): Line[] {
       ];
     }
     case 'winner': {
-      const { winner, output } = event.value;
+      const { winner, output, recovery } = event.value;
+      const verified = `on the verify windows${recovery === undefined ? '' : ' before its recovery'}`;
       const written = output === '' ? '' : ', written';
-      return [`  winner: ${describeWinner(winner)} on the verify windows${written}; what follows does not change it`];
+      return [
+        `  winner: ${describeWinner(winner)} ${verified}${written}; what follows does not change it`,
+        ...describeRecovery(recovery).map((line) => `  ${line}`),
+      ];
     }
     default:
       return [];

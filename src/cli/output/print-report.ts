@@ -9,6 +9,7 @@ import {
 } from '../../client/index.js';
 import { describeLeftOutControls } from '../../words/describe-left-out-controls.js';
 import { compareBy, describeLift } from '../../words/describe-lift.js';
+import { describeRecovery } from '../../words/describe-recovery.js';
 import { formatCost } from '../../words/format-cost.js';
 import {
   formatAmount,
@@ -23,7 +24,10 @@ import type { Printer } from './printer.js';
 
 /** The outcome of a study. `folder` is the output as the user named it; undefined if none was asked for. */
 export function printReport(report: StudyReport, folder: string | undefined, printer: Printer): void {
-  const rows = [report.dense, ...report.controls, report.winner].filter((row): row is ReportRow => row !== undefined);
+  const { recovered, recoveryLift } = report;
+  const rows = [report.dense, ...report.controls, report.winner, recovered].filter(
+    (row): row is ReportRow => row !== undefined,
+  );
   const metrics = [...new Set(rows.flatMap((row) => Object.keys(row.metrics)))];
   const dense = Number(report.dense?.parameters ?? 0n);
   printer.table(
@@ -34,15 +38,21 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
         formatCount(row.parameters),
         dense > 0 ? formatShare(1 - Number(row.parameters) / dense) : '',
         ...metrics.map((metric) => formatMetric(row.metrics[metric] ?? NaN)),
-      ].map(row === report.winner ? printer.colors.green : String),
+      ].map(row === report.winner || row === recovered ? printer.colors.green : String),
     ),
   );
   printer.lines(
     '',
     ...report.lifts.map(
       ({ control, metric, lift, low, high }) =>
-        `${metric}: ${compareBy(lift)} ${control} (${describeLift({ low, high })})`,
+        `${metric}${recovered === undefined ? '' : ', before recovery'}: ${compareBy(lift)} ${control} (${describeLift({ low, high })})`,
     ),
+    ...(recoveryLift === undefined
+      ? []
+      : [
+          `${recoveryLift.metric}, recovered: ${compareBy(recoveryLift.lift)} before (${describeLift(recoveryLift)})`,
+          ...describeRecovery(report.recovery),
+        ]),
   );
   const leftOut = describeLeftOutControls(report.leftOutControls);
   if (leftOut !== '') printer.lines(leftOut);

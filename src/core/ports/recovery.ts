@@ -7,6 +7,21 @@ export interface Recovery<Options = unknown> extends PluginManifest<Options> {
   plan(options: Options): TrainingPlan | undefined;
 }
 
+/** What a training has come to. The losses are mean next-token losses, natural log, on the held-out sequences. */
+export interface TrainingResult {
+  readonly steps: number;
+  /** Tokens of all steps. */
+  readonly tokens: number;
+  readonly seconds: number;
+  /** Before the first step. */
+  readonly before: number;
+  /** Of the best weights. */
+  readonly after: number;
+  /** The step after which the weights were best; 0: before the first. */
+  readonly bestStep: number;
+  readonly ended: 'finished' | 'out-of-time' | 'no-more-gain';
+}
+
 /**
  * A training of the weight matrices of all kept half-blocks by AdamW ("Decoupled Weight Decay Regularization", arXiv
  * 1711.05101). The unpruned model is the teacher. Norms, biases, embeddings and head stay as they are.

@@ -13,7 +13,10 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
   const controls = report.controls.toSorted(
     (a, b) => sign * ((a.metrics[metric] ?? Number.NaN) - (b.metrics[metric] ?? Number.NaN)),
   );
-  const rows = [report.dense, report.winner, ...controls].filter((row): row is ReportRow => row !== undefined);
+  const { recovered } = report;
+  const rows = [report.dense, report.winner, recovered, ...controls].filter(
+    (row): row is ReportRow => row !== undefined,
+  );
   const metrics = [...new Set([metric, ...rows.flatMap((row) => Object.keys(row.metrics))])];
   const dense = Number(report.dense?.parameters ?? 0n);
   const measured = rows.filter((row) => row.metrics[metric] !== undefined);
@@ -24,7 +27,7 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
   return {
     id: 'comparison',
     title: 'Winner, unpruned model and controls',
-    note: `Measured on the report windows, which no choice has seen; ${higherIsBetter ? 'more' : 'less'} ${metric} is better. Controls are what the winner must beat: architectures of the same size that take no search. ${describeLeftOutControls(report.leftOutControls)}`.trimEnd(),
+    note: `Measured on the report windows, which no choice has seen; ${higherIsBetter ? 'more' : 'less'} ${metric} is better. Controls are what the winner must beat: architectures of the same size that take no search. ${recovered === undefined ? '' : 'They are not trained, and so the winner is compared with them as it was before its recovery. '}${describeLeftOutControls(report.leftOutControls)}`.trimEnd(),
     figures: [
       {
         caption: `The ${metric} of each.`,
@@ -60,7 +63,7 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
         ? []
         : [
             {
-              caption: `By how much the winner is better than each control, with the 95 % interval of a paired bootstrap over the report windows. An interval that reaches 0 means: no difference was shown.`,
+              caption: `By how much the winner${recovered === undefined ? '' : ', before its recovery,'} is better than each control, with the 95 % interval of a paired bootstrap over the report windows. An interval that reaches 0 means: no difference was shown.`,
               chart: {
                 kind: 'intervals' as const,
                 label: `By how much the winner is better than each control`,

@@ -62,6 +62,8 @@ export interface StudyPlan {
   /** Fidelities of verification, cheap to dear; the better half of each moves up to the next (successive halving). */
   readonly verifyRungs: number;
   readonly compensation: CompensationPlan;
+  /** Whether the winner is trained before it is written; undefined: no. */
+  readonly recovers?: true;
   readonly controls: readonly ControlName[];
   /** Those that are also measured in the paper's recipe. */
   readonly paperControls: readonly UniformControl[];

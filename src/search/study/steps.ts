@@ -1,4 +1,5 @@
 import type { Budget } from '../../core/budget/budget.js';
+import type { TrainingResult } from '../../core/ports/recovery.js';
 import type { Counts, SearchSpace } from '../../core/space/search-space.js';
 import type { EffectCurve } from '../../core/statistics/explain.js';
 import type { PredictorChoice } from '../fit/choose-predictor.js';
@@ -21,7 +22,7 @@ export type StudyAction =
   /** Propose new ranges from the newest fit, such that the budgets can still be met; answered by `refined`. */
   | { readonly kind: 'refine'; readonly space: SearchSpace }
   | Predict
-  /** Write the winner, if the study has an output; answered by `exported`. */
+  /** Train the winner if the plan says so, and write it if the study has an output; answered by `exported`. */
   | { readonly kind: 'export' }
   /** Write the report; answered by `finished`. */
   | { readonly kind: 'finish' }
@@ -76,8 +77,7 @@ export type StudyEvent =
   | Fitted
   | { readonly kind: 'refined'; readonly changes: readonly RangeChange[] }
   | Predicted
-  /** The winner is known, and written to `output` if that is not empty. */
-  | { readonly kind: 'exported'; readonly output: string }
+  | Exported
   /** The study continues with the phase before which it paused. */
   | { readonly kind: 'resumed' }
   | { readonly kind: 'finished' };
@@ -102,6 +102,15 @@ export interface Fitted {
   readonly importances: readonly number[];
   readonly effects: readonly EffectCurve[];
   readonly choice?: PredictorChoice;
+}
+
+/** The winner is finished. */
+export interface Exported {
+  readonly kind: 'exported';
+  /** The folder that it is written to; empty if it is not written. */
+  readonly output: string;
+  /** What its recovery came to, if it has one. */
+  readonly recovery?: TrainingResult;
 }
 
 export interface Predicted {

@@ -3,8 +3,8 @@ import { rankScores } from '../objectives/rank-scores.js';
 import { scoreMeasured, type PointScore } from '../objectives/score-point.js';
 import { objectivesOf, type ControlName, type StudyPlan } from './plan.js';
 
-/** Why a point is evaluated. */
-export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner';
+/** Why a point is evaluated. The winner is measured before its recovery, and as `recovered` after it. */
+export type TrialRole = 'pair' | 'finalist' | 'control' | 'dense' | 'winner' | 'recovered';
 
 /** Which windows it is evaluated on. */
 export type TextPart = 'search' | 'verify' | 'report';

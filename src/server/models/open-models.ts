@@ -147,6 +147,11 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   };
 }
 
+/** The folder for what does not fit in memory, and for trainings. */
+export function scratchDirectoryOf(stateDirectory: string): string {
+  return join(stateDirectory, 'scratch');
+}
+
 function openEntry(
   directory: string,
   {
@@ -160,7 +165,7 @@ function openEntry(
     slots,
   }: OpenModelsOptions & { readonly pool: MemoryPool; readonly passGate: Gate; readonly slots: TokenizerSlots },
 ): Entry {
-  const scratchDirectory = join(stateDirectory, 'scratch');
+  const scratchDirectory = scratchDirectoryOf(stateDirectory);
   const listeners: Entry['listeners'] = new Set();
   const report = (progress: WorkProgress): void => {
     for (const listener of listeners) listener(progress);

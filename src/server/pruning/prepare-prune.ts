@@ -3,6 +3,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { rankKeptFirst, selectKeptUnits } from '../../core/model/units.js';
 import { decodeCounts } from '../../core/space/search-space.js';
+import type { TrainingResult } from '../../core/ports/recovery.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { RankedRecipe } from '../../engine/language-model.js';
@@ -42,9 +43,10 @@ import { planStreamFit } from './plan-stream-fit.js';
 import {
   describeRecovery,
   describeTraining,
+  encodeRecovery,
   estimateRecovery,
-  withRecovered,
-  type Recovered,
+  recoverPruned,
+  withTraining,
 } from './recover-pruned.js';
 import { planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
 
@@ -181,7 +183,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
     throw new PrunecastError('INTERNAL', 'neither a recipe nor named units say what is kept');
   const write = async (
     written: RankedRecipe | undefined,
-    recovered: Pick<Recovered, 'result'> | undefined,
+    trained: TrainingResult | undefined,
   ): Promise<PruneResult> => {
     const result = await writePruned(
       services.outputs,
@@ -192,27 +194,23 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
         recipe,
         allocation,
         measurements: {},
-        ...(recovery === undefined || recovered === undefined
-          ? {}
-          : { recovery: describeRecovery(recovery, recovered.result) }),
+        ...(recovery === undefined || trained === undefined ? {} : { recovery: describeRecovery(recovery, trained) }),
       },
       context,
     );
-    return { ...result, recovery: recovered?.result };
+    return {
+      ...result,
+      recovery: recovery === undefined || trained === undefined ? undefined : encodeRecovery(recovery, trained),
+    };
   };
   const result =
     recovery === undefined
       ? await write(ranked?.recipe, undefined)
-      : await withRecovered(
-          language,
-          {
-            recipe: ranked?.recipe ?? { ranking: rankKeptFirst(keptUnits, language.shape.layers) },
-            architecture,
-            recovery,
-          },
-          context,
-          (recovered) => write(recovered.recipe, recovered),
-        );
+      : await withTraining(language, context, async () => {
+          const recipe = ranked?.recipe ?? { ranking: rankKeptFirst(keptUnits, language.shape.layers) };
+          const recovered = await recoverPruned(language, { recipe, architecture, recovery }, context);
+          return write(recovered.recipe, recovered.result);
+        });
   if (limitsLatency(pruning)) phases.enter('measure-latency');
   const costs =
     ranked === undefined

@@ -2,17 +2,18 @@ import { access, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
+import type { TrainingResult } from '../../core/ports/recovery.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
-import type { TrainingOutcome } from '../../engine/recovery/train-halves.js';
 import { countTraining, type Tokens, type Work } from '../../engine/runtime/count-work.js';
 import type { MemoryUse } from '../../engine/runtime/plan-memory.js';
-import { RecoveryEnd, type RecoveryResult } from '../../gen/prunecast/v1/job.js';
+import { RecoveryEnd, type RecoveryResult } from '../../gen/prunecast/v1/common.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
 import { fitOnStream } from './fit-on-stream.js';
+import { nameTraining } from './training-folders.js';
 
 /** The phase that trains the pruned model. */
 export const RECOVER_PHASE = 'recover';
@@ -58,46 +59,74 @@ function longestOf(sequences: readonly Int32Array[]): number {
   return sequences.reduce((most, { length }) => Math.max(most, length), 1);
 }
 
+/** An architecture that is to be trained. */
+export interface RecoveryTask {
+  readonly recipe: RankedRecipe;
+  readonly architecture: Architecture;
+  readonly recovery: ResolvedRecovery;
+}
+
 /** A trained architecture: its recipe with the trained weights, and what training brought. */
 export interface Recovered {
   readonly recipe: RankedRecipe;
-  readonly result: RecoveryResult;
+  readonly result: TrainingResult;
 }
 
 /**
- * Trains an architecture, and calls `use` with it; its files are removed afterwards. If the server stops meanwhile, they
- * stay, and the job goes on from there when it is resumed.
+ * Trains an architecture, after a fit on its stream if the recipe asks for that. The weights are in a folder of the job,
+ * which `withTraining` removes.
  */
-export async function withRecovered<Result>(
+export async function recoverPruned(
   language: LanguageModel,
-  {
-    recipe,
-    architecture,
-    recovery: { plugin, training, taken },
-  }: { readonly recipe: RankedRecipe; readonly architecture: Architecture; readonly recovery: ResolvedRecovery },
+  task: RecoveryTask,
   context: Pick<JobContext, 'signal' | 'progress' | 'phases' | 'jobId'>,
-  use: (recovered: Recovered) => Promise<Result>,
+): Promise<Recovered> {
+  if (!(await isBegun(folderOf(language, context))))
+    await fitOnStream(language, task.recipe, task.architecture, context);
+  context.phases.enter(RECOVER_PHASE);
+  return train(language, task, context);
+}
+
+/** Trains an architecture, or goes on where an earlier run ended: what is trained to its end is there at once. */
+export async function train(
+  language: LanguageModel,
+  { recipe, architecture, recovery: { training, taken } }: RecoveryTask,
+  context: Pick<JobContext, 'signal' | 'progress' | 'jobId'>,
+): Promise<Recovered> {
+  const directory = folderOf(language, context);
+  const { file, ...result } = await language.recover(
+    { recipe, architecture, sequences: taken.sequences.sequences, plan: training, directory },
+    workContext(context, 'recovering'),
+  );
+  const key = digestOf({ directory, architecture, training, text: taken.description });
+  return { recipe: { ...recipe, trained: { path: file, key } }, result };
+}
+
+/**
+ * Does what trains an architecture and what needs its weights, and removes the files of the training afterwards. They
+ * stay if the server stops meanwhile, or if the job pauses: then it goes on from there when it is resumed.
+ *
+ * @param mayGoOn whether the job has yet to be resumed
+ */
+export async function withTraining<Result>(
+  language: LanguageModel,
+  context: Pick<JobContext, 'signal' | 'jobId'>,
+  run: () => Promise<Result>,
+  mayGoOn: (result: Result) => boolean = () => false,
 ): Promise<Result> {
-  const directory = join(language.scratchDirectory, `recovery-${context.jobId}`);
-  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  const remove = (): Promise<void> => rm(folderOf(language, context), { recursive: true, force: true });
   try {
-    if (!(await isBegun(directory))) await fitOnStream(language, recipe, architecture, context);
-    context.phases.enter(RECOVER_PHASE);
-    const outcome = await language.recover(
-      { recipe, architecture, sequences: taken.sequences.sequences, plan: training, directory },
-      workContext(context, 'recovering'),
-    );
-    const key = digestOf({ directory, architecture, training, text: taken.description });
-    const result = await use({
-      recipe: { ...recipe, trained: { path: outcome.file, key } },
-      result: encodeResult(plugin.id, outcome),
-    });
-    await remove();
+    const result = await run();
+    if (!mayGoOn(result)) await remove();
     return result;
   } catch (error) {
     if (!context.signal.aborted || isCancelled(context.signal)) await remove();
     throw error;
   }
+}
+
+function folderOf({ scratchDirectory }: LanguageModel, { jobId }: Pick<JobContext, 'jobId'>): string {
+  return join(scratchDirectory, nameTraining(jobId));
 }
 
 /** Whether an earlier run has come as far as training, which needs no fit any more. */
@@ -116,29 +145,36 @@ const ENDS = {
   finished: RecoveryEnd.FINISHED,
   'out-of-time': RecoveryEnd.OUT_OF_TIME,
   'no-more-gain': RecoveryEnd.NO_MORE_GAIN,
-} as const satisfies Record<TrainingOutcome['ended'], RecoveryEnd>;
+} as const satisfies Record<TrainingResult['ended'], RecoveryEnd>;
 
-function encodeResult(plugin: string, outcome: TrainingOutcome): RecoveryResult {
+/** What training brought, for a caller. */
+export function encodeRecovery(
+  { plugin }: Pick<ResolvedRecovery, 'plugin'>,
+  { steps, bestStep, tokens, seconds, before, after, ended }: TrainingResult,
+): RecoveryResult {
   return {
-    plugin,
-    steps: BigInt(outcome.steps),
-    bestStep: BigInt(outcome.bestStep),
-    tokens: BigInt(outcome.tokens),
-    seconds: outcome.seconds,
-    perplexityBefore: Math.exp(outcome.before),
-    perplexityAfter: Math.exp(outcome.after),
-    ended: ENDS[outcome.ended],
+    plugin: plugin.id,
+    steps: BigInt(steps),
+    bestStep: BigInt(bestStep),
+    tokens: BigInt(tokens),
+    seconds,
+    perplexityBefore: Math.exp(before),
+    perplexityAfter: Math.exp(after),
+    ended: ENDS[ended],
   };
 }
 
 /** What an output's manifest says of its recovery. */
-export function describeRecovery({ plugin, taken }: ResolvedRecovery, result: RecoveryResult) {
+export function describeRecovery(
+  { plugin, taken }: ResolvedRecovery,
+  { steps, bestStep, tokens, before, after }: TrainingResult,
+) {
   return {
     plugin: { id: plugin.id, options: plugin.options },
     text: { ...taken.description, part: taken.origin.part },
-    steps: Number(result.steps),
-    best_step: Number(result.bestStep),
-    tokens: Number(result.tokens),
-    held_out_perplexity: { before: result.perplexityBefore, after: result.perplexityAfter },
+    steps,
+    best_step: bestStep,
+    tokens,
+    held_out_perplexity: { before: Math.exp(before), after: Math.exp(after) },
   };
 }

@@ -18,7 +18,7 @@ import { describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
-import { planRecoverPhases } from './recover-pruned.js';
+import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
 
 /** Where a pruned model is written, and how. */
@@ -34,11 +34,11 @@ export interface OutputPlan extends OutputTarget {
 /** The phase that writes the output. */
 export const WRITE_PHASE = 'write';
 
-/** The names of the phases of what `writePruned` does. */
-export const OUTPUT_PHASES: readonly string[] = [FIT_PHASE, WRITE_PHASE];
+/** The names of the phases of what `recoverPruned` and `writePruned` do. */
+export const OUTPUT_PHASES: readonly string[] = [FIT_PHASE, RECOVER_PHASE, WRITE_PHASE];
 
 /**
- * The phases of what `writePruned` does.
+ * The phases of what `recoverPruned` and `writePruned` do.
  *
  * @param recipes those of which one ranks the output; none if the caller named its units
  */

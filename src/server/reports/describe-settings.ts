@@ -6,7 +6,7 @@ import type { SearchPlan } from '../requests/plan-search.js';
 
 /** What decided a study, as names and values for people: nothing is left to a default. */
 export function describeSettings(plan: SearchPlan): StudySetting[] {
-  const { model, recipes, windows, study, predictor, strategy, features, evaluator, exporter, asked } = plan;
+  const { model, recipes, windows, study, predictor, strategy, features, evaluator, exporter, recovery, asked } = plan;
   const { pairs, budgets, refinement } = study;
   const settings: Record<string, string | number | undefined> = {
     model: model.name,
@@ -47,6 +47,7 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
     strategy: strategy === null ? undefined : describePlugin(strategy),
     controls: [...study.controls, ...study.paperControls.map((name) => `paper-recipe/${name}`)].join(', ') || 'none',
     exporter: exporter === null ? undefined : describePlugin(exporter),
+    recovery: recovery && describePlugin(recovery.plugin),
     seed: study.seed,
   };
   return Object.entries(settings).flatMap(([name, value]) =>

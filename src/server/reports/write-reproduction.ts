@@ -67,12 +67,15 @@ function readRequest(stored: Uint8Array): { readonly comments: string[]; readonl
 /** The texts of a request, with the names of files for them. */
 function listTexts(json: JsonObject): { readonly name: string; readonly text: JsonObject }[] {
   const parts = Object.entries((json['texts'] ?? {}) as Record<string, JsonObject>);
+  const recovery = json['recovery'] as { readonly text?: { readonly text?: JsonObject } } | undefined;
+  const trained = recovery?.text?.text;
   const recipes = (json['recipes'] ?? []) as { readonly calibration?: { readonly text?: JsonObject } }[];
   return [
     ...parts.map(([part, text]) => ({ name: part === 'text' ? 'text.txt' : `${part}-text.txt`, text })),
     ...recipes.flatMap(({ calibration }, index) =>
       calibration?.text === undefined ? [] : [{ name: `calibration-${index + 1}.txt`, text: calibration.text }],
     ),
+    ...(trained === undefined ? [] : [{ name: 'recovery-text.txt', text: trained }]),
   ];
 }
 

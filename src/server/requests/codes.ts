@@ -61,6 +61,7 @@ export const ROLE_CODES = {
   control: RoleCode.CONTROL,
   dense: RoleCode.DENSE,
   winner: RoleCode.WINNER,
+  recovered: RoleCode.RECOVERED,
 } as const satisfies Record<TrialRole, RoleCode>;
 
 /** A control in the form of reports. */

@@ -1,4 +1,4 @@
-import type { FidelitySpec, Recipe, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import type { FidelitySpec, Recipe, RecoverySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
 import { countCalibrationText } from './calibration-sequences.js';
 import { DEFAULT_CALIBRATION, DEFAULT_TEXT_SHARES, DEFAULT_WINDOWS } from './defaults.js';
@@ -8,6 +8,7 @@ interface StudyParts {
   readonly texts: StudyTexts | undefined;
   readonly windows: WindowProtocol | undefined;
   readonly recipes: readonly Recipe[];
+  readonly recovery?: RecoverySpec | undefined;
 }
 
 /**
@@ -15,10 +16,11 @@ interface StudyParts {
  * if a part has no limit.
  *
  * One number for all texts of the study: two parts may name the same file, and whether they share a token is seen only
- * if both saw the same text. Pairs ask for as many as a Search with the same request, so that the two share labels.
+ * if both saw the same text. Pairs ask for as many as a Search with the same request, so that the two share labels. A
+ * recovery takes what there is, unless it names more sequences: with one, a study has the same windows as without.
  */
 export function countStudyTokens(
-  { texts, windows, recipes }: StudyParts,
+  { texts, windows, recipes, recovery }: StudyParts,
   fidelities: Readonly<Record<keyof typeof DEFAULT_TEXT_SHARES, readonly (FidelitySpec | undefined)[]>>,
 ): number {
   const window = windows?.window ?? DEFAULT_WINDOWS.window;
@@ -31,7 +33,7 @@ export function countStudyTokens(
     );
   });
   const hasOwn = (texts?.calibration ?? texts?.search) !== undefined;
-  const calibrations = [undefined, ...recipes.map(({ calibration }) => calibration)].map((asked) =>
+  const calibrations = [undefined, ...recipes.map(({ calibration }) => calibration), recovery?.text].map((asked) =>
     countCalibrationText({
       sequences: Math.max(asked?.sequences ?? DEFAULT_CALIBRATION.sequences, asked?.streamSequences ?? 0),
       sequenceTokens: asked?.sequenceTokens ?? DEFAULT_CALIBRATION.sequenceTokens,

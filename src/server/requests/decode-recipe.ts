@@ -71,6 +71,8 @@ export function decodeCalibration(
   if (asked?.streamSequences !== undefined) requireAtLeast(asked.streamSequences, 1, `${path}.stream_sequences`);
   const text = asked?.text ?? defaults.text;
   if (text === undefined) return undefined;
+  // Of the texts of a study nothing more is read for sequences that nobody asked for: its parts would move.
+  const countOf = asked?.sequences ?? (defaults.textTokens === undefined ? defaults.sequences : undefined);
   const protocol = {
     part: asked?.text !== undefined ? WHOLE : (defaults.part ?? WHOLE),
     sequences: asked?.sequences,
@@ -82,11 +84,8 @@ export function decodeCalibration(
     text,
     streamSequences: asked?.streamSequences,
     textTokens: Math.max(
-      countCalibrationText({ ...protocol, sequences: asked?.sequences ?? defaults.sequences }),
-      countCalibrationText({
-        ...protocol,
-        sequences: asked?.streamSequences ?? asked?.sequences ?? defaults.sequences,
-      }),
+      countCalibrationText({ ...protocol, sequences: countOf }),
+      countCalibrationText({ ...protocol, sequences: asked?.streamSequences ?? countOf }),
       defaults.textTokens ?? 0,
     ),
     bos: asked?.bos ?? defaults.bos ?? DEFAULT_CALIBRATION.bos,

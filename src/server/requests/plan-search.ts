@@ -21,6 +21,7 @@ import {
 } from './plan-document.js';
 import { listCompared, type ResolvedPlugin } from './plugin-lookup.js';
 import type { ResolvedSample, ResolvedSearch, StudyRecipes } from './resolve-search.js';
+import { planRecovery, type PlannedRecovery } from './resolve-recovery.js';
 import type { RequestServices } from './services.js';
 
 /** What a Search or SamplePairs request resolved to. */
@@ -57,6 +58,8 @@ export interface SearchPlan extends PlanHead {
   readonly strategy: (PlannedPlugin & { readonly named: boolean }) | null;
   /** null if the winner is not written. */
   readonly exporter: PlannedPlugin | null;
+  /** Left out if the winner is not trained. */
+  readonly recovery?: PlannedRecovery;
 }
 
 /** A `StudyPlan` that holds the counts of its space as runs: a channel dimension may have tens of thousands. */
@@ -78,7 +81,7 @@ export function planSearch(
     readonly exporter: Pick<ResolvedPlugin<'exporter'>, 'plugin' | 'options'> | undefined;
   },
 ): SearchPlan {
-  const { windows, predictor, features, strategy, exporter } = resolved;
+  const { windows, predictor, features, strategy, exporter, recovery } = resolved;
   return toPlain<SearchPlan>({
     ...planSampled(services, request, resolved),
     kind: 'search',
@@ -92,6 +95,7 @@ export function planSearch(
     features: features === PredictorFeatures.RATES_AND_ERRORS ? 'rates_and_errors' : 'rates',
     strategy: { ...planPlugin(strategy), named: (request.strategy?.id ?? '') !== '' },
     exporter: exporter === undefined ? null : planPlugin(exporter),
+    ...(recovery === undefined ? {} : { recovery: planRecovery(recovery) }),
   });
 }
 

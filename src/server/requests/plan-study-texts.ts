@@ -107,7 +107,7 @@ export async function planPairWindows(
 
 type TextServices = Pick<RequestServices, 'model' | 'loadText'>;
 
-type TextsRequest = Pick<SearchRequest, 'texts' | 'windows' | 'recipes'>;
+type TextsRequest = Pick<SearchRequest, 'texts' | 'windows' | 'recipes' | 'recovery'>;
 
 /** With how many tokens of its texts the study needs. */
 type AskedTexts = TextsRequest & { readonly textTokens: number };
@@ -148,17 +148,21 @@ async function planPart(
   return { plan, text };
 }
 
-/** Refuses calibration sequences that share a token with a verify or report window. Throws WINDOWS_OVERLAP. */
-export function refuseCalibrationOverlap(
+/**
+ * Refuses sequences to calibrate or train on that share a token with a verify or report window.
+ *
+ * @param asked `what` is how a message names one of them, `field` the path of their text in the request
+ * @throws PrunecastError WINDOWS_OVERLAP
+ */
+export function refuseTextOverlap(
   plans: StudyWindows['plans'],
   { starts, textTokens, textDigest }: CalibrationSequences,
-  field: string,
+  { what, field }: { readonly what: string; readonly field: string },
 ): void {
   for (const { name, plan } of listPlans(plans).filter((listed) => listed.name !== 'search')) {
     if (plan.measurement.textDigest !== textDigest) continue;
     const shared = findOverlap({ starts, length: textTokens }, spanOf(plan));
-    if (shared !== undefined)
-      throw overlap(field, `a calibration sequence and a ${name} window share token ${shared} of the text`);
+    if (shared !== undefined) throw overlap(field, `${what} and a ${name} window share token ${shared} of the text`);
   }
 }
 

@@ -14,11 +14,12 @@ import { findEffort } from './find-effort.js';
 import {
   planPairWindows,
   planStudyWindows,
-  refuseCalibrationOverlap,
+  refuseTextOverlap,
   type PartFidelities,
   type PartPlans,
 } from './plan-study-texts.js';
-import { refuseStreamLabels, type ResolvedRecipe } from './recipe.js';
+import { refuseStreamLabels, type RecipeDefaults, type ResolvedRecipe } from './recipe.js';
+import { resolveRecovery, type ResolvedRecovery } from './resolve-recovery.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
@@ -48,6 +49,8 @@ export interface ResolvedSearch extends StudyQuestion {
   /** What the predictor sees of an architecture. */
   readonly features: PredictorFeatures;
   readonly strategy: ResolvedPlugin<'strategy'>;
+  /** undefined: the winner is not trained. */
+  readonly recovery: ResolvedRecovery | undefined;
 }
 
 /** A SearchRequest of which only the pairs are labelled. */
@@ -82,13 +85,36 @@ export async function resolveSearch(services: RequestServices, request: SearchRe
   const predictor = plugins.resolve('predictor', request.predictor, DEFAULT_PLUGINS.predictor, 'predictor');
   const strategy = chooseStrategy(plugins, request.strategy, question.plan);
   requirePairs(predictor.plugin, countPairs(question.plan, 0));
-  const subject = await resolveSubject(services, request, question);
+  const { calibration, ...subject } = await resolveSubject(services, request, question);
+  const recovery = await resolveStudyRecovery(services, request, subject.windows, calibration);
   const features = decodeFeatures(
     request.features,
     subject.recipes.compared.map(({ oneShot }) => oneShot),
     'errors',
   );
-  return { ...question, ...subject, predictor, strategy, features };
+  const plan = recovery === undefined ? subject.plan : { ...subject.plan, recovers: true as const };
+  return { ...question, ...subject, plan, predictor, strategy, features, recovery };
+}
+
+/** By default it trains on the calibration text of the first recipe. Throws as `resolveRecovery`, and WINDOWS_OVERLAP. */
+async function resolveStudyRecovery(
+  services: RequestServices,
+  request: SearchRequest,
+  windows: PartPlans,
+  calibration: RecipeDefaults,
+): Promise<ResolvedRecovery | undefined> {
+  const own = listRecipes(request)[0]?.calibration?.text;
+  const recovery = await resolveRecovery(
+    services,
+    request.recovery,
+    own === undefined ? calibration : { ...calibration, text: own, part: { from: 0, to: 1 } },
+  );
+  if (recovery !== undefined)
+    refuseTextOverlap(windows, recovery.taken.sequences, {
+      what: 'a sequence of the recovery',
+      field: request.recovery?.text?.text === undefined ? 'recovery.text' : 'recovery.text.text',
+    });
+  return recovery;
 }
 
 /** A sample has some architectures whatever it draws: the same as a search, which compares its recipes on them. */
@@ -122,14 +148,15 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
 }
 
 /**
- * The windows of search, verify and report; the recipes, whose calibration must not overlap verify and report; and the
- * plan with the compensation of finalists settled. Throws as `planStudyWindows` and `RecipeSource.resolve`.
+ * The windows of search, verify and report; the recipes, whose calibration must not overlap verify and report; the text
+ * that they are calibrated on by default; and the plan with the compensation of finalists settled. Throws as
+ * `planStudyWindows` and `RecipeSource.resolve`.
  */
 export async function resolveSubject(
   services: RequestServices,
   request: SearchRequest,
   { evaluator, plan }: StudyQuestion,
-): Promise<Pick<ResolvedSearch, 'windows' | 'recipes' | 'plan'>> {
+): Promise<Pick<ResolvedSearch, 'windows' | 'recipes' | 'plan'> & { readonly calibration: RecipeDefaults }> {
   const { recipes } = services;
   const windows = await planStudyWindows(services, request, evaluator, readFidelities(request, plan));
   const asked = listRecipes(request);
@@ -140,11 +167,10 @@ export async function resolveSubject(
     refuseStreamLabels(oneShot, field);
     for (const sequences of [oneShot.calibration, oneShot.streamCalibration])
       if (sequences !== undefined)
-        refuseCalibrationOverlap(
-          windows.plans,
-          sequences,
-          recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`,
-        );
+        refuseTextOverlap(windows.plans, sequences, {
+          what: 'a calibration sequence',
+          field: recipe.calibration?.text === undefined ? 'texts.calibration' : `${field}.calibration.text`,
+        });
     if (compared.some((known) => known.oneShot.digest === oneShot.digest))
       throw PrunecastError.ofField(field, 'is the same as a recipe before it');
     compared.push({
@@ -159,6 +185,7 @@ export async function resolveSubject(
     plan.paperControls.length > 0 ? await recipes.resolve(PAPER_RECIPE, 'recipes', windows.calibration) : undefined;
   return {
     windows: windows.plans,
+    calibration: windows.calibration,
     recipes: { compared, paper },
     plan: {
       ...plan,

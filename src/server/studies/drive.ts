@@ -8,7 +8,7 @@ import { refineSpace } from '../../search/phases/refine/refine-space.js';
 import { drawPairs } from '../../search/phases/sample/draw-pairs.js';
 import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
-import type { Fitted, StudyAction, StudyEvent } from '../../search/study/steps.js';
+import type { Exported, Fitted, StudyAction, StudyEvent } from '../../search/study/steps.js';
 import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
 
 /** What the sample of a study needs from outside. */
@@ -30,8 +30,8 @@ export interface StudyPorts extends SamplePorts {
   /** The predictors of the newest fit: what they say of a batch, by metric, on the scale of their fits. */
   openPredictors(state: StudyState): Promise<(batch: EncodingBatch) => Promise<Readonly<Record<string, Prediction>>>>;
   readonly strategy: { readonly plugin: Strategy; readonly options: unknown };
-  /** Writes the winner of a state, if the study has an output; returns its folder, or else an empty text. */
-  exportWinner(state: StudyState): Promise<string>;
+  /** Finishes the winner of a state: trains it if the plan says so, and writes it if the study has an output. */
+  exportWinner(state: StudyState): Promise<Omit<Exported, 'kind'>>;
   /** Called with the number of candidates predicted so far. */
   report?(predicted: number, candidates: number): void;
   /** Ends the search for candidates with its reason. */
@@ -72,7 +72,7 @@ export function driveStudy(plan: StudyPlan, from: StudyState, ports: StudyPorts)
         );
         return 'done';
       case 'export':
-        yield { kind: 'exported', output: await ports.exportWinner(state) };
+        yield { kind: 'exported', ...(await ports.exportWinner(state)) };
         return 'done';
       case 'finish':
         yield { kind: 'finished' };

@@ -1,6 +1,8 @@
 import { selectKeptUnits, type Ranking } from '../../core/model/units.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
+import type { TrainingResult } from '../../core/ports/recovery.js';
+import type { RecoveryResult } from '../../gen/prunecast/v1/common.js';
 import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import {
   CompensationFit,
@@ -8,12 +10,14 @@ import {
   type RecipeComparison,
   type ReportRow,
   type StudyReport,
+  type WinnerFound,
   type Lift as LiftMessage,
 } from '../../gen/prunecast/v1/study_types.js';
 import { STUDY_PHASES, type StudyPhase, type StudyPlan } from '../../search/study/plan.js';
 import { listRecipePoints } from '../../search/phases/recipe.js';
 import { findWinner } from '../../search/phases/verify.js';
 import { findBest, type TrialResult, nameControl } from '../../search/study/trial.js';
+import type { Exported } from '../../search/study/steps.js';
 import { listUsablePairs } from '../../search/study/pairs.js';
 import type { StudyState } from '../../search/machine.js';
 import type { StudyFront } from '../../search/phases/report/write-front.js';
@@ -25,6 +29,7 @@ import { encodeCosts } from '../encoding/costs.js';
 import type { SampledStudy, Study } from './study.js';
 import { CONTROL_ROWS, PHASE_CODES, type ControlRow } from '../requests/codes.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
+import { encodeRecovery } from '../pruning/recover-pruned.js';
 import { findRecipe } from './study-recipes.js';
 
 /**
@@ -47,6 +52,9 @@ export async function encodeReport(
     studyId: study.id,
     dense: row('dense', outcome.dense),
     winner: row('winner', outcome.winner),
+    recovered: outcome.recovered && row('winner, recovered', outcome.recovered.trial),
+    recovery: encodeTraining(study, state.recovery),
+    recoveryLift: outcome.recovered && encodeLift(plan.metric.name, outcome.recovered.lift),
     controls: outcome.controls.map((trial) => row(nameControl(trial), trial)),
     leftOutControls: listLeftOut(outcome.controls),
     bestControl: outcome.bestControl ?? '',
@@ -146,8 +154,23 @@ function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendS
 }
 
 /** The winner before it is measured on the report windows: without metrics of these. */
-export function encodeWinner(study: RowStudy, state: StudyState): ReportRow {
-  return { ...encodeRow(study, state, 'winner', findWinner(study.plan, state)), metrics: {} };
+export function encodeWinner(
+  study: RowStudy & Partial<Pick<Study, 'recovery'>>,
+  state: StudyState,
+  { output, recovery }: Pick<Exported, 'output' | 'recovery'>,
+): WinnerFound {
+  return {
+    winner: { ...encodeRow(study, state, 'winner', findWinner(study.plan, state)), metrics: {} },
+    output,
+    recovery: encodeTraining(study, recovery),
+  };
+}
+
+function encodeTraining(
+  { recovery }: Partial<Pick<Study, 'recovery'>>,
+  trained: TrainingResult | undefined,
+): RecoveryResult | undefined {
+  return recovery && trained && encodeRecovery(recovery, trained);
 }
 
 type RowStudy = Pick<SampledStudy, 'plan' | 'recipes' | 'model'>;
@@ -164,7 +187,7 @@ function encodeRow({ plan, recipes, model }: RowStudy, state: StudyState, name: 
       recipe === trial.recipe &&
       compensation === trial.compensation,
   );
-  const verified = final.find((known) => countsKey(known.counts) === key);
+  const verified = trial.role === 'recovered' ? undefined : final.find((known) => countsKey(known.counts) === key);
   return {
     name,
     architecture: encodeArchitecture(architecture),

@@ -9,6 +9,7 @@ import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { countCompensations, countErrors, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
+import { estimateRecovery } from '../pruning/recover-pruned.js';
 import { WRITE_PHASE } from '../pruning/write-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { Study } from './study.js';
@@ -19,8 +20,11 @@ import { countCalibrationTokens } from './study-recipes.js';
  * that are known already, and layers that architectures share, are not taken off: it is known only later which they are.
  */
 export function planPhases(study: PlannedStudy): PlannedPhase[] {
-  const { plan, recipes, windows } = study;
-  const planned = [...countByPhase(plan)].map(([phase, counts]) =>
+  const { model, plan, recipes, windows, recovery } = study;
+  const planned = [...countByPhase(plan)].flatMap(([phase, counts]) => [
+    ...(phase === 'export' && recovery !== undefined
+      ? [estimateRecovery(model.language.shape, findTypical(plan), recovery)]
+      : []),
     planPhase(phase === 'export' ? WRITE_PHASE : phase, {
       trials: counts.reduce((sum, { trials }) => sum + trials, 0),
       tokens:
@@ -29,7 +33,7 @@ export function planPhases(study: PlannedStudy): PlannedPhase[] {
       work: addWork(countPhaseWork(study, phase), ...counts.map((count) => countTrialWork(study, count))),
       seconds: countSeconds(study, phase),
     }),
-  );
+  ]);
   return planned.filter(({ trials, work, seconds }) => trials + work.products + work.factors + seconds > 0);
 }
 
@@ -51,7 +55,7 @@ function countPhaseWork({ model, plan, recipes: { compared, paper } }: PlannedSt
     : NO_WORK;
 }
 
-type PlannedStudy = Pick<Study, 'model' | 'plan' | 'recipes' | 'windows' | 'output'>;
+type PlannedStudy = Pick<Study, 'model' | 'plan' | 'recipes' | 'windows' | 'output' | 'recovery'>;
 
 function countTrialWork({ model, plan, recipes, windows }: PlannedStudy, count: TrialCount): Work {
   const { shape } = model.language;

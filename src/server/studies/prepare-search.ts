@@ -10,6 +10,7 @@ import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
+import { describeTraining } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
@@ -72,6 +73,8 @@ async function openStudy(
       ? []
       : findLoaders(model.language.shape, findHardestArchitecture(plan.space, 0), output, recipes.compared[0]?.oneShot);
   if (output !== undefined) await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
+  if (resolved.recovery !== undefined)
+    model.language.requireMemory({ longest: 1, training: describeTraining(findTypical(plan), resolved.recovery) });
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
   const study: Study = {
     ...resolved,
@@ -86,14 +89,17 @@ async function openStudy(
 }
 
 async function estimateStudy(study: Study): Promise<Plan> {
-  const { model, plan, windows, recipes, output } = study;
+  const { model, plan, windows, recipes, output, recovery } = study;
   return {
     ...(await timePhases(model, planPhases(study))),
     ...estimateMemory(
       model,
       [windows.search, ...windows.verify, windows.report],
       recipes.compared.map(({ oneShot }) => oneShot),
-      { compensated: { architecture: findTypical(plan), count: countLabelled(plan) } },
+      {
+        compensated: { architecture: findTypical(plan), count: countLabelled(plan) },
+        ...(recovery === undefined ? {} : { training: describeTraining(findTypical(plan), recovery) }),
+      },
     ),
     diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
     streamFit: undefined,

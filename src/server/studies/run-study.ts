@@ -1,14 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import { selectKeptUnits } from '../../core/model/units.js';
-import { decodeCounts } from '../../core/space/search-space.js';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import type { StudyState } from '../../search/machine.js';
-import { findWinner } from '../../search/phases/verify.js';
-import { measurementFingerprint } from '../encoding/measurement.js';
-import { planOf } from '../requests/plan-study-texts.js';
 import { workContext, type JobContext, type JobOutcome } from '../kinds/job-context.js';
-import { writePruned } from '../pruning/write-pruned.js';
+import { withTraining } from '../pruning/recover-pruned.js';
 import type { SearchServices, Study } from './study.js';
 import { createSamplePorts } from './sample-ports.js';
 import { driveStudy, type StudyPorts } from './drive.js';
@@ -16,14 +11,24 @@ import { openStudyLog, type StudyLog } from './study-log.js';
 import { decodeArchitecture } from '../requests/decode-architecture.js';
 import { measureLatency } from '../latency/measure-latency.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
-import { encodeReport, metricsOf } from './encode-report.js';
+import { encodeReport } from './encode-report.js';
+import { createWinnerFinish } from './finish-winner.js';
 import { describePause } from './resume-study.js';
 import { followPhases, planSearchPhases } from './study-phases.js';
 import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors.js';
-import { findRecipe, prepareRecipe } from './study-recipes.js';
+import { prepareRecipe } from './study-recipes.js';
 
 /** Runs a study until it pauses or ends; stores and reports what happens. */
-export async function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
+export function runStudy(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
+  return withTraining(
+    study.model.language,
+    context,
+    () => run(services, study, context),
+    (outcome) => outcome?.$case === 'paused',
+  );
+}
+
+async function run(services: SearchServices, study: Study, context: JobContext): Promise<JobOutcome> {
   const log = followPhases(
     await openStudyLog(services, study, context),
     study.plan,
@@ -40,52 +45,19 @@ export async function runStudy(services: SearchServices, study: Study, context: 
 
 function createStudyPorts(services: SearchServices, study: Study, log: StudyLog, context: JobContext): StudyPorts {
   const { signal } = context;
+  const winner = createWinnerFinish(services, study, context);
   return {
-    ...createSamplePorts(services, study, log, context),
+    ...createSamplePorts(services, study, log, context, winner.prepare),
     fit: (state, pairs) => fitStudy(services, study, state, pairs, context),
     openPredictors: async ({ fit }) => {
       const open = await openStudyPredictors(services.predictors, study.plan, fit, signal);
       return (batch) => askPredictors(open, batch, signal);
     },
     strategy: study.strategy,
-    exportWinner: (state) => exportWinner(services, study, state, context),
+    exportWinner: winner.finish,
     signal,
     report: (done, total) => context.progress({ activity: 'predicting candidates', done, total, unit: 'candidates' }),
   };
-}
-
-/** Writes the winner, and returns where; an empty text if the study has no output. */
-async function exportWinner(
-  services: SearchServices,
-  { id, model, plan, recipes, windows, output }: Study,
-  state: StudyState,
-  context: JobContext,
-): Promise<string> {
-  if (output === undefined) return '';
-  const work = workContext(context, 'calibrating');
-  const { recipe, ranking } = await prepareRecipe(services.preparer, { model, recipes }, state, work);
-  const { layers } = plan.space.shape;
-  const winner = findWinner(plan, state);
-  const keptUnits = selectKeptUnits(ranking, decodeCounts(plan.space, winner.counts), layers);
-  await writePruned(
-    services.outputs,
-    model,
-    { keptUnits, recipe },
-    output,
-    {
-      recipe: findRecipe(recipes, state),
-      allocation: '',
-      measurements: {
-        study_id: id,
-        verify: {
-          fingerprint: measurementFingerprint(planOf(windows, winner).measurement),
-          metrics: metricsOf(plan, winner),
-        },
-      },
-    },
-    context,
-  );
-  return output.output;
 }
 
 async function finish(

@@ -25,20 +25,29 @@ export interface SampleServices {
   readonly plugins: PluginLookup;
 }
 
-/** The ports of a study's sample. */
+/**
+ * The ports of a study's sample.
+ *
+ * @param prepare makes the model ready that points of one group are measured in; by default their recipe alone
+ */
 export function createSamplePorts(
   services: SampleServices,
   study: SampledStudy,
   log: Pick<StudyLog, 'record'>,
   context: JobContext,
+  prepare: PreparePoint = (point, work) => prepareRecipe(services.preparer, study, point, work),
 ): SamplePorts {
   return {
     score: () => score(services, study, context),
-    evaluate: (points, phase) => evaluate(services, study, points, ACTIVITIES[phase] ?? 'measuring', context),
+    evaluate: (points, phase) =>
+      evaluate({ ...services, prepare }, study, points, ACTIVITIES[phase] ?? 'measuring', context),
     record: (before, after, event) => log.record(before, after, event),
     breathe: () => setImmediate(),
   };
 }
+
+/** The model that a point is measured in. */
+export type PreparePoint = (point: TrialPoint, work: WorkContext) => Promise<RankedModel>;
 
 /** Ranks the units in every compared recipe, and allocates the budgets by its scores and errors. */
 async function score(services: SampleServices, study: SampledStudy, context: JobContext) {
@@ -97,7 +106,7 @@ const ACTIVITIES: Readonly<Partial<Record<StudyPhase, string>>> = {
  * pair. Throws METRIC_INVALID if no point of a kind has finite metrics, or if a point needed for the report has none.
  */
 async function* evaluate(
-  { labels, preparer }: SampleServices,
+  { labels, prepare }: Pick<SampleServices, 'labels'> & { readonly prepare: PreparePoint },
   study: SampledStudy,
   points: readonly TrialPoint[],
   activity: string,
@@ -107,7 +116,7 @@ async function* evaluate(
   for (const group of groupPoints(points)) {
     const [first] = group;
     if (first === undefined) continue;
-    const ranked = await prepareRecipe(preparer, study, first, workContext(context, 'calibrating'));
+    const ranked = await prepare(first, workContext(context, 'calibrating'));
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, planOf(study.windows, first));
     const broken: TrialResult[] = [];
@@ -147,11 +156,11 @@ async function* evaluate(
   }
 }
 
-/** Points with the same windows, recipe and compensation: they are labelled together. */
+/** Points with the same windows, recipe, compensation and training: they are labelled together. */
 function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
   const groups = new Map<string, TrialPoint[]>();
   for (const point of points) {
-    const key = [point.part, point.rung, point.recipe, point.compensation].join();
+    const key = [point.part, point.rung, point.recipe, point.compensation, point.role === 'recovered'].join();
     groups.set(key, [...(groups.get(key) ?? []), point]);
   }
   return [...groups.values()];

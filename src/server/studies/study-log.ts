@@ -278,7 +278,7 @@ async function encodeEvent(
         },
       };
     case 'exported':
-      return { $case: 'winner', value: { winner: encodeWinner(study, before), output: event.output } };
+      return { $case: 'winner', value: encodeWinner(study, before, event) };
     default:
       return undefined;
   }

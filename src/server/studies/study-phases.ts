@@ -1,6 +1,6 @@
 import { isPaused, listVisits, type PhaseVisit, type StudyState } from '../../search/machine.js';
 import type { JobPhases, PhasePlan } from '../jobs/phase-log.js';
-import { OUTPUT_PHASES, planOutputPhases } from '../pruning/write-pruned.js';
+import { OUTPUT_PHASES, planOutputPhases, WRITE_PHASE } from '../pruning/write-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { StudyLog } from './study-log.js';
 import type { SampledStudy, Study } from './study.js';
@@ -10,7 +10,7 @@ import { placeOf, visitKey } from './study-visits.js';
 /** The phases of a Search job. */
 export function planSearchPhases(study: Study): PhasePlan[] {
   return planVisits(study, listVisits(study.plan)).flatMap((visit) =>
-    visit.name === 'export' ? planWriting(study) : visit,
+    visit.name === 'export' ? planFinish(study) : visit,
   );
 }
 
@@ -20,12 +20,12 @@ export function planSamplePhases(study: SampledStudy): PhasePlan[] {
   return planVisits(study, visits.slice(0, 1 + visits.findIndex(({ phase }) => phase === 'sample')));
 }
 
-function planWriting({ output, recipes: { compared } }: Study): PhasePlan[] {
-  if (output === undefined) return [];
+function planFinish({ output, recovery, recipes: { compared } }: Study): PhasePlan[] {
+  if (output === undefined && recovery === undefined) return [];
   return planOutputPhases(
     compared.flatMap(({ oneShot, stream }) => (stream === undefined ? [oneShot] : [stream])),
-    undefined,
-  );
+    recovery,
+  ).filter(({ name }) => output !== undefined || name !== WRITE_PHASE);
 }
 
 function planVisits({ recipes, windows }: SampledStudy, visits: readonly PhaseVisit[]): PhasePlan[] {

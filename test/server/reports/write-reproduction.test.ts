@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { RecoverySpec } from '../../../src/gen/prunecast/v1/common.js';
 import { SearchRequest } from '../../../src/gen/prunecast/v1/pruning.js';
 import { writeReproduction } from '../../../src/server/reports/write-reproduction.js';
 
@@ -24,6 +25,19 @@ describe('the commands that reproduce a study', () => {
       '--remove 20%',
       '--report reproduced.html',
     ]);
+  });
+
+  it('train the winner as the study did, on a file with the text that was sent', () => {
+    const text = { source: { $case: 'inline' as const, value: 'Once upon a time\nthere was a model.' } };
+    const trained = SearchRequest.encode({
+      ...SearchRequest.decode(request),
+      recovery: RecoverySpec.fromPartial({ plugin: { id: 'distill' }, text: { text, sequences: 64 } }),
+    }).finish();
+    const [comment, command] = writeReproduction({ request: trained }, 'search');
+    expect(comment).toMatch(/^# recovery-text\.txt: the text of 35 characters/);
+    expect(command).toContain(
+      '--recovery distill \\\n  --recovery-text recovery-text.txt \\\n  --recovery-sequences 64',
+    );
   });
 
   it('write no output as a call either', () => {

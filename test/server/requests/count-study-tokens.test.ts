@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FidelitySpec, Recipe, Text, WindowProtocol } from '../../../src/gen/prunecast/v1/common.js';
+import { FidelitySpec, Recipe, RecoverySpec, Text, WindowProtocol } from '../../../src/gen/prunecast/v1/common.js';
 import { StudyTexts } from '../../../src/gen/prunecast/v1/pruning.js';
 import { countStudyTokens } from '../../../src/server/requests/count-study-tokens.js';
 
@@ -29,6 +29,16 @@ describe('the tokens that a study needs of a text', () => {
     expect(countStudyTokens(asked, least)).toBe(82_432);
     const long = Recipe.fromPartial({ calibration: { sequences: 1000, sequenceTokens: 100, text } });
     expect(countStudyTokens({ ...asked, recipes: [few, long] }, least)).toBe(100_200);
+  });
+
+  it('are the same with a recovery, which takes what there is, unless it names more sequences', () => {
+    const asked = { texts: StudyTexts.fromPartial({ text }), windows, recipes: [] };
+    const least = { search: [limit(100)], verify: [limit(100)], report: [limit(100)] };
+    const plugin = { id: 'distill' };
+    const all = RecoverySpec.fromPartial({ plugin, text: { text } });
+    expect(countStudyTokens({ ...asked, recovery: all }, least)).toBe(82_432);
+    const more = RecoverySpec.fromPartial({ plugin, text: { sequences: 1000, sequenceTokens: 128 } });
+    expect(countStudyTokens({ ...asked, recovery: more }, least)).toBe((1002 * 128) / 0.5);
   });
 
   it('are all of them if a part has no limit', () => {

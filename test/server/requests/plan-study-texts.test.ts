@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EvaluationPlan } from '../../../src/core/ports/evaluator.js';
-import { refuseCalibrationOverlap } from '../../../src/server/requests/plan-study-texts.js';
+import { refuseTextOverlap } from '../../../src/server/requests/plan-study-texts.js';
 
 /** Windows of four tokens at these places of one text. */
 function planOf(starts: readonly number[]): EvaluationPlan {
@@ -23,10 +23,10 @@ function planOf(starts: readonly number[]): EvaluationPlan {
 function findShared(calibration: readonly number[], verify: readonly number[]): () => void {
   const plans = { search: planOf([]), verify: [planOf(verify)], report: planOf([]) };
   return () =>
-    refuseCalibrationOverlap(
+    refuseTextOverlap(
       plans,
       { sequences: [], textDigest: 'text', starts: calibration, textTokens: 10 },
-      'calibration',
+      { what: 'a calibration sequence', field: 'calibration' },
     );
 }
 

@@ -14,6 +14,7 @@ import {
 import type { Plugin, PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import { TrialRole } from '../../../src/gen/prunecast/v1/study_types.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
+import distill from '../../../src/plugins/recoveries/distill.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { importPlugins } from '../../../src/plugin-host/import-plugins.js';
 import { DEFAULT_PAIRS } from '../../../src/server/requests/defaults.js';
@@ -166,6 +167,16 @@ describe('a study that waits before its fit', () => {
     const pairs = (await listTrials(verbs.client, study?.id ?? '')).filter(({ role }) => role === TrialRole.PAIR);
     expect(pairs).toHaveLength(24);
     expect(new Set(pairs.map(({ recipeDigest }) => recipeDigest))).toEqual(new Set(digests));
+  });
+
+  it('is not resumed with another version of its recovery', async () => {
+    verbs = await startVerbServer({ folder });
+    const jobId = await pauseBeforeFit(smallSearch({ recovery: { plugin: { id: 'distill' }, text: CALIBRATION } }));
+    await restart({
+      plugin: { ...distill, version: '99.0.0', overrides: true } as PluginEntry['plugin'],
+      moduleUrl: builtin('recoveries/distill'),
+    });
+    expect(await refusalOf(jobId)).toMatchObject({ field: 'recovery.plugin.version', is: '99.0.0' });
   });
 
   it('is not resumed under another default of the server', async () => {

@@ -44,6 +44,13 @@ function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipe
   } as unknown as Parameters<typeof planPhases>[0];
 }
 
+/** Two passes over three of four of the sequences. */
+const recovery = (mostMinutes: number) =>
+  ({
+    training: { heldOutEvery: 4, passes: 2, mostMinutes, sequencesPerStep: 8 },
+    taken: { sequences: { sequences: SEQUENCES } },
+  }) as unknown as NonNullable<Study['recovery']>;
+
 /** Seconds by phase. */
 function time(study: Parameters<typeof planPhases>[0]): Record<string, number> {
   return Object.fromEntries(planPhases(study).map((phase) => [phase.name, timePhase(phase, SPEEDS)]));
@@ -113,6 +120,20 @@ describe('the phases of a study', () => {
     const added = (time(study).controls ?? NaN) - without - (3 * 12_800 * DENSE) / SPEEDS.products;
     expect(added).toBeGreaterThan(0.7 * trial);
     expect(added).toBeLessThan(trial);
+  });
+
+  it('train the winner before it is written, as long as that takes or is allowed to', () => {
+    const study = createStudy({});
+    const names = (of: typeof study) => planPhases(of).map(({ name }) => name);
+    expect(names(study)).not.toContain('recover');
+    const phases = names({ ...study, recovery: recovery(20) });
+    expect(phases.indexOf('recover')).toBe(phases.indexOf('verify') + 1);
+    const { recover = NaN } = time({ ...study, recovery: recovery(20) });
+    // 75 of 100 sequences, twice: the dense model once, and the pruned one, which is smaller, three times or four.
+    const pass = (2 * 75 * 128 * DENSE) / SPEEDS.products;
+    expect(recover / pass).toBeGreaterThan(1 + 3 * 0.7);
+    expect(recover / pass).toBeLessThan(1 + 4);
+    expect(time({ ...study, recovery: recovery(0.01) }).recover).toBeCloseTo(0.6, 9);
   });
 
   it('add up to the time of the plan, which is unknown if the speed of the model is', async () => {

@@ -9,6 +9,66 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/common.proto";
 
+/** Why a training ended. */
+export const RecoveryEnd = {
+  /** UNSPECIFIED - None. */
+  UNSPECIFIED: 0,
+  /** FINISHED - All steps were made. */
+  FINISHED: 1,
+  /** OUT_OF_TIME - Its time was over. */
+  OUT_OF_TIME: 2,
+  /** NO_MORE_GAIN - The held-out sequences got no better. */
+  NO_MORE_GAIN: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type RecoveryEnd = typeof RecoveryEnd[keyof typeof RecoveryEnd];
+
+export namespace RecoveryEnd {
+  export type UNSPECIFIED = typeof RecoveryEnd.UNSPECIFIED;
+  export type FINISHED = typeof RecoveryEnd.FINISHED;
+  export type OUT_OF_TIME = typeof RecoveryEnd.OUT_OF_TIME;
+  export type NO_MORE_GAIN = typeof RecoveryEnd.NO_MORE_GAIN;
+  export type UNRECOGNIZED = typeof RecoveryEnd.UNRECOGNIZED;
+}
+
+export function recoveryEndFromJSON(object: any): RecoveryEnd {
+  switch (object) {
+    case 0:
+    case "RECOVERY_END_UNSPECIFIED":
+      return RecoveryEnd.UNSPECIFIED;
+    case 1:
+    case "RECOVERY_END_FINISHED":
+      return RecoveryEnd.FINISHED;
+    case 2:
+    case "RECOVERY_END_OUT_OF_TIME":
+      return RecoveryEnd.OUT_OF_TIME;
+    case 3:
+    case "RECOVERY_END_NO_MORE_GAIN":
+      return RecoveryEnd.NO_MORE_GAIN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RecoveryEnd.UNRECOGNIZED;
+  }
+}
+
+export function recoveryEndToJSON(object: RecoveryEnd): string {
+  switch (object) {
+    case RecoveryEnd.UNSPECIFIED:
+      return "RECOVERY_END_UNSPECIFIED";
+    case RecoveryEnd.FINISHED:
+      return "RECOVERY_END_FINISHED";
+    case RecoveryEnd.OUT_OF_TIME:
+      return "RECOVERY_END_OUT_OF_TIME";
+    case RecoveryEnd.NO_MORE_GAIN:
+      return "RECOVERY_END_NO_MORE_GAIN";
+    case RecoveryEnd.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** The arithmetic of an evaluation. */
 export const Precision = {
   /** UNSPECIFIED - The default, float32. */
@@ -427,7 +487,7 @@ export interface Calibration {
 
 /**
  * A training of the pruned model by the unpruned one, after its compensation and before it is written. It changes the
- * weights of what is kept, never its shape. No text that anything is measured on is used.
+ * weights of what is kept, never its shape.
  */
 export interface RecoverySpec {
   /** Trains. Default: `none`. */
@@ -435,10 +495,31 @@ export interface RecoverySpec {
     | PluginRef
     | undefined;
   /**
-   * What it trains on, and holds out to choose the best weights on. Default: the calibration text of the recipe, as many
-   * as 2,048 sequences of it.
+   * What it trains on, and holds out to choose the best weights on. Of a Search it must share no token with the verify
+   * and report windows. Default: the calibration text of the recipe, of a Search that of the first one, as many as
+   * 2,048 sequences of it.
    */
   text: Calibration | undefined;
+}
+
+/** What training a pruned model brought. The perplexities are those of the sequences of its text that were held out. */
+export interface RecoveryResult {
+  /** The plug-in. */
+  plugin: string;
+  /** Steps of the training. */
+  steps: bigint;
+  /** The step after which the weights were best, which are those that are written; 0: before the first step. */
+  bestStep: bigint;
+  /** Tokens of all steps. */
+  tokens: bigint;
+  /** How long it took. */
+  seconds: number;
+  /** Before the first step. */
+  perplexityBefore: number;
+  /** Of the weights that are written. */
+  perplexityAfter: number;
+  /** Why it ended. */
+  ended: RecoveryEnd;
 }
 
 /**
@@ -1788,6 +1869,217 @@ export const RecoverySpec: MessageFns<RecoverySpec> = {
     message.text = (object.text !== undefined && object.text !== null)
       ? Calibration.fromPartial(object.text)
       : undefined;
+    return message;
+  },
+};
+
+function createBaseRecoveryResult(): RecoveryResult {
+  return {
+    plugin: "",
+    steps: 0n,
+    bestStep: 0n,
+    tokens: 0n,
+    seconds: 0,
+    perplexityBefore: 0,
+    perplexityAfter: 0,
+    ended: 0,
+  };
+}
+
+export const RecoveryResult: MessageFns<RecoveryResult> = {
+  encode(message: RecoveryResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plugin !== "") {
+      writer.uint32(10).string(message.plugin);
+    }
+    if (message.steps !== 0n) {
+      if (BigInt.asIntN(64, message.steps) !== message.steps) {
+        throw new globalThis.Error("value provided for field message.steps of type int64 too large");
+      }
+      writer.uint32(16).int64(message.steps);
+    }
+    if (message.bestStep !== 0n) {
+      if (BigInt.asIntN(64, message.bestStep) !== message.bestStep) {
+        throw new globalThis.Error("value provided for field message.bestStep of type int64 too large");
+      }
+      writer.uint32(24).int64(message.bestStep);
+    }
+    if (message.tokens !== 0n) {
+      if (BigInt.asIntN(64, message.tokens) !== message.tokens) {
+        throw new globalThis.Error("value provided for field message.tokens of type int64 too large");
+      }
+      writer.uint32(32).int64(message.tokens);
+    }
+    if (message.seconds !== 0) {
+      writer.uint32(41).double(message.seconds);
+    }
+    if (message.perplexityBefore !== 0) {
+      writer.uint32(49).double(message.perplexityBefore);
+    }
+    if (message.perplexityAfter !== 0) {
+      writer.uint32(57).double(message.perplexityAfter);
+    }
+    if (message.ended !== 0) {
+      writer.uint32(64).int32(message.ended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RecoveryResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRecoveryResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plugin = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.steps = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.bestStep = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.tokens = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.seconds = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 49) {
+              break;
+            }
+
+            message.perplexityBefore = reader.double();
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.perplexityAfter = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.ended = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RecoveryResult {
+    return {
+      plugin: isSet(object.plugin) ? globalThis.String(object.plugin) : "",
+      steps: isSet(object.steps) ? BigInt(object.steps) : 0n,
+      bestStep: isSet(object.bestStep)
+        ? BigInt(object.bestStep)
+        : isSet(object.best_step)
+        ? BigInt(object.best_step)
+        : 0n,
+      tokens: isSet(object.tokens) ? BigInt(object.tokens) : 0n,
+      seconds: isSet(object.seconds) ? globalThis.Number(object.seconds) : 0,
+      perplexityBefore: isSet(object.perplexityBefore)
+        ? globalThis.Number(object.perplexityBefore)
+        : isSet(object.perplexity_before)
+        ? globalThis.Number(object.perplexity_before)
+        : 0,
+      perplexityAfter: isSet(object.perplexityAfter)
+        ? globalThis.Number(object.perplexityAfter)
+        : isSet(object.perplexity_after)
+        ? globalThis.Number(object.perplexity_after)
+        : 0,
+      ended: isSet(object.ended) ? recoveryEndFromJSON(object.ended) : 0,
+    };
+  },
+
+  toJSON(message: RecoveryResult): unknown {
+    const obj: any = {};
+    if (message.plugin !== "") {
+      obj.plugin = message.plugin;
+    }
+    if (message.steps !== 0n) {
+      obj.steps = message.steps.toString();
+    }
+    if (message.bestStep !== 0n) {
+      obj.bestStep = message.bestStep.toString();
+    }
+    if (message.tokens !== 0n) {
+      obj.tokens = message.tokens.toString();
+    }
+    if (message.seconds !== 0) {
+      obj.seconds = floatToJson(message.seconds);
+    }
+    if (message.perplexityBefore !== 0) {
+      obj.perplexityBefore = floatToJson(message.perplexityBefore);
+    }
+    if (message.perplexityAfter !== 0) {
+      obj.perplexityAfter = floatToJson(message.perplexityAfter);
+    }
+    if (message.ended !== 0) {
+      obj.ended = recoveryEndToJSON(message.ended);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RecoveryResult>): RecoveryResult {
+    return RecoveryResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RecoveryResult>): RecoveryResult {
+    const message = createBaseRecoveryResult();
+    message.plugin = object.plugin ?? "";
+    message.steps = (object.steps !== undefined && object.steps !== null) ? BigInt(object.steps) : 0n;
+    message.bestStep = (object.bestStep !== undefined && object.bestStep !== null) ? BigInt(object.bestStep) : 0n;
+    message.tokens = (object.tokens !== undefined && object.tokens !== null) ? BigInt(object.tokens) : 0n;
+    message.seconds = object.seconds ?? 0;
+    message.perplexityBefore = object.perplexityBefore ?? 0;
+    message.perplexityAfter = object.perplexityAfter ?? 0;
+    message.ended = object.ended ?? 0;
     return message;
   },
 };

@@ -531,6 +531,11 @@ export interface SearchRequest {
   features: PredictorFeatures;
   /** How much is spent. It sets the defaults of other fields, and a field that is set wins. Refused beside a preset. */
   effort: Effort;
+  /**
+   * Trains the winner, of several objectives the knee of the front, before it is written. The report has it before and
+   * after: controls, which are not trained, are compared with the winner as it was before.
+   */
+  recovery: RecoverySpec | undefined;
 }
 
 /**
@@ -2378,6 +2383,7 @@ function createBaseSearchRequest(): SearchRequest {
     controls: [],
     features: 0,
     effort: 0,
+    recovery: undefined,
   };
 }
 
@@ -2477,6 +2483,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.effort !== 0) {
       writer.uint32(264).int32(message.effort);
+    }
+    if (message.recovery !== undefined) {
+      RecoverySpec.encode(message.recovery, writer.uint32(274).fork()).join();
     }
     return writer;
   },
@@ -2730,6 +2739,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.effort = reader.int32() as any;
             continue;
           }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.recovery = RecoverySpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2787,6 +2804,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         : [],
       features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
       effort: isSet(object.effort) ? effortFromJSON(object.effort) : 0,
+      recovery: isSet(object.recovery) ? RecoverySpec.fromJSON(object.recovery) : undefined,
     };
   },
 
@@ -2873,6 +2891,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.effort !== 0) {
       obj.effort = effortToJSON(message.effort);
     }
+    if (message.recovery !== undefined) {
+      obj.recovery = RecoverySpec.toJSON(message.recovery);
+    }
     return obj;
   },
 
@@ -2932,6 +2953,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.controls = object.controls?.map((e) => e) || [];
     message.features = object.features ?? 0;
     message.effort = object.effort ?? 0;
+    message.recovery = (object.recovery !== undefined && object.recovery !== null)
+      ? RecoverySpec.fromPartial(object.recovery)
+      : undefined;
     return message;
   },
 };

@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Architecture, Cost, KeptUnits, Measurement } from "./common.js";
+import { Architecture, Cost, KeptUnits, Measurement, RecoveryResult } from "./common.js";
 import { BackendScore, FitQuality, Predictor, RangeProposal } from "./predictor_types.js";
 
 export const protobufPackage = "prunecast.v1";
@@ -28,7 +28,7 @@ export const StudyPhase = {
   SEARCH: 6,
   /** VERIFY - Really evaluate the best few. */
   VERIFY: 7,
-  /** EXPORT - Write the winner, before it is compared with anything. */
+  /** EXPORT - Train the winner if that is asked for, and write it, before it is compared with anything. */
   EXPORT: 10,
   /** CONTROLS - Evaluate what the winner is compared with. */
   CONTROLS: 8,
@@ -146,8 +146,10 @@ export const TrialRole = {
   FINALIST: 3,
   /** CONTROL - Something that the winner is compared with. */
   CONTROL: 4,
-  /** WINNER - The study's answer. */
+  /** WINNER - The study's answer, before its recovery. */
   WINNER: 5,
+  /** RECOVERED - The study's answer after its recovery. */
+  RECOVERED: 6,
   UNRECOGNIZED: -1,
 } as const;
 
@@ -160,6 +162,7 @@ export namespace TrialRole {
   export type FINALIST = typeof TrialRole.FINALIST;
   export type CONTROL = typeof TrialRole.CONTROL;
   export type WINNER = typeof TrialRole.WINNER;
+  export type RECOVERED = typeof TrialRole.RECOVERED;
   export type UNRECOGNIZED = typeof TrialRole.UNRECOGNIZED;
 }
 
@@ -183,6 +186,9 @@ export function trialRoleFromJSON(object: any): TrialRole {
     case 5:
     case "TRIAL_ROLE_WINNER":
       return TrialRole.WINNER;
+    case 6:
+    case "TRIAL_ROLE_RECOVERED":
+      return TrialRole.RECOVERED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -204,6 +210,8 @@ export function trialRoleToJSON(object: TrialRole): string {
       return "TRIAL_ROLE_CONTROL";
     case TrialRole.WINNER:
       return "TRIAL_ROLE_WINNER";
+    case TrialRole.RECOVERED:
+      return "TRIAL_ROLE_RECOVERED";
     case TrialRole.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -516,7 +524,7 @@ export interface CandidatesPredicted {
 
 /** The winner, before it is measured on the report windows. */
 export interface WinnerFound {
-  /** As it will be in the report, without metrics on the report windows. */
+  /** As it will be in the report, without metrics on the report windows. Its metrics are those before a recovery. */
   winner:
     | ReportRow
     | undefined;
@@ -525,11 +533,13 @@ export interface WinnerFound {
    * fails or is cancelled later.
    */
   output: string;
+  /** What training it before it was written brought; unset if it was not trained. */
+  recovery: RecoveryResult | undefined;
 }
 
 /** One architecture of a report, on the report windows. */
 export interface ReportRow {
-  /** `dense`, `winner`, or the name of a control: `uniform-paper`, `paper-recipe/uniform-best`. */
+  /** `dense`, `winner`, `winner, recovered`, or the name of a control: `uniform-paper`, `paper-recipe/uniform-best`. */
   name: string;
   /** The counts that it keeps. */
   architecture:
@@ -541,7 +551,7 @@ export interface ReportRow {
   costs: Cost[];
   /** By the name of the metric, on the report windows, in its own unit. */
   metrics: { [key: string]: number };
-  /** By the name of the metric, on the verify windows; empty for the unpruned model. */
+  /** By the name of the metric, on the verify windows; empty for the unpruned model and the recovered winner. */
   verifyMetrics: { [key: string]: number };
   /** The recipe; empty for the unpruned model. */
   recipeDigest: string;
@@ -557,9 +567,9 @@ export interface ReportRow_VerifyMetricsEntry {
   value: number;
 }
 
-/** By how much the winner is better than a control, on the report windows. */
+/** By how much the winner is better than a control, on the report windows; before a recovery, as the control is. */
 export interface Lift {
-  /** The name of its row. */
+  /** The name of its row; `winner` in `StudyReport.recovery_lift`. */
   control: string;
   /** What is compared. */
   metric: string;
@@ -594,7 +604,7 @@ export interface StudyReport {
   dense:
     | ReportRow
     | undefined;
-  /** The answer. */
+  /** The answer, before a recovery. */
   winner:
     | ReportRow
     | undefined;
@@ -661,6 +671,16 @@ export interface StudyReport {
   labelsKnown: number;
   /** The names of the controls that were not measured: by default those that are for benchmarks. */
   leftOutControls: string[];
+  /** The winner after its recovery, as it was written; unset if it was not trained. */
+  recovered:
+    | ReportRow
+    | undefined;
+  /** What the training brought on the sequences of its text that were held out; unset if there was none. */
+  recovery:
+    | RecoveryResult
+    | undefined;
+  /** By how much `recovered` is better than `winner`; unset if it was not trained. */
+  recoveryLift: Lift | undefined;
 }
 
 /** How one of the compared recipes did. */
@@ -1681,7 +1701,7 @@ export const CandidatesPredicted: MessageFns<CandidatesPredicted> = {
 };
 
 function createBaseWinnerFound(): WinnerFound {
-  return { winner: undefined, output: "" };
+  return { winner: undefined, output: "", recovery: undefined };
 }
 
 export const WinnerFound: MessageFns<WinnerFound> = {
@@ -1691,6 +1711,9 @@ export const WinnerFound: MessageFns<WinnerFound> = {
     }
     if (message.output !== "") {
       writer.uint32(18).string(message.output);
+    }
+    if (message.recovery !== undefined) {
+      RecoveryResult.encode(message.recovery, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1724,6 +1747,14 @@ export const WinnerFound: MessageFns<WinnerFound> = {
             message.output = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recovery = RecoveryResult.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1740,6 +1771,7 @@ export const WinnerFound: MessageFns<WinnerFound> = {
     return {
       winner: isSet(object.winner) ? ReportRow.fromJSON(object.winner) : undefined,
       output: isSet(object.output) ? globalThis.String(object.output) : "",
+      recovery: isSet(object.recovery) ? RecoveryResult.fromJSON(object.recovery) : undefined,
     };
   },
 
@@ -1750,6 +1782,9 @@ export const WinnerFound: MessageFns<WinnerFound> = {
     }
     if (message.output !== "") {
       obj.output = message.output;
+    }
+    if (message.recovery !== undefined) {
+      obj.recovery = RecoveryResult.toJSON(message.recovery);
     }
     return obj;
   },
@@ -1763,6 +1798,9 @@ export const WinnerFound: MessageFns<WinnerFound> = {
       ? ReportRow.fromPartial(object.winner)
       : undefined;
     message.output = object.output ?? "";
+    message.recovery = (object.recovery !== undefined && object.recovery !== null)
+      ? RecoveryResult.fromPartial(object.recovery)
+      : undefined;
     return message;
   },
 };
@@ -2462,6 +2500,9 @@ function createBaseStudyReport(): StudyReport {
     labelsPaid: 0,
     labelsKnown: 0,
     leftOutControls: [],
+    recovered: undefined,
+    recovery: undefined,
+    recoveryLift: undefined,
   };
 }
 
@@ -2547,6 +2588,15 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     for (const v of message.leftOutControls) {
       writer.uint32(218).string(v!);
+    }
+    if (message.recovered !== undefined) {
+      ReportRow.encode(message.recovered, writer.uint32(226).fork()).join();
+    }
+    if (message.recovery !== undefined) {
+      RecoveryResult.encode(message.recovery, writer.uint32(234).fork()).join();
+    }
+    if (message.recoveryLift !== undefined) {
+      Lift.encode(message.recoveryLift, writer.uint32(242).fork()).join();
     }
     return writer;
   },
@@ -2764,6 +2814,30 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.leftOutControls.push(reader.string());
             continue;
           }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.recovered = ReportRow.decode(reader, reader.uint32());
+            continue;
+          }
+          case 29: {
+            if (tag !== 234) {
+              break;
+            }
+
+            message.recovery = RecoveryResult.decode(reader, reader.uint32());
+            continue;
+          }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.recoveryLift = Lift.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2853,6 +2927,13 @@ export const StudyReport: MessageFns<StudyReport> = {
         : globalThis.Array.isArray(object?.left_out_controls)
         ? object.left_out_controls.map((e: any) => globalThis.String(e))
         : [],
+      recovered: isSet(object.recovered) ? ReportRow.fromJSON(object.recovered) : undefined,
+      recovery: isSet(object.recovery) ? RecoveryResult.fromJSON(object.recovery) : undefined,
+      recoveryLift: isSet(object.recoveryLift)
+        ? Lift.fromJSON(object.recoveryLift)
+        : isSet(object.recovery_lift)
+        ? Lift.fromJSON(object.recovery_lift)
+        : undefined,
     };
   },
 
@@ -2933,6 +3014,15 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.leftOutControls?.length) {
       obj.leftOutControls = message.leftOutControls;
     }
+    if (message.recovered !== undefined) {
+      obj.recovered = ReportRow.toJSON(message.recovered);
+    }
+    if (message.recovery !== undefined) {
+      obj.recovery = RecoveryResult.toJSON(message.recovery);
+    }
+    if (message.recoveryLift !== undefined) {
+      obj.recoveryLift = Lift.toJSON(message.recoveryLift);
+    }
     return obj;
   },
 
@@ -2978,6 +3068,15 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.labelsPaid = object.labelsPaid ?? 0;
     message.labelsKnown = object.labelsKnown ?? 0;
     message.leftOutControls = object.leftOutControls?.map((e) => e) || [];
+    message.recovered = (object.recovered !== undefined && object.recovered !== null)
+      ? ReportRow.fromPartial(object.recovered)
+      : undefined;
+    message.recovery = (object.recovery !== undefined && object.recovery !== null)
+      ? RecoveryResult.fromPartial(object.recovery)
+      : undefined;
+    message.recoveryLift = (object.recoveryLift !== undefined && object.recoveryLift !== null)
+      ? Lift.fromPartial(object.recoveryLift)
+      : undefined;
     return message;
   },
 };

@@ -8,8 +8,8 @@ import type { ControlsState } from '../controls.js';
 import { countFinal, findWinner, listFinal, type VerifyState } from '../verify.js';
 
 /*
- * Phase `report`: the dense model, the winner, each control and the points of a curve are measured on the report
- * windows, which nothing else reads. Then the report is written (`writeReport`).
+ * Phase `report`: the dense model, the winner before and after its recovery, each control and the points of a curve are
+ * measured on the report windows, which nothing else reads. Then the report is written (`writeReport`).
  */
 
 export interface ReportState {
@@ -47,7 +47,8 @@ export function apply<Own extends State>(_plan: StudyPlan, state: Own, event: St
 export function count(plan: StudyPlan): readonly TrialCount[] {
   const controls = plan.controls.length + plan.paperControls.length;
   const curve = plan.curve === undefined ? 0 : countFinal(plan) + plan.curve.factors.length;
-  return [{ part: 'report', rung: 0, trials: 2 + controls + curve, compensation: 'one-shot' }];
+  const winners = plan.recovers === true ? 2 : 1;
+  return [{ part: 'report', rung: 0, trials: 1 + winners + controls + curve, compensation: 'one-shot' }];
 }
 
 function listReportPoints(plan: StudyPlan, state: State): TrialPoint[] {
@@ -63,9 +64,11 @@ function listReportPoints(plan: StudyPlan, state: State): TrialPoint[] {
       ...(control === undefined ? {} : { control }),
     }),
   );
+  const { counts } = findWinner(plan, state);
   return [
     { ...shared, counts: denseCounts(plan.space), role: 'dense', compensation: 'one-shot' },
-    { ...shared, counts: findWinner(plan, state).counts, role: 'winner' },
+    { ...shared, counts, role: 'winner' },
+    ...(plan.recovers === true ? [{ ...shared, counts, role: 'recovered' } as const] : []),
     ...controls,
     ...(plan.curve === undefined ? [] : listCurvePoints(plan, plan.curve.factors, state)),
   ];

@@ -15,7 +15,10 @@ import { writeFront, type StudyFront } from './write-front.js';
 /** The outcome of a study, in numbers and in one plain sentence. */
 export interface StudyOutcome {
   readonly dense: TrialResult;
+  /** Before its recovery: what is compared with controls, which are not trained either. */
   readonly winner: TrialResult;
+  /** The winner after its recovery, and its lift over the winner before it; undefined if it was not trained. */
+  readonly recovered: { readonly trial: TrialResult; readonly lift: Lift } | undefined;
   /** On the report windows. */
   readonly controls: readonly TrialResult[];
   /** The name (`nameControl`) of the winner's strongest rival on the report windows; its lift is the headline. */
@@ -29,6 +32,7 @@ export interface StudyOutcome {
 }
 
 export interface Lift {
+  /** The name (`nameControl`) of what is compared with: a control, or `winner`. */
   readonly control: string;
   readonly lift: number;
   /**
@@ -58,21 +62,30 @@ export function writeReportGently(
 function* writeReportInSteps(plan: StudyPlan, state: FinalState): Generator<void, StudyOutcome> {
   const dense = state.reported.find(({ role }) => role === 'dense');
   const winner = state.reported.find(({ role }) => role === 'winner');
+  const trained = state.reported.find(({ role }) => role === 'recovered');
   if (dense === undefined || winner === undefined)
     throw new RangeError('a report needs the dense model and the winner');
   const controls = state.reported.filter(({ role, curvePoint }) => role === 'control' && curvePoint === undefined);
   const best = controls.length === 0 ? undefined : findRival(plan, controls);
   const lifts: Lift[] = [];
-  for (const control of controls) lifts.push(yield* measureLift(plan, winner, control));
+  for (const control of controls)
+    lifts.push(yield* measureLift(plan, winner, { name: nameControl(control), trial: control }));
+  const recovered = trained && {
+    trial: trained,
+    lift: yield* measureLift(plan, trained, { name: 'winner', trial: winner }),
+  };
   return {
     dense,
     winner,
+    recovered,
     controls,
     bestControl: best === undefined ? undefined : nameControl(best),
     lifts,
     curve: writeCurve(plan, state),
     front: writeFront(plan, state),
-    summary: summarise(plan, winner, best, lifts) + tellMissed(plan, state),
+    summary: [summarise(plan, winner, best, lifts), tellMissed(plan, state), tellRecovered(plan, recovered)]
+      .filter((sentence) => sentence !== '')
+      .join(' '),
   };
 }
 
@@ -85,15 +98,19 @@ function findRival(plan: StudyPlan, controls: readonly TrialResult[]): TrialResu
   return findBest({ ...plan, objectives: { objectives, limits: objectivesOf(plan).limits } }, controls);
 }
 
-function* measureLift(plan: StudyPlan, winner: TrialResult, control: TrialResult): Generator<void, Lift> {
+/** By how much `better` should be better than what is named. */
+function* measureLift(
+  plan: StudyPlan,
+  better: TrialResult,
+  { name, trial }: { readonly name: string; readonly trial: TrialResult },
+): Generator<void, Lift> {
   const sign = plan.metric.better === 'lower' ? 1 : -1;
   // Where higher is better, as with accuracy, it is the share that the winner has more.
-  const lift = sign * (1 - winner.value / control.value);
-  const name = nameControl(control);
+  const lift = sign * (1 - better.value / trial.value);
   // Draws from a single window are all equal: an interval without width would look like certainty.
-  if (winner.losses === undefined || control.losses === undefined || winner.losses.losses.length < 2)
+  if (better.losses === undefined || trial.losses === undefined || better.losses.losses.length < 2)
     return { control: name, lift, interval: undefined };
-  const [low, high] = yield* ratioIntervalInSteps(winner.losses, control.losses, {
+  const [low, high] = yield* ratioIntervalInSteps(better.losses, trial.losses, {
     rng: createRng(plan.seed).fork(`report/${name}`),
     scale: plan.metric.scale,
   });
@@ -129,5 +146,17 @@ function tellMissed(plan: StudyPlan, state: FinalState): string {
   const limits = objectivesOf(plan).limits.map(
     ({ metric: { name, better }, limit }) => `${name} at ${better === 'lower' ? 'most' : 'least'} ${limit}`,
   );
-  return ` No finalist meets ${limits.join(' and ')} on the verify windows; the winner misses it least.`;
+  return `No finalist meets ${limits.join(' and ')} on the verify windows; the winner misses it least.`;
+}
+
+/** A sentence about the winner after its recovery; empty if it was not trained. */
+function tellRecovered({ metric: { name } }: StudyPlan, recovered: StudyOutcome['recovered']): string {
+  if (recovered === undefined) return '';
+  const {
+    trial: { value },
+    lift: { lift, interval },
+  } = recovered;
+  const range =
+    interval === undefined ? 'no interval' : `95 % interval ${formatShare(interval[0])} to ${formatShare(interval[1])}`;
+  return `Its recovery, which controls do not get, took it to a ${name} of ${formatMetric(value)}, ${formatShare(Math.abs(lift))} ${lift < 0 ? 'worse' : 'better'} than before (${range}).`;
 }

@@ -1,4 +1,4 @@
-import { RecoveryEnd, type RecoveryResult } from '../../client/index.js';
+import { RecoveryEnd, type RecoveryResult } from '../gen/prunecast/v1/common.js';
 
 /** What training a pruned model brought, as lines; none if it was not trained. */
 export function describeRecovery(recovery: RecoveryResult | undefined): string[] {
