@@ -13,23 +13,26 @@ export const CRITERIA = {
 } as const;
 
 /**
- * The compensations. Those on the stream take the shapes that the one-shot fit chose. `sequences`: calibration sequences
- * of the compensation, if not as many as the units are ranked on.
+ * The compensations; the damping is the default if a name has no number. Those on the stream take the shapes that the
+ * one-shot fit chose. `sequences`: calibration sequences of the compensation, if not as many as the units are ranked on.
  */
 export const COMPENSATIONS = {
   none: { id: 'none', options: {} },
   mean: { id: 'mean', options: {} },
+  'least-squares-0.01': { id: 'least-squares', options: { damping: 0.01 } },
   'least-squares': { id: 'least-squares', options: {} },
+  'affine-0.01': { id: 'affine', options: { damping: 0.01 } },
   affine: { id: 'affine', options: {} },
-  'least-squares-stream': { id: 'least-squares', options: { fit: 'stream' } },
+  'stream-0.01': { id: 'least-squares', options: { fit: 'stream', damping: 0.01 } },
+  stream: { id: 'least-squares', options: { fit: 'stream' } },
   'stream-outputs': { id: 'least-squares', options: { fit: 'stream', refit: 'outputs' } },
-  'stream-all': { id: 'least-squares', options: { fit: 'stream', refit: 'all' } },
-  'stream-all-damped': { id: 'least-squares', options: { fit: 'stream', refit: 'all', input_damping: 1 } },
+  'stream-all': { id: 'least-squares', options: { fit: 'stream', refit: 'all', input_damping: 1 } },
   'stream-1280': { id: 'least-squares', options: { fit: 'stream' }, sequences: 1280 },
-  'stream-outputs-640': { id: 'least-squares', options: { fit: 'stream', refit: 'outputs' }, sequences: 640 },
-  'stream-outputs-1280': { id: 'least-squares', options: { fit: 'stream', refit: 'outputs' }, sequences: 1280 },
-  'stream-all-640': { id: 'least-squares', options: { fit: 'stream', refit: 'all' }, sequences: 640 },
-  'stream-all-1280': { id: 'least-squares', options: { fit: 'stream', refit: 'all' }, sequences: 1280 },
+  'stream-all-1280': {
+    id: 'least-squares',
+    options: { fit: 'stream', refit: 'all', input_damping: 1 },
+    sequences: 1280,
+  },
 } as const satisfies Record<
   string,
   { readonly id: string; readonly options: Readonly<Record<string, unknown>>; readonly sequences?: number }

@@ -14,7 +14,7 @@ export default defineCompensation({
       .number()
       .gt(0)
       .max(10)
-      .default(0.01)
+      .default(0.1)
       .describe('Added to the diagonal of the Gram matrix, as a share of its mean; the constant is not damped.'),
   }),
   needs: ['mean', 'gram'],

@@ -4,6 +4,13 @@ import { STREAM_REFITS } from '../../core/ports/compensation.js';
 import { defineCompensation } from '../define.js';
 
 /**
+ * SmolLM2 has 27 calibration tokens per channel by default. There a damping of 0.1 rather than 0.01 brings the
+ * perplexity from 70.6 to 70.4, and on the stream from 67.7 to 66.8. With 149 per channel, in the demo model, it is 0.9 %
+ * worse, and 0.4 % better on the stream.
+ */
+const DEFAULT_DAMPING = 0.1;
+
+/**
  * Least squares on the calibration text: the kept weights of o and down that keep the outputs closest to the unpruned
  * ones. It adds no bias, so every exporter can write the result.
  *
@@ -20,7 +27,7 @@ export default defineCompensation({
       .number()
       .gt(0)
       .max(10)
-      .default(0.01)
+      .default(DEFAULT_DAMPING)
       .describe('Added to the diagonal of the Gram matrix, as a share of its mean.'),
     fit: z
       .enum(['one-shot', 'stream'])

@@ -141,7 +141,7 @@ describe('asStream', () => {
       calibration: CALIBRATION,
     });
     const twin = resolver.asStream(recipe, 'recipe');
-    expect(options(twin)).toMatchObject({ id: 'least-squares', options: { damping: 0.01, fit: 'stream' } });
+    expect(options(twin)).toMatchObject({ id: 'least-squares', options: { damping: 0.1, fit: 'stream' } });
     expect(twin).toMatchObject({
       criterion: recipe.criterion,
       calibration: recipe.calibration,
@@ -170,19 +170,19 @@ describe('asStream', () => {
   });
 
   it.each([
-    [{}, { damping: 0.01, fit: 'one-shot' }],
+    [{}, { damping: 0.1, fit: 'one-shot' }],
     [
       { refit: 'all', input_damping: 1 },
-      { damping: 0.01, fit: 'one-shot' },
+      { damping: 0.1, fit: 'one-shot' },
     ],
-    [{ fit: 'stream' }, { damping: 0.01, fit: 'stream' }],
+    [{ fit: 'stream' }, { damping: 0.1, fit: 'stream' }],
     [
       { fit: 'stream', refit: 'outputs', input_damping: 1 },
-      { damping: 0.01, fit: 'stream', refit: 'outputs' },
+      { damping: 0.1, fit: 'stream', refit: 'outputs' },
     ],
     [
       { fit: 'stream', refit: 'all' },
-      { damping: 0.01, fit: 'stream', refit: 'all', input_damping: 0.01 },
+      { damping: 0.1, fit: 'stream', refit: 'all', input_damping: 0.01 },
     ],
   ])('leaves options without effect out of a digest, so that earlier labels stay valid: %o', async (given, named) => {
     const recipe = await resolve({ compensation: { id: 'least-squares', options: given }, calibration: CALIBRATION });

@@ -1,6 +1,7 @@
 import { copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import {
@@ -9,9 +10,9 @@ import {
   type DeepPartial,
   type JobEvent,
   type PrunecastClient,
-  type SearchRequest,
 } from '../../../src/client/index.js';
 import type { Plugin, PluginEntry } from '../../../src/core/ports/plugin-entry.js';
+import { SearchRequest } from '../../../src/gen/prunecast/v1/pruning.js';
 import { TrialRole } from '../../../src/gen/prunecast/v1/study_types.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import distill from '../../../src/plugins/recoveries/distill.js';
@@ -49,18 +50,19 @@ async function restart(...plugins: PluginEntry[]): Promise<void> {
 
 const builtin = (file: string) => new URL(`../../../src/plugins/${file}.ts`, import.meta.url);
 
-/** `least-squares` as another server may have it: damped ten times as much if a request does not say. */
-const otherDamping: PluginEntry = {
+/** `least-squares` as another server may have it: with another damping if a request does not say. */
+const damped = (damping: number): PluginEntry => ({
   plugin: {
     ...leastSquares,
     overrides: true,
     options: z.strictObject({
-      damping: z.number().default(0.1).describe('More.'),
+      damping: z.number().default(damping).describe('Another default.'),
       fit: z.enum(['one-shot', 'stream']).default('one-shot').describe('As before.'),
     }),
   } as PluginEntry['plugin'],
   moduleUrl: builtin('compensations/least-squares'),
-};
+});
+const otherDamping = damped(0.2);
 
 const CALIBRATED = {
   criterion: { id: 'fluctuation' },
@@ -333,8 +335,24 @@ describe('a state folder of schema 7, whose studies have no plan', () => {
   const PAUSED = 'job-ffb195b7185028e3';
 
   async function open(...plugins: PluginEntry[]): Promise<void> {
+    await openWith(() => undefined, plugins);
+  }
+
+  /** @param change of the paused study's request */
+  async function openWith(change: (request: SearchRequest) => void, plugins: PluginEntry[] = []): Promise<void> {
     await mkdir(join(folder, 'state'));
-    await copyFile(STORE, join(folder, 'state', 'prunecast.db'));
+    const file = join(folder, 'state', 'prunecast.db');
+    await copyFile(STORE, file);
+    const database = new Database(file);
+    const { request } = database.prepare('SELECT request FROM studies WHERE job_id = ?').get(PAUSED) as {
+      request: Buffer;
+    };
+    const changed = SearchRequest.decode(request);
+    change(changed);
+    const encoded = Buffer.from(SearchRequest.encode(changed).finish());
+    database.prepare('UPDATE studies SET request = ? WHERE job_id = ?').run(encoded, PAUSED);
+    database.prepare('UPDATE job_requests SET request = ? WHERE job_id = ?').run(encoded, PAUSED);
+    database.close();
     verbs = await startVerbServer({ folder, plugins });
   }
 
@@ -359,7 +377,10 @@ describe('a state folder of schema 7, whose studies have no plan', () => {
   });
 
   it('resumes a paused study whose labels would be the same today', async () => {
-    await open();
+    // As if it named what was the default when it began.
+    await openWith(({ recipes }) => {
+      for (const { compensation } of recipes) if (compensation !== undefined) compensation.options = { damping: 0.01 };
+    });
     expect((await studyOf(PAUSED))?.planVersion).toBe(0);
     await resumeToEnd(PAUSED);
     expect(await studyOf(PAUSED)).toMatchObject({ planVersion: 0, report: { pairs: 24 } });
