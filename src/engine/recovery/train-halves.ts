@@ -26,6 +26,7 @@ export interface TrainingContext {
   readonly key: string;
   /** Most bytes of the optimiser's moments in memory; the others are on disk. */
   readonly momentBytes: number;
+  /** Most time between two saves; as long as they are quick, they are more frequent. */
   readonly saveEveryMs: number;
   /** Milliseconds, from any fixed point. */
   readonly now: () => number;
@@ -68,6 +69,7 @@ export async function trainHalves(
   const longest = Math.max(1, Math.ceil((plan.passes * sequences.length) / plan.sequencesPerStep));
   const startedMs = now() - 1000 * state.seconds;
   let savedMs = now();
+  let saveMs = 0;
   let save: Save | undefined;
   const check = async (): Promise<void> => {
     const loss = await context.measure(halves, signal);
@@ -115,10 +117,15 @@ export async function trainHalves(
         done: state.tokens,
         total: state.ended === undefined ? Math.round((state.tokens * last) / state.step) : state.tokens,
       });
-      if (state.ended !== undefined || now() - savedMs > context.saveEveryMs) {
+      if (state.ended !== undefined || now() - savedMs > Math.min(context.saveEveryMs, SAVE_GAP * saveMs)) {
         await save?.done;
-        save = beginSave(directory, training, signal);
-        savedMs = now();
+        const beganMs = now();
+        const begun = beginSave(directory, training, signal);
+        void begun.done.then(
+          () => (saveMs = now() - beganMs),
+          () => undefined,
+        );
+        [save, savedMs] = [begun, beganMs];
       }
     }
     await save?.done;
@@ -128,6 +135,9 @@ export async function trainHalves(
     await moments.close();
   }
 }
+
+/** Between two saves passes at least so many times as long as one takes. */
+const SAVE_GAP = 20;
 
 /** Steps after which the pace is known; the first, which may wait for weights, says nothing of it. */
 const PACED_STEPS = 4;

@@ -26,7 +26,7 @@ export interface RecoveryRequest<Recipe> {
   readonly plan: TrainingPlan;
   /** A folder of this training's own, which need not exist. */
   readonly directory: string;
-  /** How often the state is written; 40 seconds by default, so that a kill loses at most a minute. */
+  /** Most time between two writes of the state; 40 seconds by default, so that a kill loses at most a minute. */
   readonly saveEveryMs?: number;
 }
 

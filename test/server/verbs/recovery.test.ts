@@ -5,6 +5,7 @@ import {
   createClient,
   type Calibration,
   type DeepPartial,
+  type JobEvent,
   type PruneRequest,
   RecoveryEnd,
 } from '../../../src/client/index.js';
@@ -41,6 +42,15 @@ const pruneInto = (output: string, more: DeepPartial<PruneRequest> = {}): DeepPa
   output,
   ...more,
 });
+
+/** The tokens of a step. */
+const STEP_TOKENS = 8 * 128;
+
+/** How many tokens training has come to by this event; 0 if it tells of something else. */
+const trainedTokens = ({ payload }: JobEvent): number =>
+  payload?.$case === 'progress' && payload.value.activity.startsWith('recovering (loss')
+    ? Number(payload.value.done)
+    : 0;
 
 const DISTILL: DeepPartial<PruneRequest>['recovery'] = {
   text: { ...CALIBRATION, sequences: 200 },
@@ -107,6 +117,24 @@ describe('Prune with a recovery', () => {
     expect(refusal.fields[0]).toContain(field);
   });
 
+  it('ends within 2 seconds when it is cancelled while it trains, and leaves nothing behind', async () => {
+    const recovery = { ...DISTILL, plugin: { id: 'distill', options: { passes: 100, checks: 50 } } };
+    const { jobs } = verbs.client.services;
+    let cancelledMs = NaN;
+    const cancelInTraining = async (): Promise<void> => {
+      for await (const event of verbs.client.prune(pruneInto('cancelled', { recovery }))) {
+        if (trainedTokens(event) === 0 || !Number.isNaN(cancelledMs)) continue;
+        cancelledMs = performance.now();
+        await jobs.cancelJob({ jobId: event.jobId });
+      }
+    };
+    await expect(cancelInTraining()).rejects.toThrow('cancelled');
+    expect(performance.now() - cancelledMs).toBeLessThan(2000);
+    expect(await readdir(verbs.path('outputs'))).not.toContain('cancelled');
+    const scratch = await readdir(verbs.path('state', 'scratch'));
+    expect(scratch.filter((name) => name.startsWith('recovery-'))).toEqual([]);
+  });
+
   it('goes on with its training after a kill, and writes what an undisturbed job writes', {
     timeout: 300_000,
   }, async () => {
@@ -114,14 +142,17 @@ describe('Prune with a recovery', () => {
     try {
       await mkdir(join(folder, 'texts', DEMO), { recursive: true });
       await cp(join(DEMO_DIRECTORY, 'stories.json'), join(folder, 'texts', DEMO, 'stories.json'));
-      const recovery = { ...DISTILL, text: { ...CALIBRATION, sequences: 48 } };
+      const recovery = { ...DISTILL, text: { ...CALIBRATION, sequences: 96 } };
       const request = pruneInto('trained', { recovery, requestId: 'one' });
       const first = await startServerChild(folder);
       const client = createClient({ address: first.address });
+      let seen = 0n;
       const events = client.prune(request, { reattach: { giveUpAfterMs: 0, giveUpStartAfterMs: 0 } });
       try {
-        for await (const event of events)
-          if (event.payload?.$case === 'progress' && event.payload.value.activity.startsWith('recovering (loss')) break;
+        for await (const event of events) {
+          seen = event.sequence;
+          if (trainedTokens(event) >= 16 * STEP_TOKENS) break;
+        }
       } finally {
         await first.signal('SIGKILL');
         client.close();
@@ -129,7 +160,10 @@ describe('Prune with a recovery', () => {
       expect(await readdir(join(folder, 'outputs'))).not.toContain('trained');
       const second = await startServerChild(folder);
       const again = createClient({ address: second.address });
-      await again.runPrune(request);
+      const trained: number[] = [];
+      for await (const event of again.prune(request)) if (event.sequence > seen) trained.push(trainedTokens(event));
+      // It goes on from a later state than the first, which was saved after one step.
+      expect(Math.min(...trained.filter((tokens) => tokens > 0))).toBeGreaterThan(2 * STEP_TOKENS);
       await again.runPrune(pruneInto('undisturbed', { recovery }));
       again.close();
       await second.signal('SIGKILL');
