@@ -98,7 +98,7 @@ export const REASONS = {
   },
   WINDOWS_OVERLAP: {
     code: 'INVALID_ARGUMENT',
-    meaning: 'A verify or report window is also used for calibration or search.',
+    meaning: 'A verify or report window is also used for calibration, search or recovery.',
   },
   MEASUREMENT_MISMATCH: {
     code: 'FAILED_PRECONDITION',

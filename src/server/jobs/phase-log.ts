@@ -33,7 +33,7 @@ export interface JobPhases {
   /**
    * Says which phases the job has, in order, after the one that opened it. A job that goes on with what an earlier run
    * did says so in their states; all others are pending. What was counted of the activities of a phase that is done
-   * stands.
+   * stands, and so does the time of a phase that says none.
    */
   declare(phases: readonly PhasePlan[]): void;
   /**
@@ -112,7 +112,7 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
   return {
     declare(phases) {
       settle();
-      entries = [...entries.slice(0, 1), ...phases.map((phase) => keepCounts(toEntry(phase), first))];
+      entries = [...entries.slice(0, 1), ...phases.map((phase) => keepEarlier(toEntry(phase), first))];
       overall = undefined;
     },
     enter(name, round = 0) {
@@ -183,11 +183,13 @@ function finish(entry: Entry): Entry {
   return { ...entry, state: 'done', ...(entry.counts ? { total: entry.done } : {}) };
 }
 
-/** With what an earlier run counted of the activities of a phase that is done. */
-function keepCounts(entry: Entry, earlier: readonly Entry[]): Entry {
+/** With the time of an earlier run, and what it counted of the activities of a phase that is done. */
+function keepEarlier(entry: Entry, earlier: readonly Entry[]): Entry {
   const known = earlier.find(({ name, round }) => name === entry.name && round === entry.round);
-  if (known === undefined || entry.counts || entry.state !== 'done') return entry;
-  return { ...entry, done: known.done, total: known.total, unit: known.unit };
+  if (known === undefined) return entry;
+  const timed = { ...entry, elapsedSeconds: entry.elapsedSeconds || known.elapsedSeconds };
+  if (entry.counts || entry.state !== 'done') return timed;
+  return { ...timed, done: known.done, total: known.total, unit: known.unit };
 }
 
 function toPhase({ name, round, state, done, total, unit, elapsedSeconds }: Entry): JobPhase {

@@ -69,7 +69,9 @@ export function followPhases(
       const key = keyOf(phase);
       const visit = past.get(key);
       const state = order.indexOf(key) >= place ? 'pending' : visit === undefined ? 'skipped' : 'done';
-      return { ...phase, state, done: visit?.trials ?? 0, elapsedSeconds: visit?.seconds ?? 0 };
+      // Several phases of the job are one visit of the study: how its time is shared out, only the job knows.
+      const elapsedSeconds = OUTPUT_PHASES.includes(phase.name) ? 0 : (visit?.seconds ?? 0);
+      return { ...phase, state, done: visit?.trials ?? 0, elapsedSeconds };
     }),
   );
   moveTo(reached);

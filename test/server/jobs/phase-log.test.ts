@@ -114,6 +114,20 @@ describe('the phases of a job', () => {
     expect(log.now()[2]).toMatchObject({ done: 6, elapsedSeconds: 13 });
   });
 
+  it('go on with the time of an earlier run, unless they are declared with one', () => {
+    const earlier = begin();
+    earlier.declare([{ name: 'recover' }, { name: 'write' }, { name: 'report' }]);
+    earlier.enter('recover');
+    now = 120;
+    earlier.enter('write');
+    now = 123;
+    const log = begin({ before: earlier.now() });
+    log.declare([{ name: 'recover', state: 'done' }, { name: 'write' }, { name: 'report', elapsedSeconds: 4 }]);
+    log.enter('write');
+    now = 125;
+    expect(log.now().map(({ elapsedSeconds }) => elapsedSeconds)).toEqual([3, 20, 5, 4]);
+  });
+
   it('end with all done of what they counted, and after a restart also of what their activities counted', () => {
     const sample = { name: 'sample', total: 8, unit: 'trials' };
     const earlier = begin();

@@ -77,6 +77,12 @@ async function measureWritten(client: PrunecastClient, model: string): Promise<n
   return perplexityOf(result);
 }
 
+/** How long a job trained, and how long it wrote. */
+async function secondsOfRecovery(client: PrunecastClient, jobId: string): Promise<(number | undefined)[]> {
+  const { job } = await client.services.jobs.getJob({ jobId });
+  return ['recover', 'write'].map((name) => job?.phases.find((phase) => phase.name === name)?.elapsedSeconds);
+}
+
 /** Follows a search until it pauses. */
 async function searchUntilPaused(client: PrunecastClient, request: DeepPartial<SearchRequest>): Promise<string> {
   for await (const { jobId, payload } of client.search(request)) if (payload?.$case === 'paused') return jobId;
@@ -95,7 +101,7 @@ describe('a Search with a recovery', () => {
     report = await verbs.client.runSearch(search({ output: 'trained', recovery: DISTILL }), {
       onEvent: (event) => void events.push(event),
     });
-  }, 120_000);
+  }, 300_000);
   afterAll(() => verbs[Symbol.asyncDispose]());
 
   it('writes a model that is better than without one, as the report has it', async () => {
@@ -267,7 +273,7 @@ describe('a Search with a recovery whose server ends', () => {
       ['killed', 'undisturbed'].map((output) => readFile(join(folder, 'outputs', output, 'model.safetensors'))),
     );
     expect(killed?.equals(undisturbed ?? Buffer.alloc(0))).toBe(true);
-  }, 120_000);
+  }, 300_000);
 
   it('reports the weights that it wrote before, if the server ends among its controls', async () => {
     const paused = { recovery: DISTILL, pauseBefore: [StudyPhase.CONTROLS] };
@@ -276,6 +282,7 @@ describe('a Search with a recovery whose server ends', () => {
       await searchUntilPaused(first.client, search({ ...paused, output: 'kept' })),
       await searchUntilPaused(first.client, search({ ...paused, output: 'left' })),
     ];
+    const took = await secondsOfRecovery(first.client, kept);
     first.client.close();
     await first.server.signal('SIGKILL');
     expect(await listTrainings(join(folder, 'state'))).toHaveLength(2);
@@ -285,6 +292,7 @@ describe('a Search with a recovery whose server ends', () => {
     let report: StudyReport | undefined;
     for await (const { payload } of second.client.followJob(kept))
       if (payload?.$case === 'ended' && payload.value.result?.$case === 'search') report = payload.value.result.value;
+    expect(await secondsOfRecovery(second.client, kept)).toEqual(took);
     second.client.close();
     await second.server.signal('SIGKILL');
     const third = await startVerbServer({ folder });
@@ -292,5 +300,5 @@ describe('a Search with a recovery whose server ends', () => {
     expect(Math.abs(written / perplexityOf(report?.recovered) - 1)).toBeLessThan(1e-4);
     expect(await listTrainings(join(folder, 'state'))).toEqual([]); // those of a cancelled job are swept
     await third[Symbol.asyncDispose]();
-  }, 120_000);
+  }, 300_000);
 });
