@@ -33,6 +33,11 @@ export interface TrainingPlan {
     /** The share of the text's own next token in the loss, 0 to 1; the rest is the teacher's distribution. */
     readonly crossEntropy: number;
   };
+  /**
+   * 0 or undefined: the weights themselves are trained; otherwise factors of this rank, whose products are added to them
+   * ("LoRA", arXiv 2106.09685).
+   */
+  readonly rank?: number | undefined;
   /** Sequences of each step. */
   readonly sequencesPerStep: number;
   /** How often each training sequence is used; may be a fraction. */

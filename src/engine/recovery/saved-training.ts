@@ -1,9 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createStateShelf, type StateShelf } from '../compensation/state-shelf.js';
-import { openArrayFile, writeArrayFile } from '../files/array-file.js';
+import { openArrayFile, writeArrayFile, type ArrayFile } from '../files/array-file.js';
 import { createStatePool } from '../forward/hidden-states.js';
-import { listMatrices, readHalves, type TrainedHalf } from './trained-halves.js';
+import type { Parameters } from './parameters.js';
+import { readHalves, type TrainedHalf } from './trained-halves.js';
 
 /** What of a training is written down beside the arrays. */
 export interface TrainingState {
@@ -33,7 +34,8 @@ export interface TrainingState {
 export interface Training {
   readonly state: TrainingState;
   readonly halves: readonly TrainedHalf[];
-  /** The moments of each half-block in one array: first and second of each matrix in turn. */
+  readonly parameters: Parameters;
+  /** For each half-block an array: first and second moments of each of its parameters in turn, then their base. */
   readonly moments: StateShelf;
 }
 
@@ -46,6 +48,8 @@ export function pathOfBest(directory: string, step: number): string {
  * A training as it was saved, or from its beginning.
  *
  * @param begin the half-blocks before any training
+ * @param parameterise what is trained of them
+ * @param from whose weights the saved parameters belong to: the best, or those before training
  */
 export async function openTraining(
   directory: string,
@@ -53,7 +57,15 @@ export async function openTraining(
     key,
     momentBytes,
     begin,
-  }: { readonly key: string; readonly momentBytes: number; readonly begin: () => Promise<TrainedHalf[]> },
+    parameterise,
+    from,
+  }: {
+    readonly key: string;
+    readonly momentBytes: number;
+    readonly begin: () => Promise<TrainedHalf[]>;
+    readonly parameterise: (halves: readonly TrainedHalf[]) => Parameters;
+    readonly from: 'best' | 'first';
+  },
   signal: AbortSignal,
 ): Promise<Training> {
   await removeUnfinished(directory);
@@ -75,22 +87,40 @@ export async function openTraining(
       lostChecks: 0,
       ended: undefined,
     };
-    const halves = await (known === undefined ? begin() : readHalves(pathOfBest(directory, state.bestStep)));
-    const sizes = halves.map(({ half }) => 2 * listMatrices(half).reduce((sum, [, { length }]) => sum + length, 0));
+    const step = from === 'first' && state.ended === undefined ? 0 : state.bestStep;
+    const halves = await (known === undefined ? begin() : readHalves(pathOfBest(directory, step)));
+    const parameters = parameterise(halves);
+    const lengths = halves.map((_, place) => countMoments(parameters, place));
+    const sizes = lengths.map((length, place) => length + parameters.countBase(place));
     const moments = createStateShelf({ sizes, limitBytes: momentBytes, directory, pool: createStatePool() });
     if (state.ended === undefined)
-      for (const [place, { name, half }] of halves.entries()) {
+      for (const [place, { name: half }] of halves.entries()) {
         signal.throwIfAborted();
-        for (const [part, values] of listMatrices(half)) {
-          const saved = await known?.read(`${name}.${part}`);
-          if (saved !== undefined) values.set(saved);
+        const beside = new Float32Array(sizes[place] ?? 0);
+        const base = beside.subarray(lengths[place]);
+        parameters.copyBase(place, base);
+        if (known !== undefined) {
+          for (const { name, values } of parameters.list(place)) values.set(await readSaved(known, `${half}.${name}`));
+          beside.set(await readSaved(known, `${half}.moments`));
+          await parameters.merge(place, base);
         }
-        await moments.write(place, (await known?.read(`${name}.moments`)) ?? new Float32Array(sizes[place] ?? 0));
+        await moments.write(place, beside);
       }
-    return { state, halves, moments };
+    return { state, halves, parameters, moments };
   } finally {
     await file?.close();
   }
+}
+
+/** How many moments a half-block's parameters have. */
+function countMoments(parameters: Parameters, place: number): number {
+  return 2 * parameters.list(place).reduce((sum, { values }) => sum + values.length, 0);
+}
+
+async function readSaved(file: ArrayFile<TrainingState>, name: string): Promise<Float32Array> {
+  const values = await file.read(name);
+  if (values === undefined) throw new RangeError(`the saved training has no ${name}`);
+  return values;
 }
 
 /** A state that is being written while the training goes on. */
@@ -105,18 +135,27 @@ export interface Save {
  * Begins to write the state, the last half-block first, which the next step changes first; then removes weights that are
  * not the best any more.
  */
-export function beginSave(directory: string, { state, halves, moments }: Training, signal: AbortSignal): Save {
+export function beginSave(
+  directory: string,
+  { state, halves, parameters, moments }: Training,
+  signal: AbortSignal,
+): Save {
   const pass: (() => void)[] = [];
   const passed = halves.map((_, place) => new Promise<void>((resolve) => (pass[place] = resolve)));
-  const arrays = [...halves.entries()].toReversed().flatMap(([place, { name, half }]) => {
-    const matrices = listMatrices(half);
+  const arrays = [...halves.entries()].toReversed().flatMap(([place, { name: half }]) => {
+    const length = countMoments(parameters, place);
     let read: Float32Array | undefined;
     return [
-      ...matrices.map(([part, values]) => ({ name: `${name}.${part}`, length: values.length, read: () => values })),
+      ...parameters
+        .list(place)
+        .map(({ name, values }) => ({ name: `${half}.${name}`, length: values.length, read: () => values })),
       {
-        name: `${name}.moments`,
-        length: 2 * matrices.reduce((sum, [, values]) => sum + values.length, 0),
-        read: async () => (read = await moments.read(place)),
+        name: `${half}.moments`,
+        length,
+        read: async () => {
+          read = await moments.read(place);
+          return read.subarray(0, length);
+        },
         written: () => {
           if (read !== undefined) moments.giveBack(place, read);
           pass[place]?.();
@@ -137,7 +176,8 @@ const STATE_FILE = 'state.arrays';
 async function removeFormer(directory: string, bestStep: number): Promise<void> {
   for (const name of await readdir(directory)) {
     const step = /^best-(\d+)\.arrays$/.exec(name)?.[1];
-    if (step !== undefined && Number(step) < bestStep) await rm(join(directory, name), { force: true });
+    if (step !== undefined && Number(step) > 0 && Number(step) < bestStep)
+      await rm(join(directory, name), { force: true });
   }
 }
 

@@ -5,12 +5,15 @@ import { createRng } from '../../core/random.js';
 import { scaleToNorm, updateByAdamW } from './adamw.js';
 import type { HalfUpdate } from './distillation-step.js';
 import { learningRate } from './learning-rate.js';
+import type { Parameters } from './parameters.js';
 import { beginSave, openTraining, pathOfBest, type Save, type Training, type TrainingState } from './saved-training.js';
-import { listMatrices, writeHalves, type TrainedHalf } from './trained-halves.js';
+import { writeHalves, type TrainedHalf } from './trained-halves.js';
 
 export interface TrainingContext {
   /** The half-blocks to train, as they are before it. */
   readonly begin: () => Promise<TrainedHalf[]>;
+  /** What is trained of them. */
+  readonly parameterise: (halves: readonly TrainedHalf[]) => Parameters;
   /** The loss on some sequences; `update` receives the gradients of each half-block, last to first. */
   readonly runStep: (
     halves: readonly TrainedHalf[],
@@ -24,7 +27,7 @@ export interface TrainingContext {
   readonly directory: string;
   /** Names what is trained on what, and how; the state of another training is not continued. */
   readonly key: string;
-  /** Most bytes of the optimiser's moments in memory; the others are on disk. */
+  /** Most bytes of the optimiser's moments and of what factors are added to in memory; the others are on disk. */
   readonly momentBytes: number;
   /** Most time between two saves; as long as they are quick, they are more frequent. */
   readonly saveEveryMs: number;
@@ -63,7 +66,11 @@ export async function trainHalves(
 ): Promise<TrainingOutcome> {
   const { directory, now } = context;
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const training = await openTraining(directory, context, signal);
+  const training = await openTraining(
+    directory,
+    { ...context, from: (plan.rank ?? 0) === 0 ? 'best' : 'first' },
+    signal,
+  );
   const { state, halves, moments } = training;
   const order = orderSequences(sequences, plan);
   const longest = Math.max(1, Math.ceil((plan.passes * sequences.length) / plan.sequencesPerStep));
@@ -143,25 +150,27 @@ const SAVE_GAP = 20;
 const PACED_STEPS = 4;
 
 async function updateHalf(
-  { state: { step }, halves, moments }: Training,
+  { state: { step }, parameters, moments }: Training,
   place: number,
-  gradients: Readonly<Record<string, Float32Array>>,
+  ofMatrices: Readonly<Record<string, Float32Array>>,
   { optimiser }: TrainingPlan,
   rate: number,
 ): Promise<void> {
-  const scale = scaleToNorm(Object.values(gradients), optimiser.clipNorm);
-  const both = await moments.read(place);
+  const gradients = await parameters.gradients(place, ofMatrices);
+  const scale = scaleToNorm(gradients, optimiser.clipNorm);
+  const beside = await moments.read(place);
   let from = 0;
-  for (const [part, values] of listMatrices((halves[place] as TrainedHalf).half)) {
+  for (const [index, { values }] of parameters.list(place).entries()) {
     const { length } = values;
     const own = {
-      first: both.subarray(from, from + length),
-      second: both.subarray(from + length, from + 2 * length),
+      first: beside.subarray(from, from + length),
+      second: beside.subarray(from + length, from + 2 * length),
     };
-    updateByAdamW(values, gradients[part] ?? new Float32Array(length), own, { step, rate, scale }, optimiser);
+    updateByAdamW(values, gradients[index] as Float32Array, own, { step, rate, scale }, optimiser);
     from += 2 * length;
   }
-  await moments.write(place, both);
+  await parameters.merge(place, beside.subarray(from));
+  await moments.write(place, beside);
 }
 
 /** The sequences of each step, counted from 0: every pass has an order of its own. */

@@ -6,6 +6,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestBytes, digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
 import { createStatePool } from '../forward/hidden-states.js';
+import { createLowRankProducts } from '../graph/low-rank-products.js';
 import { createBackwardRunner } from '../gradients/backward-runner.js';
 import type { CallContext, ModelMemory } from './model-memory.js';
 import { countStepStates } from './plan-memory.js';
@@ -14,6 +15,7 @@ import type { WeightSource } from '../weights/layer-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 import { withReplacedHalves } from '../weights/replaced-halves.js';
 import { runDistillationStep } from '../recovery/distillation-step.js';
+import { trainFactors, trainMatrices } from '../recovery/parameters.js';
 import { trainHalves, type TrainingOutcome } from '../recovery/train-halves.js';
 import { copyHalves, type TrainedHalf } from '../recovery/trained-halves.js';
 
@@ -58,6 +60,8 @@ export async function recoverModel(
   const productBytes = call.stateBytes - stepBytes - momentBytes;
   const pool = createStatePool();
   const backward = createBackwardRunner(config, memory.sessions, pool);
+  const products = createLowRankProducts(memory.sessions);
+  const { rank = 0 } = plan;
   const teacher = provider.own();
   const windows = heldOut.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
   const predictions = heldOut.reduce((sum, { length }) => sum + length - 1, 0);
@@ -68,6 +72,8 @@ export async function recoverModel(
       saveEveryMs,
       key: digestOf({ recipe: recipe.key, architecture, plan, sequences: sequences.map(digestBytes) }),
       momentBytes,
+      parameterise: (halves) =>
+        rank === 0 ? trainMatrices(halves) : trainFactors(halves, { rank, seed: plan.seed }, products),
       now: () => performance.now(),
       begin: async () => {
         const weights = await provider.provide(recipe, architecture, work);

@@ -25,6 +25,7 @@ const count = z.int().min(1);
 
 const PLAN = z.object({
   loss: z.object({ temperature: positive, crossEntropy: share }),
+  rank: z.int().min(0).optional(),
   sequencesPerStep: count,
   passes: positive,
   mostMinutes: positive,

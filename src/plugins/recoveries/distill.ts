@@ -41,8 +41,16 @@ export default defineRecovery({
       .number()
       .min(0)
       .max(1)
-      .default(0)
+      .default(0.3)
       .describe("Share of the text's own next token in the loss; the rest is the unpruned model's distribution."),
+    rank: z
+      .int()
+      .min(0)
+      .max(4_096)
+      .default(0)
+      .describe(
+        'LoRA: trains factors of this rank that are added to each matrix, with less state to keep; 0: the weights themselves.',
+      ),
     weight_decay: z.number().min(0).max(10).default(0).describe('Decoupled weight decay of AdamW.'),
     clip_norm: z
       .number()
@@ -62,6 +70,7 @@ export default defineRecovery({
   }),
   plan: (options) => ({
     loss: { temperature: options.temperature, crossEntropy: options.cross_entropy },
+    rank: options.rank,
     sequencesPerStep: options.sequences_per_step,
     passes: options.passes,
     mostMinutes: options.minutes,

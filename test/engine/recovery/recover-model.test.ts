@@ -63,10 +63,12 @@ describe('recover', () => {
   });
 
   it.each([
-    ['with all of its state in memory', {}],
-    ['with little memory', { memoryBudgetBytes: 30e6 }],
-  ])('comes to the same weights, bit for bit, if it is killed and called again, %s', async (_, options) => {
-    const plan = planOf({ passes: 3, sequences_per_step: 4, checks: 4 });
+    ['with all of its state in memory', {}, {}],
+    ['with little memory', { memoryBudgetBytes: 30e6 }, {}],
+    ['with factors of low rank', {}, { rank: 4 }],
+    ['with factors of low rank and little memory', { memoryBudgetBytes: 30e6 }, { rank: 4 }],
+  ])('comes to the same weights, bit for bit, if it is killed and called again, %s', async (_, options, more) => {
+    const plan = planOf({ passes: 3, sequences_per_step: 4, checks: 4, ...more });
     const train = (place: string, stopAfter = Infinity): Promise<Buffer> =>
       withModel(
         DEMO_DIRECTORY,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainingPlan } from '../../../src/core/ports/recovery.js';
 import { openArrayFile } from '../../../src/engine/files/array-file.js';
+import { trainMatrices } from '../../../src/engine/recovery/parameters.js';
 import type { TrainingState } from '../../../src/engine/recovery/saved-training.js';
 import { trainHalves, type TrainingContext, type TrainingOutcome } from '../../../src/engine/recovery/train-halves.js';
 import { listMatrices, type TrainedHalf } from '../../../src/engine/recovery/trained-halves.js';
@@ -54,6 +55,7 @@ describe('trainHalves', () => {
         saveEveryMs: 40_000,
         now: () => 1000 * clock,
         begin,
+        parameterise: trainMatrices,
         runStep: async (halves, _, update) => {
           clock += steps++ === 0 ? (seconds.firstStep ?? seconds.step) : seconds.step;
           for (const half of halves.toReversed())
