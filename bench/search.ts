@@ -10,6 +10,7 @@ import {
   PredictorFeatures,
   type DeepPartial,
   type JobEvent,
+  type RecoverySpec,
   type SearchRequest,
   type Text,
 } from '../src/client/index.js';
@@ -31,7 +32,8 @@ import { withOwnServer } from './search/with-own-server.js';
  *
  * Calibration and search use `--text`; the first two thirds of `--report` are for the report, the last third for
  * verification. `--other` names further texts that nothing has seen: FILE:512:64 takes 64 windows of 512 tokens spread
- * over it, FILE:128:3/200 every third of its first 200 windows of 128. `--address` names a running server that has the
+ * over it, FILE:128:3/200 every third of its first 200 windows of 128. `--recovery distill` trains the winner, on the
+ * calibration text or `--recovery-text`; it needs a server of its own. `--address` names a running server that has the
  * folders of model and text as roots; without it one is started. A run that was cut off resumes with the same
  * `--request-id`, at that address or with the same `--keep-state`.
  */
@@ -61,6 +63,10 @@ const { values: flags } = parseArgs({
     controls: { type: 'string' },
     effort: { type: 'string' },
     fit: { type: 'string' },
+    recovery: { type: 'string' },
+    'recovery-option': { type: 'string', multiple: true, default: [] },
+    'recovery-text': { type: 'string' },
+    'recovery-sequences': { type: 'string' },
     seed: { type: 'string', default: '0' },
     'keep-state': { type: 'string' },
     address: { type: 'string' },
@@ -74,7 +80,8 @@ if (flags.model === undefined || flags.text === undefined || flags.report === un
 const model = resolve(flags.model);
 const [calibration, report] = [resolve(flags.text), await readFile(flags.report, 'utf8')];
 if (flags.address === undefined) await withOwnServer({ model, text: calibration, keepState: flags['keep-state'] }, run);
-else await run(flags.address);
+else if (flags.recovery === undefined) await run(flags.address);
+else throw new Error('--recovery needs a server of its own, whose output it can evaluate: leave out --address');
 
 async function run(address: string): Promise<void> {
   const client = createClient({ address });
@@ -131,11 +138,29 @@ function describeRequest(): DeepPartial<SearchRequest> {
       ? {}
       : { features: flags.features === 'rates' ? PredictorFeatures.RATES : PredictorFeatures.RATES_AND_ERRORS }),
     controls: listControls(flags.controls),
+    ...(flags.recovery === undefined ? {} : { recovery: describeRecovery(flags.recovery), output: 'winner' }),
     effort: Effort[(flags.effort ?? 'default').toUpperCase() as keyof typeof Effort],
     ...(flags.fit === undefined
       ? {}
       : { compensationFit: flags.fit === 'stream' ? CompensationFit.STREAM : CompensationFit.ONE_SHOT }),
     seed: BigInt(flags.seed),
+  };
+}
+
+function describeRecovery(id: string): DeepPartial<RecoverySpec> {
+  const options = Object.fromEntries(
+    flags['recovery-option'].map((option) => {
+      const [name = '', value] = option.split('=');
+      return [name, Number(value)];
+    }),
+  );
+  const path = flags['recovery-text'] ?? flags.text;
+  return {
+    plugin: { id, options },
+    text: {
+      ...(path === undefined ? {} : { text: pathText(path) }),
+      ...(flags['recovery-sequences'] === undefined ? {} : { sequences: Number(flags['recovery-sequences']) }),
+    },
   };
 }
 
@@ -184,7 +209,7 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
               flag,
               Array.isArray(value)
                 ? value.map(nameFile)
-                : typeof value === 'string' && ['model', 'text', 'report'].includes(flag)
+                : typeof value === 'string' && ['model', 'text', 'report', 'recovery-text'].includes(flag)
                   ? basename(value)
                   : value,
             ],

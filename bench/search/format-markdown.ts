@@ -9,6 +9,7 @@ export function formatMarkdown(
   const {
     dense,
     winner,
+    recovered,
     controls,
     controls_paper_recipe,
     predictors,
@@ -39,12 +40,19 @@ export function formatMarkdown(
     line(['---', '---:', '---:', ...others.map(() => '---:'), '---:', '---']),
     row('dense', dense),
     row('**winner**', winner),
+    ...(recovered === null ? [] : [row('**winner, recovered**', recovered)]),
     ...Object.entries(controls).map((entry) => control(`\`${entry[0].replaceAll('_', '-')}\``, entry)),
     ...Object.entries(controls_paper_recipe).map((entry) =>
       control(`\`${entry[0].replaceAll('_', '-')}\`, the paper's recipe`, entry),
     ),
     '',
     `Recipe: ${recipe.criterion} with ${recipe.compensation}${recipe.stream ? ', finalists, controls and output compensated on their own stream' : ''}. Compared: ${recipes.map(({ criterion, compensation, best }) => `${criterion} with ${compensation} (best ${best === null ? 'not measured' : best.toFixed(2)})`).join(', ')}. ${summary.pairs} pairs, ${summary.predicted.toLocaleString('en')} candidates predicted, ${summary.verified} verified.`,
+    ...(recovered === null
+      ? []
+      : [
+          '',
+          `The winner was then trained on ${recovered.tokens.toLocaleString('en')} tokens for ${minutes(recovered.seconds)}, which made it ${percent(recovered.lift)} better (${recovered.lift_interval.map(percent).join(' to ')}). Controls are compared with the winner before that.`,
+        ]),
     '',
     '| predictor | Kendall tau | R2 |',
     '| --- | ---: | ---: |',

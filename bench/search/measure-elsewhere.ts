@@ -10,7 +10,7 @@ export interface Elsewhere {
 
 /**
  * Evaluates the dense model, the winner and every control on texts that the study has not seen, under the recipes of
- * the report.
+ * the report, and the written winner if it was trained.
  */
 export async function measureElsewhere(
   client: PrunecastClient,
@@ -54,7 +54,20 @@ export async function measureElsewhere(
       evaluate(client, { model, recipe, rows: some, text, bos, onEvent });
     measured.push({
       text: text.name,
-      perplexities: { ...(await measure(rows, own)), ...(inPaper.length === 0 ? {} : await measure(inPaper, paper)) },
+      perplexities: {
+        ...(await measure(rows, own)),
+        ...(inPaper.length === 0 ? {} : await measure(inPaper, paper)),
+        ...(report.recovered === undefined
+          ? {}
+          : await evaluate(client, {
+              model: report.output,
+              recipe: { criterion: { id: 'magnitude' }, compensation: { id: 'none' } },
+              rows: [{ name: report.recovered.name, architecture: undefined }],
+              text,
+              bos,
+              onEvent,
+            })),
+      },
     });
   }
   return measured;
@@ -72,7 +85,8 @@ async function evaluate(
   }: {
     readonly model: string;
     readonly recipe: DeepPartial<Recipe>;
-    readonly rows: readonly ReportRow[];
+    /** The unpruned model if there is no architecture. */
+    readonly rows: readonly Pick<ReportRow, 'name' | 'architecture'>[];
     readonly text: ChosenWindows;
     readonly bos: boolean;
     readonly onEvent: (event: JobEvent) => void;
@@ -86,7 +100,10 @@ async function evaluate(
       windows: { window: text.window, bos },
     },
     targets: rows.map(({ architecture }) => ({
-      target: { $case: 'architecture', value: architecture ?? {} } as const,
+      target:
+        architecture === undefined
+          ? ({ $case: 'dense', value: {} } as const)
+          : ({ $case: 'architecture', value: architecture } as const),
     })),
   };
   const results = await client.runEvaluate(request, { onEvent });

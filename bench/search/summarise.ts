@@ -23,6 +23,8 @@ interface ControlRow extends Row {
 export interface SearchSummary {
   readonly dense: Row;
   readonly winner: Row & { readonly layers: unknown };
+  /** The winner after its training, with what that took; null without one. */
+  readonly recovered: (ControlRow & { readonly tokens: number; readonly seconds: number }) | null;
   readonly recipe: { readonly criterion: string; readonly compensation: string; readonly stream: boolean };
   readonly recipes: readonly {
     readonly criterion: string;
@@ -78,6 +80,16 @@ export function summarise(report: StudyReport, elsewhere: readonly Elsewhere[]):
   return {
     dense: describe(report.dense),
     winner: { ...describe(report.winner), layers: report.winner?.architecture?.layers },
+    recovered:
+      report.recovered === undefined
+        ? null
+        : {
+            ...describe(report.recovered),
+            lift: report.recoveryLift?.lift ?? NaN,
+            lift_interval: [report.recoveryLift?.low ?? NaN, report.recoveryLift?.high ?? NaN],
+            tokens: Number(report.recovery?.tokens),
+            seconds: report.recovery?.seconds ?? NaN,
+          },
     recipe: {
       criterion: chosen?.criterion ?? '',
       compensation: chosen?.compensation ?? '',

@@ -19,7 +19,7 @@ export async function withOwnServer(
       environment: {
         PRUNECAST_LISTEN: `unix:${join(folder, 'server.sock')}`,
         PRUNECAST_STATE_DIRECTORY: keepState === undefined ? join(folder, 'state') : resolve(keepState),
-        PRUNECAST_MODEL_ROOTS: dirname(model),
+        PRUNECAST_MODEL_ROOTS: JSON.stringify([dirname(model), folder]),
         PRUNECAST_DATA_ROOTS: dirname(text),
         PRUNECAST_OUTPUT_ROOT: folder,
       },
