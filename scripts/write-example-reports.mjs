@@ -36,9 +36,7 @@ const EXAMPLES = [
     name: 'smollm2',
     model: flags.smollm2,
     text: flags.text,
-    args: `--bos --window 256 --remove 20% --criterion wanda --compensation least-squares --sequences 64 --pairs 48
-      --pair-tokens 512 --rounds 1 --verify 6 --verify-tokens 2048 --report-tokens 8192
-      --controls uniform-paper,uniform-best --compensation-fit one-shot`,
+    args: '--remove 20% --effort quick',
   },
 ].filter(({ model }) => model !== undefined);
 
