@@ -54,13 +54,13 @@ interface Trained {
 const earlier = await readFile(json, 'utf8')
   .then((stored) => JSON.parse(stored) as { readonly settings: object; readonly trained: readonly Trained[] })
   .catch(() => undefined);
-let trained = JSON.stringify(earlier?.settings) === JSON.stringify(settings) ? (earlier?.trained ?? []) : [];
+const trained = JSON.stringify(earlier?.settings) === JSON.stringify(settings) ? [...(earlier?.trained ?? [])] : [];
 await withOwnServer({ model, text, keepState: undefined }, async (address) => {
   const client = createClient({ address });
   try {
     const architectures = await sampleArchitectures(client);
     for (const architecture of architectures.slice(trained.length)) {
-      trained = [...trained, await trainAll(client, architecture)];
+      trained.push(await trainAll(client, architecture));
       await writeResults();
     }
   } finally {
