@@ -97,6 +97,7 @@ const settings = {
 let results = await openResults(json);
 for (const name of flags.criteria.split(',') as CriterionName[])
   await measureCriterion(name, flags.compensations.split(',') as CompensationName[]);
+await writeResults();
 await model.close();
 
 /** All compensations of a criterion that are not measured yet; each row is saved as soon as it is measured. */
@@ -298,6 +299,10 @@ async function keep(rows: readonly Row[]): Promise<void> {
       ...rows,
     ]),
   };
+  await writeResults();
+}
+
+async function writeResults(): Promise<void> {
   await writeFile(json ?? '', `${JSON.stringify(results, undefined, 2)}\n`);
   if (markdown !== undefined) await writeFile(markdown, formatResults(results, basename(json ?? '')));
 }
