@@ -43,7 +43,7 @@ export interface TrainingPlan {
   /** How often each training sequence is used; may be a fraction. */
   readonly passes: number;
   /**
-   * Training ends in time to take at most so long; how many steps fit is decided once, by the pace of the first ones.
+   * Training ends in time to take at most so long; how many steps fit is decided by the pace of the first ones.
    */
   readonly mostMinutes: number;
   readonly rate: {

@@ -107,8 +107,12 @@ export async function trainHalves(
         state.loss = await context.runStep(halves, batch, update, signal);
       });
       state.tokens += batch.reduce((sum, { length }) => sum + length, 0);
-      if (state.step > 1 && state.step <= PACED_STEPS) state.pacedSeconds += seconds;
-      if (state.step === PACED_STEPS) state.steps = Math.min(longest, countSteps(state, plan));
+      const paced = PACED_STEPS.find(({ from, to }) => state.step >= from && state.step <= to);
+      if (paced !== undefined) {
+        state.pacedSeconds = (state.step === paced.from ? 0 : state.pacedSeconds) + seconds;
+        if (state.step === paced.to)
+          state.steps = Math.min(longest, countSteps(state, plan, state.pacedSeconds / (paced.to - paced.from + 1)));
+      }
       const last = state.steps ?? longest;
       const gap = Math.max(1, Math.ceil(last / plan.checks));
       if (state.step >= last || state.step % gap === 0) state.checkSeconds = await timed(check);
@@ -146,8 +150,14 @@ export async function trainHalves(
 /** Between two saves passes at least so many times as long as one takes. */
 const SAVE_GAP = 20;
 
-/** Steps after which the pace is known; the first, which may wait for weights, says nothing of it. */
-const PACED_STEPS = 4;
+/**
+ * The steps whose time says how many there will be: soon, as each may take minutes, and again when graphs and memory
+ * are warm. The learning rate has hardly begun to fall by then.
+ */
+const PACED_STEPS = [
+  { from: 2, to: 4 },
+  { from: 9, to: 16 },
+];
 
 async function updateHalf(
   { state: { step }, parameters, moments }: Training,
@@ -194,11 +204,12 @@ function orderSequences(
 
 /** How many steps the time limit allows beside the checks, by the pace of those done; a twentieth is left. */
 function countSteps(
-  { step, seconds, pacedSeconds, checkSeconds }: TrainingState,
+  { step, seconds, checkSeconds }: TrainingState,
   { mostMinutes, checks }: TrainingPlan,
+  stepSeconds: number,
 ): number {
   const left = 0.95 * 60 * mostMinutes - seconds - checks * checkSeconds;
-  return Math.max(step, step + Math.floor((left * (step - 1)) / Math.max(pacedSeconds, 1e-3)));
+  return Math.max(step, step + Math.floor(left / Math.max(stepSeconds, 1e-3)));
 }
 
 function describe({ loss, after }: TrainingState): string {

@@ -42,7 +42,7 @@ describe('trainHalves', () => {
   /** Steps and checks that take as long as they are said to, on a clock of its own. */
   function train(
     plan: TrainingPlan,
-    seconds: { readonly step: number; readonly firstStep?: number; readonly check: number },
+    seconds: { readonly step: number; readonly first?: readonly number[]; readonly check: number },
     more: Partial<TrainingContext> = {},
   ): Promise<TrainingOutcome> {
     let clock = 0;
@@ -57,7 +57,8 @@ describe('trainHalves', () => {
         begin,
         parameterise: trainMatrices,
         runStep: async (halves, _, update) => {
-          clock += steps++ === 0 ? (seconds.firstStep ?? seconds.step) : seconds.step;
+          clock += seconds.first?.[steps] ?? seconds.step;
+          steps += 1;
           for (const half of halves.toReversed())
             await update(half, { gate: Float32Array.of(1), up: Float32Array.of(1), down: Float32Array.of(1) });
           return 1;
@@ -75,10 +76,20 @@ describe('trainHalves', () => {
   }
 
   it('plans as many steps as fit into its minutes beside its checks', async () => {
-    const outcome = await train(planOf({ minutes: 10, checks: 4 }), { step: 5, firstStep: 20, check: 18 });
+    const outcome = await train(planOf({ minutes: 10, checks: 4 }), { step: 5, first: [20], check: 18 });
     // Of 570 s the first check and four steps take 53, the other checks 72: 89 more steps.
     expect(outcome).toMatchObject({ steps: 93, ended: 'finished' });
     expect(outcome.seconds).toBeLessThanOrEqual(600);
+  });
+
+  it('plans more steps if those after the first few are faster', async () => {
+    const plan = planOf({ minutes: 10, checks: 4 });
+    // By the first steps there would be 24. Of 570 s, 16 steps and three checks take 264; with time for four checks 23
+    // more steps fit.
+    expect(await train(plan, { step: 10, first: [20, 20, 20, 20, 20], check: 18 })).toMatchObject({
+      steps: 43,
+      ended: 'finished',
+    });
   });
 
   it('makes no more steps than its passes need', async () => {
