@@ -87,7 +87,7 @@ describe('trainHalves', () => {
     // By the first steps there would be 24. Of 570 s, 16 steps and three checks take 264; with time for four checks 23
     // more steps fit.
     expect(await train(plan, { step: 10, first: [20, 20, 20, 20, 20], check: 18 })).toMatchObject({
-      steps: 43,
+      steps: 39,
       ended: 'finished',
     });
   });
