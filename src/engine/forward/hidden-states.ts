@@ -24,6 +24,21 @@ export function createStatePool(): StatePool {
 }
 
 /**
+ * A pool for arrays of many lengths: each is lent a buffer of `most` values, so that no more of them are kept than were
+ * lent at once. Throws RangeError for a longer array.
+ */
+export function createBufferPool(most: number): StatePool {
+  const bytes = most * Float32Array.BYTES_PER_ELEMENT;
+  const free: ArrayBufferLike[] = [];
+  return {
+    take: (length) => new Float32Array(free.pop() ?? new ArrayBuffer(bytes), 0, length),
+    give: ({ buffer }) => {
+      if (buffer.byteLength === bytes) free.push(buffer); // it may come from elsewhere
+    },
+  };
+}
+
+/**
  * The embedded tokens of one batch.
  *
  * @throws PrunecastError INVALID_REQUEST if a token id is outside the vocabulary

@@ -17,7 +17,10 @@ export interface DistillationContext {
   readonly config: ModelConfig;
   readonly runner: BlockRunner;
   readonly backward: BackwardRunner;
+  /** Lends hidden states, and products that are kept. */
   readonly pool: StatePool;
+  /** Lends gradients, which are of as many lengths as half-blocks are. */
+  readonly gradientPool: StatePool;
   readonly embedding: EmbeddingTable;
   readonly head: () => Promise<HeadWeights>;
   /** The unpruned model. */
@@ -48,7 +51,7 @@ export async function runDistillationStep(
   update: HalfUpdate,
   signal: AbortSignal,
 ): Promise<number> {
-  const { backward, pool, config } = context;
+  const { backward, pool, gradientPool, config } = context;
   const windows = sequences.map((tokens) => ({ tokens }));
   const batches = batchWindows(windows);
   const breathe = async (): Promise<void> => {
@@ -107,7 +110,7 @@ export async function runDistillationStep(
     const { half } = trained;
     const [own = [], before] = [inputs[halves.length - 1 - place], inputs[halves.length - 2 - place]];
     const ownProducts = products.pop() ?? [];
-    const gradients = isKept(half) ? takeGradients(pool, half) : undefined;
+    const gradients = isKept(half) ? takeGradients(gradientPool, half) : undefined;
     if (isKept(half) && gradients !== undefined)
       for (const [index, batch] of batches.entries()) {
         await breathe();
@@ -130,7 +133,7 @@ export async function runDistillationStep(
     releaseOwn(pool, own, before);
     if (gradients !== undefined) {
       await update(trained, gradients);
-      Object.values(gradients).forEach((array) => pool.give(array));
+      Object.values(gradients).forEach((array) => gradientPool.give(array));
     }
   }
   upstream.forEach((array) => pool.give(array));

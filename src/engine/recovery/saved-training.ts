@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createStateShelf, type StateShelf } from '../compensation/state-shelf.js';
 import { openArrayFile, writeArrayFile, type ArrayFile } from '../files/array-file.js';
-import { createStatePool } from '../forward/hidden-states.js';
+import { createBufferPool } from '../forward/hidden-states.js';
 import type { Parameters } from './parameters.js';
 import { readHalves, type TrainedHalf } from './trained-halves.js';
 
@@ -92,7 +92,8 @@ export async function openTraining(
     const parameters = parameterise(halves);
     const lengths = halves.map((_, place) => countMoments(parameters, place));
     const sizes = lengths.map((length, place) => length + parameters.countBase(place));
-    const moments = createStateShelf({ sizes, limitBytes: momentBytes, directory, pool: createStatePool() });
+    const pool = createBufferPool(Math.max(0, ...sizes));
+    const moments = createStateShelf({ sizes, limitBytes: momentBytes, directory, pool });
     if (state.ended === undefined)
       for (const [place, { name: half }] of halves.entries()) {
         signal.throwIfAborted();

@@ -7,6 +7,7 @@ import { countHeadRows } from '../forward/score-windows.js';
 import { TOKENS_PER_RUN } from '../forward/window-batches.js';
 import { countScoresPerToken } from '../graph/causal-attention.js';
 import { countLeastCopies } from '../gradients/plan-segments.js';
+import { countFactors, countMomentBytes } from '../recovery/count-moments.js';
 import { splitVocabulary } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
 
@@ -29,7 +30,12 @@ export interface Workload {
   /** Bytes of all Gram matrices that are kept, in memory or on disk, including those of this call. */
   readonly gramBytes?: number;
   /** An architecture that is trained: its weights are in memory, and the inputs of its half-blocks during a step. */
-  readonly training?: { readonly architecture: Architecture; readonly stepTokens: number };
+  readonly training?: {
+    readonly architecture: Architecture;
+    /** Of the factors that are trained; 0: the weights themselves. */
+    readonly rank: number;
+    readonly stepTokens: number;
+  };
 }
 
 /** How a memory budget is divided; all parts together stay within it. */
@@ -129,7 +135,8 @@ export function estimatePeakBytes(
   const trained =
     training === undefined
       ? 0
-      : 3 * 4 * countParameters(shape, training.architecture) +
+      : 4 * countTrained(shape, training) +
+        countMomentBytes(shape, training.architecture, training.rank) +
         4 *
           (shape.hidden * countStepStates(shape) + countProductColumns(shape, training.architecture)) *
           training.stepTokens;
@@ -241,9 +248,15 @@ function countLeastBytes(
   // Two float64 sums and that of a batch; the maps into a half-block side by side, their product, and the change.
   const inputs = fit === 'stream' ? 6 * hidden ** 2 + 6 * hidden * most('inputColumns') : 0;
   const back = gradients ? 4 * most('layer') + vocabulary * hidden : 0; // sums and squares, of all batches and of one
-  // Of a half-block: sums of all batches and of one, and moments; beside its weights those of all others.
+  // Of a half-block: the gradients of up to four matrices, of all batches and of one, each in the room of the largest;
+  // moments, and those that are being saved, or with them the factors' gradients; beside its weights those of all others.
   const trained =
-    training === undefined ? 0 : countParameters(shape, training.architecture) + 4 * most('half') + vocabulary * hidden;
+    training === undefined
+      ? 0
+      : countTrained(shape, training) +
+        8 * width * hidden +
+        4 * Math.max(most('half'), ...shape.layers.map((layer) => countFactors(shape, [layer], training.rank))) +
+        vocabulary * hidden;
   // Of activations too: the 8-bit ones are kept beside those they are made from.
   const bytes = bytesPerWeight(precision);
   return {
@@ -262,6 +275,11 @@ function countLeastBytes(
     gathering: Math.max(4 * (tap + gram + product + back + trained), 4 * inputs, preparing(width, hidden)),
     cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
   };
+}
+
+/** Weights and factors, which are in memory all the time. */
+function countTrained(shape: ModelShape, { architecture, rank }: NonNullable<Workload['training']>): number {
+  return countParameters(shape, architecture) + countFactors(shape, architecture, rank);
 }
 
 /** Hidden states of all tokens of a training step: the inputs of all half-blocks, and those of both models' ends. */

@@ -1,11 +1,10 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { countFixedParameters, countParameters } from '../../core/model/parameters.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestBytes, digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
-import { createStatePool } from '../forward/hidden-states.js';
+import { createBufferPool, createStatePool } from '../forward/hidden-states.js';
 import { createLowRankProducts } from '../graph/low-rank-products.js';
 import { createBackwardRunner } from '../gradients/backward-runner.js';
 import type { CallContext, ModelMemory } from './model-memory.js';
@@ -14,6 +13,7 @@ import type { WeightsProvider } from './weights-provider.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 import { withReplacedHalves } from '../weights/replaced-halves.js';
+import { countMomentBytes } from '../recovery/count-moments.js';
 import { runDistillationStep } from '../recovery/distillation-step.js';
 import { trainFactors, trainMatrices } from '../recovery/parameters.js';
 import { trainHalves, type TrainingOutcome } from '../recovery/train-halves.js';
@@ -50,18 +50,23 @@ export async function recoverModel(
   const { trained, heldOut } = splitSequences(sequences, plan.heldOutEvery);
   const longest = trained.reduce((most, { length }) => Math.max(most, length), 1);
   const stepTokens = plan.sequencesPerStep * longest;
-  const start = (): Promise<CallContext> => memory.startCall(sequences, { training: { architecture, stepTokens } });
+  const { rank = 0 } = plan;
+  const start = (): Promise<CallContext> =>
+    memory.startCall(sequences, { training: { architecture, rank, stepTokens } });
   let call = await start(); // refused here, before any work
   const stepBytes = 4 * shape.hidden * countStepStates(shape) * stepTokens;
-  const momentBytes = Math.min(
-    call.stateBytes - stepBytes,
-    8 * (countParameters(shape, architecture) - countFixedParameters(shape)),
-  );
+  const momentBytes = Math.min(call.stateBytes - stepBytes, countMomentBytes(shape, architecture, rank));
   const productBytes = call.stateBytes - stepBytes - momentBytes;
-  const pool = createStatePool();
-  const backward = createBackwardRunner(config, memory.sessions, pool);
+  let pool = createStatePool();
+  const widest = Math.max(
+    ...architecture.flatMap(({ kvHeads, queryHeadsPerKv, ffnChannels }) => [
+      kvHeads * queryHeadsPerKv * shape.headDim,
+      ffnChannels,
+    ]),
+  );
+  const gradientPool = createBufferPool(widest * shape.hidden);
+  const backward = createBackwardRunner(config, memory.sessions, gradientPool);
   const products = createLowRankProducts(memory.sessions);
-  const { rank = 0 } = plan;
   const teacher = provider.own();
   const windows = heldOut.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
   const predictions = heldOut.reduce((sum, { length }) => sum + length - 1, 0);
@@ -87,6 +92,7 @@ export async function recoverModel(
             config,
             backward,
             pool,
+            gradientPool,
             teacher,
             runner: call.runner,
             embedding: call.embedding,
@@ -100,6 +106,7 @@ export async function recoverModel(
           signal,
         ),
       measure: async (halves, signal) => {
+        pool = createStatePool(); // what the steps have kept makes room
         const evaluated = evaluateArchitectures(
           { ...call, stateBytes: stepBytes },
           withReplacedHalves(

@@ -43,7 +43,11 @@ export function describeTraining(
   architecture: Architecture,
   { training, taken }: ResolvedRecovery,
 ): Required<MemoryUse>['training'] {
-  return { architecture, stepTokens: training.sequencesPerStep * longestOf(taken.sequences.sequences) };
+  return {
+    architecture,
+    rank: training.rank ?? 0,
+    stepTokens: training.sequencesPerStep * longestOf(taken.sequences.sequences),
+  };
 }
 
 function countTrained({ training, taken }: ResolvedRecovery): Tokens {

@@ -4,7 +4,7 @@ import type { Architecture } from '../../../src/core/model/shape.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
-import { createStatePool } from '../../../src/engine/forward/hidden-states.js';
+import { createBufferPool, createStatePool } from '../../../src/engine/forward/hidden-states.js';
 import { createBackwardRunner } from '../../../src/engine/gradients/backward-runner.js';
 import type { DistillationLoss } from '../../../src/engine/graph/distillation-vjp-graph.js';
 import { createSessionPool, type SessionPool } from '../../../src/engine/graph/session-pool.js';
@@ -58,16 +58,18 @@ describe('runDistillationStep', () => {
     architecture = prune(shape.layers);
     sessions = createSessionPool({ threads: 1 });
     const pool = createStatePool();
+    const gradientPool = createBufferPool(100 * shape.hidden);
     const store = createWeightStore(2 ** 30);
     const { embedding, wholeHead } = openTokenTables(checkpoint, store, 'resident');
     context = {
       productBytes: Infinity,
       config,
       pool,
+      gradientPool,
       embedding,
       head: wholeHead,
       runner: createBlockRunner(config, sessions),
-      backward: createBackwardRunner(config, sessions, pool),
+      backward: createBackwardRunner(config, sessions, gradientPool),
       teacher: createRankedWeights(checkpoint, store, { key: 'own', ranking: identityRanking(shape.layers) }),
     };
   });
@@ -118,6 +120,20 @@ describe('runDistillationStep', () => {
       if (!(Math.abs(slope - norm) < 0.02 * norm + 1e-3)) wrong.push(`${place}: ${slope} against ${norm}`);
     }
     expect(wrong).toEqual([]);
+  });
+
+  it('keeps no more gradients than those of one half-block, though all are of other lengths', async () => {
+    const [loss] = LOSSES as [DistillationLoss];
+    const layers = architecture.map((layer, index) => ({ ...layer, ffnChannels: 100 - index }));
+    const buffers = new Set<ArrayBufferLike>();
+    const update = async (_: TrainedHalf, found: Readonly<Record<string, Float32Array>>): Promise<void> => {
+      Object.values(found).forEach(({ buffer }) => buffers.add(buffer));
+    };
+    const halves = await copyHalves(context.teacher, layers);
+    await runDistillationStep({ ...context, loss }, halves, sequences, update, unattended.signal);
+    // Four matrices of two batches.
+    expect(buffers.size).toBeLessThanOrEqual(2 * 4);
+    expect([...buffers].every(({ byteLength }) => byteLength === 4 * 100 * 64)).toBe(true);
   });
 
   it('gives the same gradients, bit for bit, whether products are kept, in part, or computed again', async () => {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainingPlan } from '../../../src/core/ports/recovery.js';
 import { openArrayFile } from '../../../src/engine/files/array-file.js';
 import { trainMatrices } from '../../../src/engine/recovery/parameters.js';
-import type { TrainingState } from '../../../src/engine/recovery/saved-training.js';
+import { openTraining, type TrainingState } from '../../../src/engine/recovery/saved-training.js';
 import { trainHalves, type TrainingContext, type TrainingOutcome } from '../../../src/engine/recovery/train-halves.js';
 import { listMatrices, type TrainedHalf } from '../../../src/engine/recovery/trained-halves.js';
 import distill from '../../../src/plugins/recoveries/distill.js';
@@ -20,17 +20,18 @@ const planOf = (options: Record<string, number>): TrainingPlan => {
 };
 
 /** Two half-blocks of one channel and one hidden value. */
-const begin = async (): Promise<TrainedHalf[]> =>
-  ['0:ffn', '1:ffn'].map((name) => {
-    const none = { gateBias: undefined, upBias: undefined, downBias: undefined };
-    const [norm, gate, up, down] = [1, 2, 3, 4].map((value) => Float32Array.of(value)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ];
-    return { name, half: { kind: 'ffn', channels: 1, weights: { norm, gate, up, down, ...none } } };
-  });
+const begin = async (): Promise<TrainedHalf[]> => ['0:ffn', '1:ffn'].map((name) => createHalf(name, 1));
+
+function createHalf(name: string, channels: number): TrainedHalf {
+  const none = { gateBias: undefined, upBias: undefined, downBias: undefined };
+  const norm = Float32Array.of(1);
+  const [gate, up, down] = [2, 3, 4].map((value) => new Float32Array(channels).fill(value)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  return { name, half: { kind: 'ffn', channels, weights: { norm, gate, up, down, ...none } } };
+}
 
 describe('trainHalves', () => {
   let directory: string;
@@ -94,6 +95,24 @@ describe('trainHalves', () => {
 
   it('makes no more steps than its passes need', async () => {
     expect(await train(planOf({ passes: 0.1 }), { step: 1, check: 1 })).toMatchObject({ steps: 50, ended: 'finished' });
+  });
+
+  it('keeps no moments in memory beyond what it may, though half-blocks are of different sizes', async () => {
+    const halves = [5, 4, 3, 2].map((channels) => createHalf(`${channels}:ffn`, channels));
+    const { moments } = await openTraining(
+      directory,
+      { key: 'own', momentBytes: 0, begin: async () => halves, parameterise: trainMatrices, from: 'best' },
+      unattended.signal,
+    );
+    const buffers = new Set<ArrayBufferLike>();
+    for (const place of halves.keys()) {
+      const values = await moments.read(place);
+      expect(values).toEqual(new Float32Array(6 * (5 - place)));
+      buffers.add(values.buffer);
+      await moments.write(place, values);
+    }
+    await moments.close();
+    expect(buffers.size).toBe(1);
   });
 
   it('saves the weights and moments of one step alone, though the next step begins meanwhile', async () => {

@@ -138,6 +138,15 @@ describe('a recipe whose Gram matrices do not fit in memory', () => {
 });
 
 describe('planMemory', () => {
+  it('sets room aside for the factors that a training keeps beside the weights', () => {
+    const { layers } = checkpoint.shape;
+    const leastOf = (rank: number): number =>
+      findLeastBudget(checkpoint.shape, { longest: 128, training: { architecture: layers, rank, stepTokens: 1024 } });
+    // Of q and o [64, 64], k and v [32, 64], gate, up and down [172, 64], in each of five layers.
+    const factors = 5 * 4 * (2 * (64 + 64) + 2 * (32 + 64) + 3 * (172 + 64));
+    expect(leastOf(4) - leastOf(0)).toBe(4 * factors);
+  });
+
   it('never grants more than the budget, whatever is asked for', () => {
     const works = [
       { longest: 128 },
