@@ -50,7 +50,7 @@ describe('recover', () => {
           recipe,
           architecture,
           sequences: calibrationSequences,
-          plan: planOf({ passes: 12, sequences_per_step: 4 }),
+          plan: planOf({ passes: 12, sequences_per_step: 4, patience: 8 }),
           directory,
         },
         unattended,
