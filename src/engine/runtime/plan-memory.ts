@@ -72,7 +72,7 @@ export function planMemory(
   if (leastBytes > budgetBytes) {
     throw new PrunecastError(
       'MEMORY_EXCEEDED',
-      `one layer of this model on ${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), but the memory budget is ${wholeBytes}: raise it, or ${work.cached === undefined ? 'use shorter windows or a recipe that gathers less' : 'ask for a shorter context'}`,
+      `${describeWork(work)} needs ${leastBytes} bytes (${describeLeast(least)}), but the memory budget is ${wholeBytes}: raise it, or ${findCure(work)}`,
       { metadata: { needed_bytes: String(leastBytes), budget_bytes: String(wholeBytes) } },
     );
   }
@@ -186,8 +186,14 @@ function countKeptSessions(runBytes: number, limitBytes: number): number {
   return fit < FEWEST_KEPT_SESSIONS ? 0 : fit;
 }
 
-function describeWork({ longest, cached }: Workload): string {
-  return cached === undefined ? `windows of ${longest} tokens` : `a context of ${cached} tokens`;
+function describeWork({ longest, cached, training }: Workload): string {
+  if (training !== undefined) return `a training of this model in steps of ${training.stepTokens} tokens`;
+  return `one layer of this model on ${cached === undefined ? `windows of ${longest} tokens` : `a context of ${cached} tokens`}`;
+}
+
+function findCure({ cached, training }: Workload): string {
+  if (training !== undefined) return 'train on fewer or shorter sequences per step';
+  return cached === undefined ? 'use shorter windows or a recipe that gathers less' : 'ask for a shorter context';
 }
 
 function countWeightBytes(shape: ModelShape, precision?: Precision): number {
@@ -307,5 +313,5 @@ function sumBytes({ run, reading, store, states, gathering, cache }: LeastBytes)
 }
 
 function describeLeast({ run, reading, store, states, gathering, cache }: LeastBytes): string {
-  return `${cache === 0 ? '' : `keys and values ${cache}, `}weights ${reading + store}, hidden states ${states}, graphs ${run}, calibration and compensation ${gathering}`;
+  return `${cache === 0 ? '' : `keys and values ${cache}, `}weights ${reading + store}, hidden states ${states}, graphs ${run}, calibration, compensation and training ${gathering}`;
 }

@@ -1,6 +1,6 @@
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
+import { splitSequences } from '../../core/split-sequences.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestBytes, digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
@@ -131,33 +131,7 @@ export async function recoverModel(
 /** A kill also loses the step or the check that was under way. */
 const SAVE_EVERY_MS = 40_000;
 
-/** Checks compare the same sequences, so that these are enough to tell better weights from worse. */
-const MOST_HELD_OUT = 64;
-
 function findAmong(halves: readonly TrainedHalf[]) {
   const byName = new Map(halves.map(({ name, half }) => [name, half]));
   return (name: string) => Promise.resolve(byName.get(name));
-}
-
-/**
- * One sequence of every `heldOutEvery` is held out, at least one; of many fewer, because a check of all would take as long
- * as several steps.
- */
-function splitSequences(
-  sequences: readonly Int32Array[],
-  heldOutEvery: number,
-): { readonly trained: readonly Int32Array[]; readonly heldOut: readonly Int32Array[] } {
-  const usable = sequences.filter(({ length }) => length > 1);
-  if (usable.length < 2)
-    throw PrunecastError.ofField(
-      'recovery',
-      `needs at least 2 sequences of 2 tokens, one to train on and one to hold out; the text has ${usable.length}`,
-    );
-  const every = Math.max(heldOutEvery, Math.ceil(usable.length / MOST_HELD_OUT));
-  const last = Math.min(every, usable.length) - 1;
-  const isHeldOut = (index: number): boolean => index % every === last;
-  return {
-    trained: usable.filter((_, index) => !isHeldOut(index)),
-    heldOut: usable.filter((_, index) => isHeldOut(index)),
-  };
 }

@@ -46,6 +46,7 @@ import {
   encodeRecovery,
   estimateRecovery,
   recoverPruned,
+  requireTrainable,
   withTraining,
 } from './recover-pruned.js';
 import { planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
@@ -81,8 +82,7 @@ export async function preparePrune(
     recipe,
   );
   await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
-  if (recovery !== undefined)
-    model.language.requireMemory({ longest: 1, training: describeTraining(selection.architecture, recovery) });
+  if (recovery !== undefined) requireTrainable(model.language, selection.architecture, recovery);
   const pruning = { model, selection, byError, output, recipe, recovery };
   return {
     plan,

@@ -38,25 +38,33 @@ export function estimateRecovery(
   });
 }
 
+/** Throws MEMORY_EXCEEDED if an architecture cannot be trained within the memory budget. */
+export function requireTrainable(
+  { requireMemory }: Pick<LanguageModel, 'requireMemory'>,
+  architecture: Architecture,
+  recovery: ResolvedRecovery,
+): void {
+  requireMemory({
+    longest: longestOf(recovery.taken.sequences.sequences),
+    training: describeTraining(architecture, recovery),
+  });
+}
+
 /** The memory of a step, and of what is trained. */
 export function describeTraining(
   architecture: Architecture,
-  { training, taken }: ResolvedRecovery,
+  { training, trained }: ResolvedRecovery,
 ): Required<MemoryUse>['training'] {
   return {
     architecture,
     rank: training.rank ?? 0,
-    stepTokens: training.sequencesPerStep * longestOf(taken.sequences.sequences),
+    stepTokens: training.sequencesPerStep * longestOf(trained),
   };
 }
 
-function countTrained({ training, taken }: ResolvedRecovery): Tokens {
-  const { sequences } = taken.sequences;
-  const all = sequences.reduce((sum, { length }) => sum + length, 0);
-  return {
-    tokens: Math.round(all * (1 - 1 / training.heldOutEvery) * training.passes),
-    window: longestOf(sequences),
-  };
+function countTrained({ training, trained }: ResolvedRecovery): Tokens {
+  const all = trained.reduce((sum, { length }) => sum + length, 0);
+  return { tokens: Math.round(all * training.passes), window: longestOf(trained) };
 }
 
 function longestOf(sequences: readonly Int32Array[]): number {

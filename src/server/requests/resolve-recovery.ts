@@ -1,5 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
+import { splitSequences, type TrainingSplit } from '../../core/split-sequences.js';
 import type { RecoverySpec } from '../../gen/prunecast/v1/common.js';
 import { decodeCalibration } from './decode-recipe.js';
 import { DEFAULT_PLUGINS, DEFAULT_RECOVERY_SEQUENCES } from './defaults.js';
@@ -12,7 +13,10 @@ import type { RequestServices } from './services.js';
 export interface ResolvedRecovery {
   readonly plugin: ResolvedPlugin<'recovery'>;
   readonly training: TrainingPlan;
+  /** All sequences, held-out ones too. */
   readonly taken: TakenSequences;
+  /** Those that are trained on. */
+  readonly trained: TrainingSplit['trained'];
 }
 
 /** A recovery as a plan has it. */
@@ -49,7 +53,9 @@ export async function resolveRecovery(
       'recovery.text',
       `no text was given, and ${plugin.id} needs one, as the recipe has none: send a path under a data root, inline text or token ids`,
     );
-  return { plugin, training, taken: await recipes.takeSequences(calibration, 'recovery.text') };
+  const taken = await recipes.takeSequences(calibration, 'recovery.text');
+  const { trained } = splitSequences(taken.sequences.sequences, training.heldOutEvery);
+  return { plugin, training, taken, trained };
 }
 
 export function planRecovery({ plugin, taken }: ResolvedRecovery): PlannedRecovery {

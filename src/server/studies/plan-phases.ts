@@ -79,9 +79,15 @@ export function countLabelled(plan: StudyPlan): number {
 }
 
 /** Pruned at one rate as far as the budgets ask; unpruned if that does not meet them. */
-export function findTypical({ space, budgets }: StudyPlan): Architecture {
+export function findTypical({ space, budgets }: Pick<StudyPlan, 'space' | 'budgets'>): Architecture {
   const uniform = findUniformPaper(space, budgets);
   return uniform === undefined ? space.shape.layers : decodeCounts(space, uniform.counts);
+}
+
+/** About as many weights as a winner may have: all that the unpruned model has, unless a budget limits them. */
+export function findLargest(plan: Pick<StudyPlan, 'space' | 'budgets'>): Architecture {
+  const limited = plan.budgets.filter(({ cost: { kind } }) => kind === 'parameters' || kind === 'weight_bytes');
+  return limited.length === 0 ? plan.space.shape.layers : findTypical({ space: plan.space, budgets: limited });
 }
 
 /** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */

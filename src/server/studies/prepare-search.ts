@@ -10,7 +10,7 @@ import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
-import { describeTraining } from '../pruning/recover-pruned.js';
+import { describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
@@ -18,7 +18,7 @@ import { requireSamePlan } from '../requests/compare-plans.js';
 import { planSearch, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
-import { countLabelled, findTypical, planPhases } from './plan-phases.js';
+import { countLabelled, findLargest, findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import { planSearchPhases } from './study-phases.js';
@@ -73,8 +73,7 @@ async function openStudy(
       ? []
       : findLoaders(model.language.shape, findHardestArchitecture(plan.space, 0), output, recipes.compared[0]?.oneShot);
   if (output !== undefined) await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
-  if (resolved.recovery !== undefined)
-    model.language.requireMemory({ longest: 1, training: describeTraining(findTypical(plan), resolved.recovery) });
+  if (resolved.recovery !== undefined) requireTrainable(model.language, findLargest(plan), resolved.recovery);
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
   const study: Study = {
     ...resolved,

@@ -9,7 +9,7 @@ import type { Compensation } from '../../../src/core/ports/compensation.js';
 import type { StudyPlan } from '../../../src/search/study/plan.js';
 import { timePhase, timePhases } from '../../../src/server/estimates/estimate-seconds.js';
 import type { ResolvedRecipe } from '../../../src/server/requests/recipe.js';
-import { planPhases } from '../../../src/server/studies/plan-phases.js';
+import { findLargest, findTypical, planPhases } from '../../../src/server/studies/plan-phases.js';
 import type { Study } from '../../../src/server/studies/study.js';
 import { createPlan } from '../../search/fake-study.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
@@ -47,8 +47,8 @@ function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipe
 /** Two passes over three of four of the sequences. */
 const recovery = (mostMinutes: number) =>
   ({
-    training: { heldOutEvery: 4, passes: 2, mostMinutes, sequencesPerStep: 8 },
-    taken: { sequences: { sequences: SEQUENCES } },
+    training: { passes: 2, mostMinutes, sequencesPerStep: 8 },
+    trained: SEQUENCES.slice(0, 75),
   }) as unknown as NonNullable<Study['recovery']>;
 
 /** Seconds by phase. */
@@ -153,5 +153,18 @@ describe('the phases of a study', () => {
     const phase = { work: { products: 2e10, factors: 1e9 }, seconds: 4 };
     expect(timePhase(phase, SPEEDS)).toBe(7);
     expect(timePhase(phase, { products: 2e10, factors: 2e9 })).toBe(5.5);
+  });
+});
+
+describe('findLargest', () => {
+  const cache = { cost: { kind: 'kv_cache_bytes_per_token', bytesPerValue: 2 }, limit: 5 * 2 * 32 } as const;
+
+  it('is the unpruned model if no budget limits its weights', () => {
+    expect(findLargest(createPlan({ budgets: [cache] }))).toEqual(STORIES_SHAPE.layers);
+  });
+
+  it('is as large as a budget of parameters allows, whatever others say', () => {
+    const { space, budgets } = createPlan({});
+    expect(findLargest({ space, budgets: [...budgets, cache] })).toEqual(findTypical({ space, budgets }));
   });
 });

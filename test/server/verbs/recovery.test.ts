@@ -109,8 +109,19 @@ describe('Prune with a recovery', () => {
     expect(phase?.tokens).toBe(BigInt(2 * 32 * 128 * (15 / 16)));
   });
 
+  it('counts no more than 64 sequences as held out', async () => {
+    const { plan } = await verbs.client.services.pruning.planPrune(
+      pruneInto('', {
+        recovery: { plugin: { id: 'distill' }, text: { ...CALIBRATION, sequences: 1280, sequenceTokens: 16 } },
+      }),
+    );
+    const phase = plan?.phases.find(({ name }) => name === 'recover');
+    expect(phase?.tokens).toBe(BigInt((1280 - 64) * 16));
+  });
+
   it.each([
     ['a text for nothing', { plugin: { id: 'none' }, text: CALIBRATION }, 'recovery.text'],
+    ['a text of one sequence', { plugin: { id: 'distill' }, text: { ...CALIBRATION, sequences: 1 } }, 'recovery.text'],
     ['an unknown option', { plugin: { id: 'distill', options: { speed: 1 } } }, 'recovery.plugin.options'],
   ])('refuses %s', async (_, recovery, field) => {
     const refusal = await refusalOf(verbs, () => verbs.client.runPrune(pruneInto('refused', { recovery })));
