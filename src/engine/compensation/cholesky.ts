@@ -64,7 +64,7 @@ export async function factoriseInPlace(
 function describeSingular(pivot: number, size: number, value: number): PrunecastError {
   return new PrunecastError(
     'CALIBRATION_UNUSABLE',
-    `the least-squares fit has no solution for the inputs that the calibration found (pivot ${pivot} of ${size} is ${value}): raise damping, which is 0.01 by default, or give more calibration text`,
+    `the least-squares fit has no solution for the inputs that the calibration found (pivot ${pivot} of ${size} is ${value}): raise damping, or give more calibration text`,
     {
       metadata: { pivot: String(pivot), size: String(size), value: String(value) },
     },

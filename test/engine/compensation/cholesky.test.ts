@@ -17,7 +17,7 @@ describe('factoriseInPlace', () => {
   it('names the pivot of a matrix that is not positive definite, and what to do', async () => {
     const refusal = {
       reason: 'CALIBRATION_UNUSABLE',
-      message: expect.stringMatching(/pivot 1 of 2 is -3\): raise damping/),
+      message: expect.stringMatching(/pivot 1 of 2 is -3\): raise damping, or give more calibration text/),
       metadata: { pivot: '1', size: '2', value: '-3' },
     };
     await expect(factoriseInPlace(Float64Array.of(1, 2, 2, 1), 2, tools)).rejects.toThrow(
