@@ -126,7 +126,9 @@ export async function withTraining<Result>(
   run: () => Promise<Result>,
   mayGoOn: (result: Result) => boolean = () => false,
 ): Promise<Result> {
-  const remove = (): Promise<void> => rm(folderOf(language, context), { recursive: true, force: true });
+  // The thread of a cancelled call may still write, for as long as a product takes.
+  const remove = (): Promise<void> =>
+    rm(folderOf(language, context), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   try {
     const result = await run();
     if (!mayGoOn(result)) await remove();
