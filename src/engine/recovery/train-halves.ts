@@ -78,6 +78,7 @@ export async function trainHalves(
   let savedMs = now();
   let saveMs = 0;
   let save: Save | undefined;
+  const isOver = (): boolean => state.seconds > 60 * plan.mostMinutes;
   const check = async (): Promise<void> => {
     const loss = await context.measure(halves, signal);
     state.before ??= loss;
@@ -115,13 +116,10 @@ export async function trainHalves(
       }
       const last = state.steps ?? longest;
       const gap = Math.max(1, Math.ceil(last / plan.checks));
-      if (state.step >= last || state.step % gap === 0) state.checkSeconds = await timed(check);
+      if (state.step >= last || state.step % gap === 0 || isOver()) state.checkSeconds = await timed(check);
       if (state.step >= last) state.ended = 'finished';
       else if (state.lostChecks >= plan.patience) state.ended = 'no-more-gain';
-      else if (state.seconds > 60 * plan.mostMinutes) {
-        await timed(check);
-        state.ended = 'out-of-time';
-      }
+      else if (isOver()) state.ended = 'out-of-time';
       report?.({
         activity: describe(state),
         what: 'tokens',

@@ -66,7 +66,7 @@ export default defineRecovery({
       .describe('One sequence in so many is not trained on; the best weights are chosen on these.'),
     checks: z.int().min(1).max(1_000).default(8).describe('How often the held-out sequences are measured.'),
     patience: z.int().min(1).max(1_000).default(3).describe('Training ends after so many checks without a new best.'),
-    seed: z.int().default(0).describe('Fixes the order of the sequences.'),
+    seed: z.int().default(0).describe('Fixes the order of the sequences, and the factors that `rank` begins with.'),
   }),
   plan: (options) => ({
     loss: { temperature: options.temperature, crossEntropy: options.cross_entropy },

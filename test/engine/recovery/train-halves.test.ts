@@ -93,6 +93,24 @@ describe('trainHalves', () => {
     });
   });
 
+  it('ends when its time is over, with one check of the last weights', async () => {
+    let [clock, steps, checks] = [0, 0, 0];
+    const outcome = await train(
+      planOf({ minutes: 1, checks: 1000 }),
+      { step: 1, check: 0 },
+      {
+        now: () => 1000 * clock,
+        runStep: async () => {
+          clock += ++steps > 4 ? 60 : 1; // much slower than the steps that the plan was made by
+          return 1;
+        },
+        measure: async () => 10 - checks++,
+      },
+    );
+    expect(outcome).toMatchObject({ steps: 5, bestStep: 5, ended: 'out-of-time' });
+    expect(checks).toBe(1 + 5);
+  });
+
   it('makes no more steps than its passes need', async () => {
     expect(await train(planOf({ passes: 0.1 }), { step: 1, check: 1 })).toMatchObject({ steps: 50, ended: 'finished' });
   });
