@@ -37,6 +37,8 @@ export interface Training {
   readonly parameters: Parameters;
   /** For each half-block an array: first and second moments of each of its parameters in turn, then their base. */
   readonly moments: StateShelf;
+  /** Whose weights the saved parameters belong to: the best, or those before training. */
+  readonly from: 'best' | 'first';
 }
 
 /** Where the weights lie that were best after a step. */
@@ -49,7 +51,6 @@ export function pathOfBest(directory: string, step: number): string {
  *
  * @param begin the half-blocks before any training
  * @param parameterise what is trained of them
- * @param from whose weights the saved parameters belong to: the best, or those before training
  */
 export async function openTraining(
   directory: string,
@@ -64,7 +65,7 @@ export async function openTraining(
     readonly momentBytes: number;
     readonly begin: () => Promise<TrainedHalf[]>;
     readonly parameterise: (halves: readonly TrainedHalf[]) => Parameters;
-    readonly from: 'best' | 'first';
+    readonly from: Training['from'];
   },
   signal: AbortSignal,
 ): Promise<Training> {
@@ -107,7 +108,7 @@ export async function openTraining(
         }
         await moments.write(place, beside);
       }
-    return { state, halves, parameters, moments };
+    return { state, halves, parameters, moments, from };
   } finally {
     await file?.close();
   }
@@ -138,7 +139,7 @@ export interface Save {
  */
 export function beginSave(
   directory: string,
-  { state, halves, parameters, moments }: Training,
+  { state, halves, parameters, moments, from }: Training,
   signal: AbortSignal,
 ): Save {
   const pass: (() => void)[] = [];
@@ -166,7 +167,7 @@ export function beginSave(
   });
   const { bestStep, ended } = state;
   const done = writeArrayFile(join(directory, STATE_FILE), state, ended === undefined ? arrays : [], signal).then(() =>
-    removeFormer(directory, bestStep),
+    removeFormer(directory, bestStep, ended === undefined ? from : 'best'),
   );
   done.catch(() => undefined); // whoever waits for it hears of it
   return { passed: async (place) => Promise.race([passed[place], done]), done };
@@ -174,11 +175,12 @@ export function beginSave(
 
 const STATE_FILE = 'state.arrays';
 
-async function removeFormer(directory: string, bestStep: number): Promise<void> {
+/** Removes weights that were best once; later ones than the state knows may have come meanwhile. */
+async function removeFormer(directory: string, bestStep: number, from: Training['from']): Promise<void> {
+  const first = from === 'first' ? 1 : 0;
   for (const name of await readdir(directory)) {
-    const step = /^best-(\d+)\.arrays$/.exec(name)?.[1];
-    if (step !== undefined && Number(step) > 0 && Number(step) < bestStep)
-      await rm(join(directory, name), { force: true });
+    const step = Number(/^best-(\d+)\.arrays$/.exec(name)?.[1] ?? Number.NaN);
+    if (step >= first && step < bestStep) await rm(join(directory, name), { force: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -113,6 +113,12 @@ describe('trainHalves', () => {
 
   it('makes no more steps than its passes need', async () => {
     expect(await train(planOf({ passes: 0.1 }), { step: 1, check: 1 })).toMatchObject({ steps: 50, ended: 'finished' });
+  });
+
+  it('leaves the best weights and its state, and no weights that were best before', async () => {
+    const { bestStep } = await train(planOf({ passes: 0.1 }), { step: 1, check: 1 });
+    expect(bestStep).toBe(50);
+    expect((await readdir(directory)).toSorted()).toEqual(['best-50.arrays', 'state.arrays']);
   });
 
   it('keeps no moments in memory beyond what it may, though half-blocks are of different sizes', async () => {
