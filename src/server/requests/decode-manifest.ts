@@ -56,6 +56,7 @@ const schema = z.object({
     .object({ compensation: z.object({ id: z.string() }).loose() })
     .loose()
     .nullish(),
+  recovery: z.unknown().optional(),
   kept_units: z
     .array(z.object({ kv_groups: units, query_heads: units, ffn_channels: units }))
     .min(1)
@@ -70,16 +71,18 @@ export interface ManifestSelection {
   readonly keptUnits: KeptUnits;
   /** undefined if the kept weights are those of the source: then the units say everything. */
   readonly recipe: ManifestRecipe | undefined;
+  /** Whether its weights were trained, which their units and recipe do not say. */
+  readonly trained: boolean;
 }
 
 /**
- * The kept units that a prunecast.json names, and the recipe if it compensated them.
+ * The kept units that a prunecast.json names, the recipe if it compensated them, and whether they were trained.
  *
  * @param field the manifest's path in the request
  * @throws PrunecastError INVALID_REQUEST naming the field at fault
  */
 export function parseManifest(manifest: unknown, field: string): ManifestSelection {
-  const { recipe, kept_units } = parse(schema, manifest, field);
+  const { recipe, kept_units, recovery } = parse(schema, manifest, field);
   const compensated = recipe !== undefined && recipe !== null && recipe.compensation.id !== 'none';
   return {
     keptUnits: kept_units.map(({ kv_groups, query_heads, ffn_channels }) => ({
@@ -88,6 +91,7 @@ export function parseManifest(manifest: unknown, field: string): ManifestSelecti
       ffnChannels: ffn_channels,
     })),
     recipe: compensated ? parse(recipeSchema, recipe, `${field}.recipe`) : undefined,
+    trained: recovery !== undefined && recovery !== null,
   };
 }
 

@@ -5,7 +5,7 @@ import { architectureKey } from '../../core/model/architecture-key.js';
 import { planWindows } from './decode-windows.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
 import type { ResolvedRecipe } from './recipe.js';
-import { openSpaces, resolveSelection, type Selection } from './resolve-selection.js';
+import { openSpaces, requireUntrained, resolveSelection, type Selection } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
@@ -34,7 +34,9 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
   const selections: Selection[] = [];
   for (const [index, { target }] of targets.entries()) {
     await setImmediate(); // the exact units of a large model take milliseconds
-    selections.push(await resolveSelection(services, target, spaces, `targets[${index}]`));
+    const selection = await resolveSelection(services, target, spaces, `targets[${index}]`);
+    requireUntrained(selection, 'evaluate the output itself, as the model');
+    selections.push(selection);
   }
   const evaluator = plugins.resolve(
     'evaluator',

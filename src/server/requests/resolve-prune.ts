@@ -1,8 +1,14 @@
 import type { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { Text } from '../../gen/prunecast/v1/common.js';
 import type { ResolvedRecipe } from './recipe.js';
-import { resolveRecovery, type ResolvedRecovery } from './resolve-recovery.js';
-import { openSpaces, resolveSelection, type Selection, type SharedBudgets } from './resolve-selection.js';
+import { asksForTraining, resolveRecovery, type ResolvedRecovery } from './resolve-recovery.js';
+import {
+  openSpaces,
+  requireUntrained,
+  resolveSelection,
+  type Selection,
+  type SharedBudgets,
+} from './resolve-selection.js';
 import type { RequestServices } from './services.js';
 
 /** A PruneRequest, checked and complete, except for its output. */
@@ -28,6 +34,8 @@ export async function resolvePrune(services: RequestServices, request: PruneRequ
     openSpaces(model.shape, counted, request.space),
     '',
   );
+  if (!asksForTraining(services, request.recovery))
+    requireUntrained(selection, 'name the output itself as the model, or ask for a recovery, which trains it anew');
   const recipe = await resolveRecipe(services, request, selection);
   const knowsErrors = recipe?.compensation.plugin.needs.includes('gram') === true;
   const { origin, calibration } = recipe ?? {};

@@ -27,6 +27,16 @@ export interface PlannedRecovery {
 }
 
 /**
+ * Whether a request asks for a training at all. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS.
+ */
+export function asksForTraining(
+  { plugins }: Pick<RequestServices, 'plugins'>,
+  asked: RecoverySpec | undefined,
+): boolean {
+  return planTraining(plugins, asked).training !== undefined;
+}
+
+/**
  * The training that a request asks for; undefined if it asks for none.
  *
  * @param defaults the text of the recipe, and what is to be taken of it
@@ -37,8 +47,7 @@ export async function resolveRecovery(
   asked: RecoverySpec | undefined,
   defaults: RecipeDefaults,
 ): Promise<ResolvedRecovery | undefined> {
-  const plugin = plugins.resolve('recovery', asked?.plugin, DEFAULT_PLUGINS.recovery, 'recovery.plugin');
-  const training = plugin.plugin.plan(plugin.options);
+  const { plugin, training } = planTraining(plugins, asked);
   if (training === undefined) {
     if (asked?.text !== undefined)
       throw PrunecastError.ofField('recovery.text', `is given, but ${plugin.id} trains nothing: leave it out`);
@@ -56,6 +65,11 @@ export async function resolveRecovery(
   const taken = await recipes.takeSequences(calibration, 'recovery.text');
   const { trained } = splitSequences(taken.sequences.sequences, training.heldOutEvery);
   return { plugin, training, taken, trained };
+}
+
+function planTraining(plugins: RequestServices['plugins'], asked: RecoverySpec | undefined) {
+  const plugin = plugins.resolve('recovery', asked?.plugin, DEFAULT_PLUGINS.recovery, 'recovery.plugin');
+  return { plugin, training: plugin.plugin.plan(plugin.options) };
 }
 
 export function planRecovery({ plugin, taken }: ResolvedRecovery): PlannedRecovery {

@@ -32,6 +32,8 @@ export interface Selection {
   readonly keptUnits: KeptUnits | undefined;
   /** The recipe that compensated those units if a manifest has one, and the manifest's path in the request. */
   readonly compensated?: { readonly recipe: ManifestRecipe; readonly field: string };
+  /** The path in the request of a manifest whose output was trained: its weights are not those that the recipe gives. */
+  readonly trained?: string;
   readonly snapped: readonly SnappedRate[];
   /** How a budget was allocated; empty if none was given. */
   readonly allocation: string;
@@ -147,6 +149,20 @@ export function requireSameUnits(
   );
 }
 
+/**
+ * Refuses the manifest of a trained output, which says how its weights were before their training alone. Throws
+ * INVALID_REQUEST.
+ *
+ * @param cure what to ask for instead
+ */
+export function requireUntrained({ trained }: Selection, cure: string): void {
+  if (trained !== undefined)
+    throw PrunecastError.ofField(
+      `${trained}.recovery`,
+      `says that this output was trained, and a manifest does not hold trained weights: ${cure}`,
+    );
+}
+
 function sortUnits(kept: KeptUnits): number[][][] {
   return kept.map(({ kvGroups, queryHeads, ffnChannels }) =>
     [kvGroups, queryHeads, ffnChannels].map((list) => list.toSorted((a, b) => a - b)),
@@ -163,9 +179,12 @@ function exact(shape: ModelShape, keptUnits: KeptUnits, field: string): Selectio
 }
 
 function fromManifest(shape: ModelShape, manifest: unknown, field: string): Selection {
-  const { keptUnits, recipe } = parseManifest(manifest, field);
-  const selection = exact(shape, keptUnits, `${field}.kept_units`);
-  return recipe === undefined ? selection : { ...selection, compensated: { recipe, field } };
+  const { keptUnits, recipe, trained } = parseManifest(manifest, field);
+  return {
+    ...exact(shape, keptUnits, `${field}.kept_units`),
+    ...(recipe === undefined ? {} : { compensated: { recipe, field } }),
+    ...(trained ? { trained: field } : {}),
+  };
 }
 
 function shareOut({ space, budgets, field }: SharedBudgets): Architecture {

@@ -96,6 +96,36 @@ describe('Prune with a recovery', () => {
     },
   );
 
+  it('does not take a trained output for an untrained one when its manifest is named, and trains its units anew', {
+    timeout: 120_000,
+  }, async () => {
+    const recovery = { ...DISTILL, text: { ...CALIBRATION, sequences: 32 } };
+    await verbs.client.runPrune(pruneInto('once', { recovery }));
+    const path = (output: string, file: string): string => verbs.path('outputs', output, file);
+    const manifest = JSON.parse(await readFile(path('once', 'prunecast.json'), 'utf8')) as Record<string, unknown>;
+    for (const [name, target] of [
+      ['manifest', { $case: 'manifest', value: manifest }],
+      ['earlier_output', { $case: 'earlierOutput', value: 'once' }],
+    ] as const) {
+      const targets = [{ target }];
+      expect(await refusalOf(verbs, () => verbs.client.runEvaluate({ model: DEMO, targets }))).toMatchObject({
+        reason: 'INVALID_REQUEST',
+        fields: [`targets[0].${name}.recovery`],
+        message: expect.stringContaining('evaluate the output itself') as string,
+      });
+      const again = { model: DEMO, selection: target, output: `again-${name}` };
+      expect(await refusalOf(verbs, () => verbs.client.runPrune(again))).toMatchObject({
+        reason: 'INVALID_REQUEST',
+        fields: [`${name}.recovery`],
+      });
+      await verbs.client.runPrune({ ...again, recovery });
+      const [first, second] = await Promise.all(
+        ['once', again.output].map((output) => readFile(path(output, 'model.safetensors'))),
+      );
+      expect(second?.equals(first ?? Buffer.alloc(0))).toBe(true);
+    }
+  });
+
   it('says in a plan how many tokens training takes', async () => {
     const { plan } = await verbs.client.services.pruning.planPrune(
       pruneInto('', {

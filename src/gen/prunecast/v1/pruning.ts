@@ -205,6 +205,7 @@ export interface PruneRequest {
     | //
     /**
      * The contents of a prunecast.json: exactly the units that it names, compensated again if the output was.
+     * That of a trained output is refused unless `recovery` trains it anew.
      * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
      */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
@@ -322,6 +323,7 @@ export interface EvaluateTarget {
     | //
     /**
      * The contents of a prunecast.json: exactly the units that it names, compensated again if the output was.
+     * That of a trained output is refused: evaluate the output itself, as the model.
      * At most 4,000,000 bytes, 350,000 values, nested 16 deep.
      */
     { $case: "manifest"; value: { [key: string]: any } | undefined }
