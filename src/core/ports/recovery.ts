@@ -32,6 +32,11 @@ export interface TrainingPlan {
     readonly temperature: number;
     /** The share of the text's own next token in the loss, 0 to 1; the rest is the teacher's distribution. */
     readonly crossEntropy: number;
+    /**
+     * 0 or undefined: none; otherwise, times the mean over layers, the squared error of the hidden states after each,
+     * relative to the square of the teacher's, is added.
+     */
+    readonly layerErrors?: number | undefined;
   };
   /**
    * 0 or undefined: the weights themselves are trained; otherwise factors of this rank, whose products are added to them

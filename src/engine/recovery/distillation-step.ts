@@ -1,16 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
+import type { TrainingPlan } from '../../core/ports/recovery.js';
 import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner, InputProducts } from '../forward/block-runner.js';
 import { embedBatches, type StatePool } from '../forward/hidden-states.js';
 import { countHeadRows } from '../forward/score-windows.js';
 import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
 import type { BackwardRunner, BackwardStep } from '../gradients/backward-runner.js';
-import type { DistillationLoss } from '../graph/distillation-vjp-graph.js';
 import { listSteps, type RankedWeights, type ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import { isKept, type KeptHalf, type MapPart } from '../weights/map-parts.js';
 import { chooseKept, giveProducts, takeProducts } from './kept-products.js';
+import { createLayerErrors } from './layer-errors.js';
 import { listMatrices, type TrainedHalf } from './trained-halves.js';
 
 export interface DistillationContext {
@@ -25,7 +26,7 @@ export interface DistillationContext {
   readonly head: () => Promise<HeadWeights>;
   /** The unpruned model. */
   readonly teacher: RankedWeights;
-  readonly loss: DistillationLoss;
+  readonly loss: TrainingPlan['loss'];
   /** Most bytes of products that are kept for the backward pass. */
   readonly productBytes: number;
 }
@@ -37,9 +38,10 @@ export interface DistillationContext {
 export type HalfUpdate = (half: TrainedHalf, gradients: Readonly<Record<string, Float32Array>>) => Promise<void>;
 
 /**
- * The distillation loss of a pruned model on some sequences, the mean over all their predictions, and its gradients:
- * half-block by half-block from the last to the first, one half-block's gradients at a time. The inputs of all
- * half-blocks are in memory meanwhile, and products inside as far as `productBytes` allows; all else is computed again.
+ * The distillation loss of a pruned model on some sequences, the mean over all their predictions, with the layers' own
+ * errors (`createLayerErrors`), and its gradients: half-block by half-block from the last to the first, one half-block's
+ * gradients at a time. The inputs of all half-blocks are in memory meanwhile, the teacher's states after each layer if
+ * they count, and products inside as far as `productBytes` allows; all else is computed again.
  *
  * @param sequences each of at least 2 tokens
  * @returns the loss before `update` changed anything
@@ -52,6 +54,7 @@ export async function runDistillationStep(
   signal: AbortSignal,
 ): Promise<number> {
   const { backward, pool, gradientPool, config } = context;
+  const { layers } = config.shape;
   const windows = sequences.map((tokens) => ({ tokens }));
   const batches = batchWindows(windows);
   const breathe = async (): Promise<void> => {
@@ -60,13 +63,15 @@ export async function runDistillationStep(
   };
   const embed = () => embedBatches(context.embedding, batches, windows, pool);
 
+  const layerErrors = createLayerErrors(context.loss.layerErrors ?? 0, layers.length, pool);
   const taught = await embed();
-  for (const step of listSteps(config.shape.layers)) {
+  for (const step of listSteps(layers)) {
     const half = await context.teacher.prepare(step);
     for (const [index, batch] of batches.entries()) {
       await breathe();
       taught[index] = await runForward(context, half, sizeOf(batch), taught[index] as Float32Array, 'given-back');
     }
+    if (step.half === 'ffn') layerErrors.teach(step.layer, taught);
   }
 
   const states = await embed();
@@ -104,11 +109,13 @@ export async function runDistillationStep(
     upstream.push(passed.upstream);
     pool.give(rows.taught);
   }
+  loss += layerErrors.passBack(layers.length - 1, states, upstream);
   releaseOwn(pool, states, inputs.at(-1));
 
-  for (const [place, trained] of halves.toReversed().entries()) {
+  for (const [fromLast, trained] of halves.toReversed().entries()) {
     const { half } = trained;
-    const [own = [], before] = [inputs[halves.length - 1 - place], inputs[halves.length - 2 - place]];
+    const place = halves.length - 1 - fromLast;
+    const [own = [], before] = [inputs[place], inputs[place - 1]];
     const ownProducts = products.pop() ?? [];
     const gradients = isKept(half) ? takeGradients(gradientPool, half) : undefined;
     if (isKept(half) && gradients !== undefined)
@@ -130,6 +137,8 @@ export async function runDistillationStep(
         giveProducts(pool, ownProducts[index]);
         upstream[index] = downstream;
       }
+    // The input of an attention half-block is the output of the layer before.
+    if (place % 2 === 0) loss += layerErrors.passBack(place / 2 - 1, own, upstream);
     releaseOwn(pool, own, before);
     if (gradients !== undefined) {
       await update(trained, gradients);

@@ -35,6 +35,8 @@ export interface Workload {
     /** Of the factors that are trained; 0: the weights themselves. */
     readonly rank: number;
     readonly stepTokens: number;
+    /** Whether the layers' own errors count, for which the teacher's states after each layer are kept. */
+    readonly layerErrors: boolean;
   };
 }
 
@@ -138,7 +140,7 @@ export function estimatePeakBytes(
       : 4 * countTrained(shape, training) +
         countMomentBytes(shape, training.architecture, training.rank) +
         4 *
-          (shape.hidden * countStepStates(shape) + countProductColumns(shape, training.architecture)) *
+          (shape.hidden * countStepStates(shape, training) + countProductColumns(shape, training.architecture)) *
           training.stepTokens;
   return Math.min(budgetBytes, lanes * inLane + states + trained + (lanes - 1) * LANE_BYTES);
 }
@@ -276,7 +278,7 @@ function countLeastBytes(
         3 * tokens,
         gradients ? countLeastCopies(shape.layers.length) * all : 0,
         fit === 'stream' ? 4 * tokens : 0,
-        training === undefined ? 0 : countStepStates(shape) * training.stepTokens,
+        training === undefined ? 0 : countStepStates(shape, training) * training.stepTokens,
       ),
     gathering: Math.max(4 * (tap + gram + product + back + trained), 4 * inputs, preparing(width, hidden)),
     cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
@@ -288,9 +290,15 @@ function countTrained(shape: ModelShape, { architecture, rank }: NonNullable<Wor
   return countParameters(shape, architecture) + countFactors(shape, architecture, rank);
 }
 
-/** Hidden states of all tokens of a training step: the inputs of all half-blocks, and those of both models' ends. */
-export function countStepStates({ layers }: ModelShape): number {
-  return 2 * layers.length + 4;
+/**
+ * Hidden states of all tokens of a training step: the inputs of all half-blocks, and those of both models' ends; for the
+ * layers' own errors the teacher's after each layer too.
+ */
+export function countStepStates(
+  { layers }: ModelShape,
+  { layerErrors }: Pick<NonNullable<Workload['training']>, 'layerErrors'>,
+): number {
+  return (layerErrors ? 3 : 2) * layers.length + 4;
 }
 
 /** Values of a token that a training step keeps of its half-blocks' products with their input maps, if it has room. */

@@ -51,10 +51,10 @@ export async function recoverModel(
   const longest = trained.reduce((most, { length }) => Math.max(most, length), 1);
   const stepTokens = plan.sequencesPerStep * longest;
   const { rank = 0 } = plan;
-  const start = (): Promise<CallContext> =>
-    memory.startCall(sequences, { training: { architecture, rank, stepTokens } });
+  const training = { architecture, rank, stepTokens, layerErrors: (plan.loss.layerErrors ?? 0) > 0 };
+  const start = (): Promise<CallContext> => memory.startCall(sequences, { training });
   let call = await start(); // refused here, before any work
-  const stepBytes = 4 * shape.hidden * countStepStates(shape) * stepTokens;
+  const stepBytes = 4 * shape.hidden * countStepStates(shape, training) * stepTokens;
   const momentBytes = Math.min(call.stateBytes - stepBytes, countMomentBytes(shape, architecture, rank));
   const productBytes = call.stateBytes - stepBytes - momentBytes;
   let pool = createStatePool();

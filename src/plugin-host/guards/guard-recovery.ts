@@ -24,7 +24,7 @@ const positive = z.number().positive();
 const count = z.int().min(1);
 
 const PLAN = z.object({
-  loss: z.object({ temperature: positive, crossEntropy: share }),
+  loss: z.object({ temperature: positive, crossEntropy: share, layerErrors: z.number().min(0).optional() }),
   rank: z.int().min(0).optional(),
   sequencesPerStep: count,
   passes: positive,

@@ -43,6 +43,14 @@ export default defineRecovery({
       .max(1)
       .default(0.3)
       .describe("Share of the text's own next token in the loss; the rest is the unpruned model's distribution."),
+    layer_errors: z
+      .number()
+      .min(0)
+      .max(1_000)
+      .default(0)
+      .describe(
+        "Weight of the layers' own errors beside these: how far hidden states after each layer are from the unpruned model's.",
+      ),
     rank: z
       .int()
       .min(0)
@@ -69,7 +77,7 @@ export default defineRecovery({
     seed: z.int().default(0).describe('Fixes the order of the sequences, and the factors that `rank` begins with.'),
   }),
   plan: (options) => ({
-    loss: { temperature: options.temperature, crossEntropy: options.cross_entropy },
+    loss: { temperature: options.temperature, crossEntropy: options.cross_entropy, layerErrors: options.layer_errors },
     rank: options.rank,
     sequencesPerStep: options.sequences_per_step,
     passes: options.passes,

@@ -59,6 +59,7 @@ export function describeTraining(
     architecture,
     rank: training.rank ?? 0,
     stepTokens: training.sequencesPerStep * longestOf(trained),
+    layerErrors: (training.loss.layerErrors ?? 0) > 0,
   };
 }
 

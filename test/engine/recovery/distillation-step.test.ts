@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TrainingPlan } from '../../../src/core/ports/recovery.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
-import { createBufferPool, createStatePool } from '../../../src/engine/forward/hidden-states.js';
+import { createBufferPool, createStatePool, embedBatches } from '../../../src/engine/forward/hidden-states.js';
+import { batchWindows } from '../../../src/engine/forward/window-batches.js';
 import { createBackwardRunner } from '../../../src/engine/gradients/backward-runner.js';
-import type { DistillationLoss } from '../../../src/engine/graph/distillation-vjp-graph.js';
 import { createSessionPool, type SessionPool } from '../../../src/engine/graph/session-pool.js';
 import { runDistillationStep, type DistillationContext } from '../../../src/engine/recovery/distillation-step.js';
 import { copyHalves, listMatrices, type TrainedHalf } from '../../../src/engine/recovery/trained-halves.js';
@@ -16,11 +17,16 @@ import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { calibrationSequences } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 
-const LOSSES: readonly DistillationLoss[] = [
+type Loss = TrainingPlan['loss'];
+
+const LOSSES: readonly Loss[] = [
   { temperature: 1, crossEntropy: 0 },
   { temperature: 2, crossEntropy: 0.25 },
   { temperature: 1, crossEntropy: 1 },
 ];
+
+/** Beside it the other parts hardly count. */
+const LAYER_ERRORS: Loss = { temperature: 1, crossEntropy: 0.3, layerErrors: 30 };
 
 /** How far weights are moved: at 0.01 the loss is curved. */
 const STEP = 0.002;
@@ -48,7 +54,7 @@ describe('runDistillationStep', () => {
   const begin = (): Promise<TrainedHalf[]> => copyHalves(context.teacher, architecture);
   const measure = (
     halves: readonly TrainedHalf[],
-    loss: DistillationLoss,
+    loss: Loss,
     update: Parameters<typeof runDistillationStep>[3] = () => Promise.resolve(),
   ): Promise<number> => runDistillationStep({ ...context, loss }, halves, sequences, update, unattended.signal);
 
@@ -102,28 +108,51 @@ describe('runDistillationStep', () => {
     expect(Math.abs((await measure(await begin(), loss)) / expected - 1)).toBeLessThan(1e-4);
   });
 
-  it.each(LOSSES)('gives gradients that agree with central finite differences, with %o', async (loss) => {
-    const gradients: { place: string; gradient: Float32Array }[] = [];
-    await measure(await begin(), loss, async ({ name }, found) => {
-      for (const [part, gradient] of Object.entries(found))
-        gradients.push({ place: `${name}.${part}`, gradient: gradient.slice() });
-    });
-    expect(gradients).toHaveLength(4 * 4 + 4 * 3);
-    const wrong: string[] = [];
-    for (const { place, gradient } of gradients) {
-      const norm = Math.hypot(...gradient);
-      const [above = NaN, below = NaN] = await Promise.all([
-        measure(await move(place, gradient, STEP / norm), loss),
-        measure(await move(place, gradient, -STEP / norm), loss),
-      ]);
-      const slope = (above - below) / (2 * STEP);
-      if (!(Math.abs(slope - norm) < 0.02 * norm + 1e-3)) wrong.push(`${place}: ${slope} against ${norm}`);
+  it('adds the squared errors of the states after each layer, relative to those of the unpruned model', async () => {
+    const { shape } = context.config;
+    const errors = shape.layers.map(() => ({ gaps: 0, squares: 0 }));
+    const trained = await begin();
+    const teacher = await copyHalves(context.teacher, shape.layers);
+    for (const tokens of sequences) {
+      const [states, taught] = [await listStates(trained, tokens), await listStates(teacher, tokens)];
+      for (const [layer, sums] of errors.entries())
+        taught[layer]?.forEach((value, at) => {
+          sums.gaps += ((states[layer]?.[at] ?? NaN) - value) ** 2;
+          sums.squares += value ** 2;
+        });
     }
-    expect(wrong).toEqual([]);
+    const mean = errors.reduce((sum, { gaps, squares }) => sum + gaps / squares, 0) / errors.length;
+    const added =
+      (await measure(trained, LAYER_ERRORS)) - (await measure(trained, { ...LAYER_ERRORS, layerErrors: 0 }));
+    expect(mean).toBeGreaterThan(0.01);
+    expect(Math.abs(added / (30 * mean) - 1)).toBeLessThan(1e-4);
   });
 
+  it.each([...LOSSES, LAYER_ERRORS])(
+    'gives gradients that agree with central finite differences, with %o',
+    async (loss) => {
+      const gradients: { place: string; gradient: Float32Array }[] = [];
+      await measure(await begin(), loss, async ({ name }, found) => {
+        for (const [part, gradient] of Object.entries(found))
+          gradients.push({ place: `${name}.${part}`, gradient: gradient.slice() });
+      });
+      expect(gradients).toHaveLength(4 * 4 + 4 * 3);
+      const wrong: string[] = [];
+      for (const { place, gradient } of gradients) {
+        const norm = Math.hypot(...gradient);
+        const [above = NaN, below = NaN] = await Promise.all([
+          measure(await move(place, gradient, STEP / norm), loss),
+          measure(await move(place, gradient, -STEP / norm), loss),
+        ]);
+        const slope = (above - below) / (2 * STEP);
+        if (!(Math.abs(slope - norm) < 0.02 * norm + 1e-3)) wrong.push(`${place}: ${slope} against ${norm}`);
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
+
   it('keeps no more gradients than those of one half-block, though all are of other lengths', async () => {
-    const [loss] = LOSSES as [DistillationLoss];
+    const [loss] = LOSSES as [Loss];
     const layers = architecture.map((layer, index) => ({ ...layer, ffnChannels: 100 - index }));
     const buffers = new Set<ArrayBufferLike>();
     const update = async (_: TrainedHalf, found: Readonly<Record<string, Float32Array>>): Promise<void> => {
@@ -137,7 +166,7 @@ describe('runDistillationStep', () => {
   });
 
   it('gives the same gradients, bit for bit, whether products are kept, in part, or computed again', async () => {
-    const [loss] = LOSSES as [DistillationLoss];
+    const loss = LAYER_ERRORS;
     // Those of the last layer for all 44 tokens: gate and up, and q, k and v.
     const bytes = 44 * 4 * (2 * 100 + 64 + 2 * 32);
     const all: Map<string, Float32Array>[] = [];
@@ -159,6 +188,26 @@ describe('runDistillationStep', () => {
     expect(all[1]).toEqual(all[0]);
     expect(all[2]).toEqual(all[0]);
   });
+
+  /** The hidden states of one sequence after each layer. */
+  async function listStates(halves: readonly TrainedHalf[], tokens: Int32Array): Promise<Float32Array[]> {
+    const windows = [{ tokens }];
+    let [states = new Float32Array()] = await embedBatches(
+      context.embedding,
+      batchWindows(windows),
+      windows,
+      createStatePool(),
+    );
+    const after: Float32Array[] = [];
+    for (const [index, { half }] of halves.entries()) {
+      const output = states.slice();
+      if (half.kind !== 'nothing')
+        await context.runner.runHalf(half, { count: 1, length: tokens.length }, states, output);
+      states = output;
+      if (index % 2 === 1) after.push(states);
+    }
+    return after;
+  }
 
   async function move(place: string, direction: Float32Array, distance: number): Promise<TrainedHalf[]> {
     const halves = await begin();

@@ -141,10 +141,24 @@ describe('planMemory', () => {
   it('sets room aside for the factors that a training keeps beside the weights', () => {
     const { layers } = checkpoint.shape;
     const leastOf = (rank: number): number =>
-      findLeastBudget(checkpoint.shape, { longest: 128, training: { architecture: layers, rank, stepTokens: 1024 } });
+      findLeastBudget(checkpoint.shape, {
+        longest: 128,
+        training: { architecture: layers, rank, stepTokens: 1024, layerErrors: false },
+      });
     // Of q and o [64, 64], k and v [32, 64], gate, up and down [172, 64], in each of five layers.
     const factors = 5 * 4 * (2 * (64 + 64) + 2 * (32 + 64) + 3 * (172 + 64));
     expect(leastOf(4) - leastOf(0)).toBe(4 * factors);
+  });
+
+  it("sets room aside for the teacher's states after each layer where a training counts the layers' own errors", () => {
+    const { layers } = checkpoint.shape;
+    const leastOf = (layerErrors: boolean): number =>
+      findLeastBudget(checkpoint.shape, {
+        longest: 128,
+        training: { architecture: layers, rank: 0, stepTokens: 1024, layerErrors },
+      });
+    // 64 float32 values a token, in each of five layers.
+    expect(leastOf(true) - leastOf(false)).toBe(5 * 64 * 4 * 1024);
   });
 
   it('never grants more than the budget, whatever is asked for', () => {

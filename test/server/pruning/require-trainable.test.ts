@@ -9,14 +9,14 @@ const { layers } = STORIES_SHAPE;
 /** Training on single sequences of 512 tokens. */
 const sequences = [new Int32Array(512), new Int32Array(512)];
 const recovery = {
-  training: { sequencesPerStep: 1 },
+  training: { sequencesPerStep: 1, loss: { layerErrors: 0 } },
   taken: { sequences: { sequences } },
   trained: sequences.slice(1),
 } as unknown as Parameters<typeof requireTrainable>[2];
 
 describe('requireTrainable', () => {
   it('refuses what the training itself would have no memory for, and says what helps', () => {
-    const training = { architecture: layers, rank: 0, stepTokens: 512 };
+    const training = { architecture: layers, rank: 0, stepTokens: 512, layerErrors: false };
     const least = findLeastBudget(STORIES_SHAPE, { longest: 512, training });
     const within = (budget: number) => (): void =>
       requireTrainable({ requireMemory: (work) => void planMemory(STORIES_SHAPE, budget, work) }, layers, recovery);
