@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
+import { findInvalidMetric } from '../../core/metric.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createRng } from '../../core/random.js';
 import { scaleToNorm, updateByAdamW } from './adamw.js';
@@ -54,7 +55,8 @@ export interface TrainingOutcome {
 /**
  * Trains half-blocks step by step, and keeps the weights that were best on the held-out sequences. Its state is written
  * now and then; after a kill the next call continues from there, and comes to the same weights bit for bit unless
- * the time limit ends it.
+ * the time limit ends it. A held-out loss that is not finite ends it with the best weights; before the first step there
+ * are none, so METRIC_INVALID is thrown.
  *
  * @param sequences trained on, each of at least 2 tokens
  */
@@ -81,6 +83,12 @@ export async function trainHalves(
   const isOver = (): boolean => state.seconds > 60 * plan.mostMinutes;
   const check = async (): Promise<void> => {
     const loss = await context.measure(halves, signal);
+    const invalid = findInvalidMetric({ metrics: { held_out_loss: loss }, windowLosses: new Float64Array() });
+    if (invalid !== undefined) {
+      if (state.before === undefined) throw invalid;
+      state.lostChecks = plan.patience; // such weights get no better
+      return;
+    }
     state.before ??= loss;
     if (state.after === undefined || loss < state.after) {
       await writeHalves(pathOfBest(directory, state.step), halves, signal);

@@ -115,6 +115,23 @@ describe('trainHalves', () => {
     expect(await train(planOf({ passes: 0.1 }), { step: 1, check: 1 })).toMatchObject({ steps: 50, ended: 'finished' });
   });
 
+  it.each([Number.NaN, Infinity])(
+    'ends at once when the held-out loss becomes %d, and keeps the best weights',
+    async (loss) => {
+      let checks = 0;
+      const measure = async (): Promise<number> => [5, 4][checks++] ?? loss;
+      // A check after each seven steps.
+      const outcome = await train(planOf({ passes: 0.1, checks: 8 }), { step: 1, check: 1 }, { measure });
+      expect(outcome).toMatchObject({ steps: 14, bestStep: 7, before: 5, after: 4, ended: 'no-more-gain' });
+    },
+  );
+
+  it('reports no perplexity of a model whose held-out loss is not a number before training', async () => {
+    const begun = train(planOf({ passes: 0.1 }), { step: 1, check: 1 }, { measure: async () => Number.NaN });
+    await expect(begun).rejects.toMatchObject({ reason: 'METRIC_INVALID', metadata: { metric: 'held_out_loss' } });
+    expect(await readdir(directory)).toEqual([]);
+  });
+
   it('leaves the best weights and its state, and no weights that were best before', async () => {
     const { bestStep } = await train(planOf({ passes: 0.1 }), { step: 1, check: 1 });
     expect(bestStep).toBe(50);
