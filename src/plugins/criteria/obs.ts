@@ -17,12 +17,14 @@ export default defineCriterion({
   summary: 'Removes units one by one, always the one that least squares can best do without; for least-squares.',
   needs: ['weights', 'gram'],
   options: z.strictObject({
+    // The demo model at 20 % fewer parameters has 11.70 with 0.01 and least-squares, and 11.90 with 0.1, though the
+    // compensation is damped by 0.1; on the stream 10.99 and 11.17.
     damping: z
       .number()
       .gt(0)
       .max(10)
       .default(0.01)
-      .describe('Added to the diagonal of the Gram matrix, as a share of its mean; best that of the compensation.'),
+      .describe("Added to the diagonal of the Gram matrix, as a share of its mean; apart from the compensation's own."),
     scope: scopeOption,
   }),
   scoringBytes: countEliminationBytes,
