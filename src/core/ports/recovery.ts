@@ -19,6 +19,7 @@ export interface TrainingResult {
   readonly after: number;
   /** The step after which the weights were best; 0: before the first. */
   readonly bestStep: number;
+  /** `out-of-time`: the time limit allowed fewer steps than the passes need. */
   readonly ended: 'finished' | 'out-of-time' | 'no-more-gain';
 }
 

@@ -125,7 +125,7 @@ export async function trainHalves(
       const last = state.steps ?? longest;
       const gap = Math.max(1, Math.ceil(last / plan.checks));
       if (state.step >= last || state.step % gap === 0 || isOver()) state.checkSeconds = await timed(check);
-      if (state.step >= last) state.ended = 'finished';
+      if (state.step >= last) state.ended = last < longest ? 'out-of-time' : 'finished';
       else if (state.lostChecks >= plan.patience) state.ended = 'no-more-gain';
       else if (isOver()) state.ended = 'out-of-time';
       report?.({

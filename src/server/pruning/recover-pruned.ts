@@ -164,7 +164,7 @@ const ENDS = {
 
 /** What training brought, for a caller. */
 export function encodeRecovery(
-  { plugin }: Pick<ResolvedRecovery, 'plugin'>,
+  { plugin, training, trained }: Pick<ResolvedRecovery, 'plugin' | 'training' | 'trained'>,
   { steps, bestStep, tokens, seconds, before, after, ended }: TrainingResult,
 ): RecoveryResult {
   return {
@@ -176,6 +176,8 @@ export function encodeRecovery(
     perplexityBefore: Math.exp(before),
     perplexityAfter: Math.exp(after),
     ended: ENDS[ended],
+    passes: (steps * training.sequencesPerStep) / trained.length,
+    askedPasses: training.passes,
   };
 }
 

@@ -79,7 +79,7 @@ describe('trainHalves', () => {
   it('plans as many steps as fit into its minutes beside its checks', async () => {
     const outcome = await train(planOf({ minutes: 10, checks: 4 }), { step: 5, first: [20], check: 18 });
     // Of 570 s the first check and four steps take 53, the other checks 72: 89 more steps.
-    expect(outcome).toMatchObject({ steps: 93, ended: 'finished' });
+    expect(outcome).toMatchObject({ steps: 93, ended: 'out-of-time' });
     expect(outcome.seconds).toBeLessThanOrEqual(600);
   });
 
@@ -89,7 +89,7 @@ describe('trainHalves', () => {
     // more steps fit.
     expect(await train(plan, { step: 10, first: [20, 20, 20, 20, 20], check: 18 })).toMatchObject({
       steps: 39,
-      ended: 'finished',
+      ended: 'out-of-time',
     });
   });
 

@@ -67,6 +67,13 @@ async function measure(model: string): Promise<number> {
   return result?.metrics['perplexity'] ?? NaN;
 }
 
+/** A training on 30 sequences, in steps of four; two more are held out. */
+async function trainBriefly(options: Record<string, number>, output: string) {
+  const plugin = { id: 'distill', options: { sequences_per_step: 4, checks: 1, ...options } };
+  const recovery = { plugin, text: { ...CALIBRATION, sequences: 32 } };
+  return (await verbs.client.runPrune(pruneInto(output, { recovery }))).recovery;
+}
+
 describe('Prune with a recovery', () => {
   it.each([
     ['least-squares', { fit: 'stream' }],
@@ -124,6 +131,18 @@ describe('Prune with a recovery', () => {
       );
       expect(second?.equals(first ?? Buffer.alloc(0))).toBe(true);
     }
+  });
+
+  it('says how often each sequence was used, and that the time allowed no more', { timeout: 60_000 }, async () => {
+    expect(await trainBriefly({ passes: 0.4 }, 'all-passes')).toMatchObject({
+      steps: 3n,
+      ended: RecoveryEnd.FINISHED,
+      passes: 12 / 30,
+      askedPasses: 0.4,
+    });
+    const cut = await trainBriefly({ passes: 100, minutes: 1e-6 }, 'cut-passes');
+    expect(cut).toMatchObject({ ended: RecoveryEnd.OUT_OF_TIME, askedPasses: 100 });
+    expect(cut?.passes).toBe((4 * Number(cut?.steps)) / 30);
   });
 
   it('says in a plan how many tokens training takes', async () => {

@@ -13,9 +13,9 @@ export const protobufFileName = "prunecast/v1/common.proto";
 export const RecoveryEnd = {
   /** UNSPECIFIED - None. */
   UNSPECIFIED: 0,
-  /** FINISHED - All steps were made. */
+  /** FINISHED - All steps that its passes need were made. */
   FINISHED: 1,
-  /** OUT_OF_TIME - Its time was over. */
+  /** OUT_OF_TIME - Its time allowed fewer steps than its passes need. */
   OUT_OF_TIME: 2,
   /** NO_MORE_GAIN - The held-out sequences got no better. */
   NO_MORE_GAIN: 3,
@@ -520,6 +520,10 @@ export interface RecoveryResult {
   perplexityAfter: number;
   /** Why it ended. */
   ended: RecoveryEnd;
+  /** How often each training sequence was used. */
+  passes: number;
+  /** How often each would have been without a limit of time, or an end before. */
+  askedPasses: number;
 }
 
 /**
@@ -1883,6 +1887,8 @@ function createBaseRecoveryResult(): RecoveryResult {
     perplexityBefore: 0,
     perplexityAfter: 0,
     ended: 0,
+    passes: 0,
+    askedPasses: 0,
   };
 }
 
@@ -1920,6 +1926,12 @@ export const RecoveryResult: MessageFns<RecoveryResult> = {
     }
     if (message.ended !== 0) {
       writer.uint32(64).int32(message.ended);
+    }
+    if (message.passes !== 0) {
+      writer.uint32(73).double(message.passes);
+    }
+    if (message.askedPasses !== 0) {
+      writer.uint32(81).double(message.askedPasses);
     }
     return writer;
   },
@@ -2001,6 +2013,22 @@ export const RecoveryResult: MessageFns<RecoveryResult> = {
             message.ended = reader.int32() as any;
             continue;
           }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.passes = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.askedPasses = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2035,6 +2063,12 @@ export const RecoveryResult: MessageFns<RecoveryResult> = {
         ? globalThis.Number(object.perplexity_after)
         : 0,
       ended: isSet(object.ended) ? recoveryEndFromJSON(object.ended) : 0,
+      passes: isSet(object.passes) ? globalThis.Number(object.passes) : 0,
+      askedPasses: isSet(object.askedPasses)
+        ? globalThis.Number(object.askedPasses)
+        : isSet(object.asked_passes)
+        ? globalThis.Number(object.asked_passes)
+        : 0,
     };
   },
 
@@ -2064,6 +2098,12 @@ export const RecoveryResult: MessageFns<RecoveryResult> = {
     if (message.ended !== 0) {
       obj.ended = recoveryEndToJSON(message.ended);
     }
+    if (message.passes !== 0) {
+      obj.passes = floatToJson(message.passes);
+    }
+    if (message.askedPasses !== 0) {
+      obj.askedPasses = floatToJson(message.askedPasses);
+    }
     return obj;
   },
 
@@ -2080,6 +2120,8 @@ export const RecoveryResult: MessageFns<RecoveryResult> = {
     message.perplexityBefore = object.perplexityBefore ?? 0;
     message.perplexityAfter = object.perplexityAfter ?? 0;
     message.ended = object.ended ?? 0;
+    message.passes = object.passes ?? 0;
+    message.askedPasses = object.askedPasses ?? 0;
     return message;
   },
 };
