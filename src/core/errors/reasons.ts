@@ -89,7 +89,7 @@ export const REASONS = {
   VALUES_OUT_OF_RANGE: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'A compensated weight is larger than the dtype of the checkpoint can hold, so the output cannot be written; metadata has the tensor, the dtype and the value.',
+      'A compensated or trained weight is larger than the dtype of the checkpoint can hold, so the output cannot be written; metadata has the tensor, the dtype and the value.',
   },
   CALIBRATION_UNUSABLE: {
     code: 'FAILED_PRECONDITION',

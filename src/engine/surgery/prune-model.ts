@@ -42,7 +42,7 @@ const SLICE_VALUES = 1024 * 1024;
  *
  * Throws ARCHITECTURE_INVALID if units do not exist or groups keep different numbers of heads; RangeError for a
  * compensated tensor that the pruned model does not have. Reading a tensor throws VALUES_OUT_OF_RANGE if its dtype
- * cannot hold a compensated value.
+ * cannot hold a compensated or trained value.
  */
 export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifest = {} }: PruneRequest): PrunedModel {
   rankKeptFirst(keptUnits, checkpoint.shape.layers);
@@ -233,7 +233,7 @@ function outOfRange(tensor: string, dtype: TensorDtype, index: number, value: nu
       : ', or save the checkpoint in a wider dtype and prune that (BF16 or F32: from_pretrained(folder, dtype="float32").save_pretrained(other))';
   return new PrunecastError(
     'VALUES_OUT_OF_RANGE',
-    `${tensor}: the compensated value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: use compensation none, more damping or a lower rate${cure}`,
+    `${tensor}: the compensated or trained value at ${index} is ${value}, which ${dtype}, the dtype of the checkpoint, cannot hold: use compensation none, more damping or a lower rate, or train at a lower learning rate${cure}`,
     { metadata: { tensor, dtype, index: String(index), value: String(value) } },
   );
 }

@@ -48,6 +48,9 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
     controls: [...study.controls, ...study.paperControls.map((name) => `paper-recipe/${name}`)].join(', ') || 'none',
     exporter: exporter === null ? undefined : describePlugin(exporter),
     recovery: recovery && describePlugin(recovery.plugin),
+    'recovery, text': recovery?.text.textDigest,
+    'recovery, sequences':
+      recovery && `${formatCount(recovery.text.sequences)} of ${formatCount(recovery.text.sequenceTokens)} tokens`,
     seed: study.seed,
   };
   return Object.entries(settings).flatMap(([name, value]) =>

@@ -48,8 +48,14 @@ export interface TakenSequences {
   /** Those of a fit on the stream; undefined: the same. */
   readonly stream: CalibrationSequences | undefined;
   readonly origin: CalibrationOrigin;
-  /** Digests of text, tokenizer and starts, and how the sequences were cut. */
-  readonly description: Readonly<Record<string, unknown>>;
+  readonly description: SequencesDescription;
+}
+
+/** Digests of text, tokenizer and starts, and how the sequences were cut. */
+export interface SequencesDescription extends Readonly<Record<string, unknown>> {
+  readonly textDigest: string;
+  readonly sequences: number;
+  readonly sequenceTokens: number;
 }
 
 /** Calibration of a recipe, complete except for its text, which is not loaded yet. */

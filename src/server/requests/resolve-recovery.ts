@@ -4,7 +4,7 @@ import { splitSequences, type TrainingSplit } from '../../core/split-sequences.j
 import type { RecoverySpec } from '../../gen/prunecast/v1/common.js';
 import { decodeCalibration } from './decode-recipe.js';
 import { DEFAULT_PLUGINS, DEFAULT_RECOVERY_SEQUENCES } from './defaults.js';
-import type { RecipeDefaults, TakenSequences } from './recipe.js';
+import type { RecipeDefaults, SequencesDescription, TakenSequences } from './recipe.js';
 import { planPlugin, type PlannedPlugin } from './plan-document.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 import type { RequestServices } from './services.js';
@@ -22,8 +22,7 @@ export interface ResolvedRecovery {
 /** A recovery as a plan has it. */
 export interface PlannedRecovery {
   readonly plugin: PlannedPlugin;
-  /** Digests of text, tokenizer and starts, and how the sequences were cut. */
-  readonly text: unknown;
+  readonly text: SequencesDescription;
 }
 
 /**

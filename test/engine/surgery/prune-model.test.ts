@@ -183,7 +183,7 @@ describe('pruneModel', () => {
     ['F32', 2 ** 128 - 2 ** 104, Infinity],
     ['F32', -1, NaN],
   ] as const)(
-    'says which compensated value %s cannot hold and what to do, and writes the largest that it can',
+    'says which compensated or trained value %s cannot hold and what to do, and writes the largest that it can',
     async (dtype, held, beyond) => {
       const down = `${BLOCK}mlp.down_proj.weight`;
       const tensors = {
@@ -199,7 +199,7 @@ describe('pruneModel', () => {
       await expect(compensate(beyond)).rejects.toMatchObject({
         reason: 'VALUES_OUT_OF_RANGE',
         message: expect.stringMatching(
-          `${down}: the compensated value at 1 is .*${dtype}, .*compensation none, more damping`,
+          `${down}: the compensated or trained value at 1 is .*${dtype}, .*compensation none, more damping .*lower learning rate`,
         ),
         metadata: { tensor: down, dtype, index: '1' },
       });

@@ -153,6 +153,19 @@ describe('a Search with a recovery', () => {
     expect(manifest).not.toHaveProperty('measurements.verify');
   });
 
+  it('names the text of its training and the sequences among its settings', async () => {
+    const { overview } = await verbs.client.services.studies.getStudyReport({ studyId: report.studyId });
+    const { recovery } = JSON.parse(await readFile(verbs.path('outputs', 'trained', 'prunecast.json'), 'utf8')) as {
+      readonly recovery: { readonly text: { readonly textDigest: string } };
+    };
+    expect(overview?.settings).toEqual(
+      expect.arrayContaining([
+        { name: 'recovery, text', value: recovery.text.textDigest },
+        { name: 'recovery, sequences', value: '200 of 128 tokens' },
+      ]),
+    );
+  });
+
   it('measures the recovered winner once, under a role of its own, and counts the tokens of its training', async () => {
     const trials = await listTrials(verbs.client, report.studyId);
     const recovered = trials.filter(({ role }) => role === TrialRole.RECOVERED);
