@@ -45,18 +45,25 @@ describe.skipIf(!existsSync('/proc/self/status'))('the memory that a plan states
       'a recipe that is calibrated',
       { targets: [{ target: { $case: 'uniformRate', value: 0.2 } }], recipe: { calibration: { text: TEXT } } },
     ],
-  ])('is what the process of the server takes, within a fifth, on a budget of 64 MiB: %s', async (_, asked) => {
-    const request: DeepPartial<EvaluateRequest> = {
-      model: DEMO,
-      measurement: { text: TEXT },
-      fidelity: { tokenLimit: 8192n },
-      ...asked,
-    };
-    const { peakMemoryBytes, baseMemoryBytes } = await client.planEvaluate(request);
-    expect(Number(peakMemoryBytes - baseMemoryBytes)).toBeLessThanOrEqual(BUDGET);
-    await client.runEvaluate(request);
-    const measured = readPeakBytes(server.processId) / Number(peakMemoryBytes);
-    expect(measured).toBeGreaterThan(0.8);
-    expect(measured).toBeLessThan(1.2);
-  });
+  ])(
+    'is what the process of the server takes, within a fifth, on a budget of 64 MiB: %s',
+    {
+      // On a busy machine garbage is collected late: then the process has taken more at some time.
+      retry: 3,
+    },
+    async (_, asked) => {
+      const request: DeepPartial<EvaluateRequest> = {
+        model: DEMO,
+        measurement: { text: TEXT },
+        fidelity: { tokenLimit: 8192n },
+        ...asked,
+      };
+      const { peakMemoryBytes, baseMemoryBytes } = await client.planEvaluate(request);
+      expect(Number(peakMemoryBytes - baseMemoryBytes)).toBeLessThanOrEqual(BUDGET);
+      await client.runEvaluate(request);
+      const measured = readPeakBytes(server.processId) / Number(peakMemoryBytes);
+      expect(measured).toBeGreaterThan(0.8);
+      expect(measured).toBeLessThan(1.2);
+    },
+  );
 });
