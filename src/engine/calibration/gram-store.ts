@@ -169,7 +169,8 @@ export function nameHalf({ layer, half }: HalfPlace): string {
   return `${layer}:${half}`;
 }
 
-function parseHalf(name: string): HalfPlace {
+/** The half-block that `nameHalf` gave this name. */
+export function parseHalf(name: string): HalfPlace {
   const [layer = '', half] = name.split(':');
   return { layer: Number(layer), half: half === 'attention' ? 'attention' : 'ffn' };
 }

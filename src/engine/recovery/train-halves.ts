@@ -8,6 +8,7 @@ import type { HalfUpdate } from './distillation-step.js';
 import { learningRate } from './learning-rate.js';
 import type { Parameters } from './parameters.js';
 import { beginSave, openTraining, pathOfBest, type Save, type Training, type TrainingState } from './saved-training.js';
+import type { RoundWritten } from './round-written.js';
 import { writeHalves, type TrainedHalf } from './trained-halves.js';
 
 export interface TrainingContext {
@@ -22,7 +23,9 @@ export interface TrainingContext {
     update: HalfUpdate,
     signal: AbortSignal,
   ) => Promise<number>;
-  /** The mean next-token loss, natural log, on the held-out sequences. */
+  /** To what an output holds: so are the best weights written. */
+  readonly round: RoundWritten;
+  /** The mean next-token loss, natural log, on the held-out sequences, of what an output would hold. */
   readonly measure: (halves: readonly TrainedHalf[], signal: AbortSignal) => Promise<number>;
   /** A folder of this training's own: its state, and the best weights so far. */
   readonly directory: string;
@@ -91,7 +94,7 @@ export async function trainHalves(
     }
     state.before ??= loss;
     if (state.after === undefined || loss < state.after) {
-      await writeHalves(pathOfBest(directory, state.step), halves, signal);
+      await writeHalves(pathOfBest(directory, state.step), halves, context.round, signal);
       Object.assign(state, { after: loss, bestStep: state.step, lostChecks: 0 });
     } else state.lostChecks += 1;
   };

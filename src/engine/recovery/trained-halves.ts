@@ -6,6 +6,7 @@ import type { AttentionWeights, FfnWeights } from '../weights/layer-weights.js';
 import { INPUT_PARTS, isKept, OUTPUT_PART, readMap, type MapPart } from '../weights/map-parts.js';
 import type { ReplacedHalves } from '../weights/replaced-halves.js';
 import type { WeightStore } from '../weights/weight-store.js';
+import type { RoundWritten } from './round-written.js';
 
 /** A half-block under training: its arrays are its own, and change. */
 export interface TrainedHalf {
@@ -20,13 +21,23 @@ export function listMatrices(half: ReadyHalf): [name: MapPart, values: Float32Ar
   return [...INPUT_PARTS[half.kind], OUTPUT_PART[half.kind]].map((part) => [part, readMap(half, part)]);
 }
 
-/** Copies of all half-blocks of an architecture, in the order of the forward pass. */
-export async function copyHalves(weights: RankedWeights, architecture: Architecture): Promise<TrainedHalf[]> {
+/**
+ * Copies of all half-blocks of an architecture, in the order of the forward pass.
+ *
+ * @param round to what an output holds; by default nothing is rounded
+ */
+export async function copyHalves(
+  weights: RankedWeights,
+  architecture: Architecture,
+  round: RoundWritten = (_name, _part, values) => values,
+): Promise<TrainedHalf[]> {
   const halves: TrainedHalf[] = [];
   for (const step of listSteps(architecture)) {
-    const half = await weights.prepare(step);
-    const copied = await mapArrays(half, async (_, values) => values.slice());
-    halves.push({ name: nameHalf(step), half: copied });
+    const name = nameHalf(step);
+    const half = await mapArrays(await weights.prepare(step), async (part, values) =>
+      round(name, part, values.slice()),
+    );
+    halves.push({ name, half });
   }
   return halves;
 }
@@ -37,12 +48,23 @@ export interface TrainedDocument {
   readonly halves: readonly { readonly name: string; readonly half: ReadyHalf }[];
 }
 
-export async function writeHalves(path: string, halves: readonly TrainedHalf[], signal: AbortSignal): Promise<void> {
+/** A half-block as an output will hold it; arrays that it holds exactly are shared. */
+export function roundHalf({ name, half }: TrainedHalf, round: RoundWritten): Promise<ReadyHalf> {
+  return mapArrays(half, async (part, values) => round(name, part, values));
+}
+
+/** Writes half-blocks as an output will hold them. */
+export async function writeHalves(
+  path: string,
+  halves: readonly TrainedHalf[],
+  round: RoundWritten,
+  signal: AbortSignal,
+): Promise<void> {
   const arrays: { readonly name: string; readonly length: number; readonly read: () => Float32Array }[] = [];
   const described: { name: string; half: ReadyHalf }[] = [];
   for (const { name, half } of halves) {
     const without = await mapArrays(half, (part, values) => {
-      arrays.push({ name: `${name}.${part}`, length: values.length, read: () => values });
+      arrays.push({ name: `${name}.${part}`, length: values.length, read: () => round(name, part, values) });
       return Promise.resolve(new Float32Array());
     });
     described.push({ name, half: without });

@@ -17,7 +17,8 @@ import { countMomentBytes } from '../recovery/count-moments.js';
 import { runDistillationStep } from '../recovery/distillation-step.js';
 import { trainFactors, trainMatrices } from '../recovery/parameters.js';
 import { trainHalves, type TrainingOutcome } from '../recovery/train-halves.js';
-import { copyHalves, type TrainedHalf } from '../recovery/trained-halves.js';
+import { roundToCheckpoint, type RoundWritten } from '../recovery/round-written.js';
+import { copyHalves, roundHalf, type TrainedHalf } from '../recovery/trained-halves.js';
 
 /** An architecture that is to be trained after its compensation. */
 export interface RecoveryRequest<Recipe> {
@@ -68,6 +69,7 @@ export async function recoverModel(
   const backward = createBackwardRunner(config, memory.sessions, gradientPool);
   const products = createLowRankProducts(memory.sessions);
   const teacher = provider.own();
+  const round = roundToCheckpoint(source);
   const windows = heldOut.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
   const predictions = heldOut.reduce((sum, { length }) => sum + length - 1, 0);
 
@@ -82,7 +84,7 @@ export async function recoverModel(
       now: () => performance.now(),
       begin: async () => {
         const weights = await provider.provide(recipe, architecture, work);
-        const halves = await copyHalves(weights, architecture);
+        const halves = await copyHalves(weights, architecture, round);
         call = await start();
         return halves;
       },
@@ -105,13 +107,14 @@ export async function recoverModel(
           update,
           signal,
         ),
+      round,
       measure: async (halves, signal) => {
         pool = createStatePool(); // what the steps have kept makes room
         const evaluated = evaluateArchitectures(
           { ...call, stateBytes: stepBytes },
           withReplacedHalves(
             { ...teacher, keepsDropped: halves.some(({ half }) => half.kind === 'bias') },
-            { key: 'under-training', find: findAmong(halves) },
+            { key: 'under-training', find: findAmong(halves, round) },
           ),
           [architecture],
           windows,
@@ -131,7 +134,10 @@ export async function recoverModel(
 /** A kill also loses the step or the check that was under way. */
 const SAVE_EVERY_MS = 40_000;
 
-function findAmong(halves: readonly TrainedHalf[]) {
-  const byName = new Map(halves.map(({ name, half }) => [name, half]));
-  return (name: string) => Promise.resolve(byName.get(name));
+function findAmong(halves: readonly TrainedHalf[], round: RoundWritten) {
+  const byName = new Map(halves.map((half) => [half.name, half]));
+  return async (name: string) => {
+    const half = byName.get(name);
+    return half && (await roundHalf(half, round));
+  };
 }

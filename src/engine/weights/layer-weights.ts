@@ -6,7 +6,7 @@ import { findFamily } from '../families/find-family.js';
 import { nameBlockTensor } from '../families/list-tensors.js';
 
 /** Where weights are read from; a `Checkpoint` is one. */
-export type WeightSource = Pick<Checkpoint, 'config' | 'readTensor' | 'readRows'>;
+export type WeightSource = Pick<Checkpoint, 'config' | 'tensors' | 'readTensor' | 'readRows'>;
 
 /**
  * The weights of an attention half-block in float32. Key-value groups and their query heads come most important first,

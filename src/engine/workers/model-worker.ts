@@ -14,13 +14,11 @@ import { openThreadChannel, serveCalls } from './serve-calls.js';
  * time too. Calls run one after the other; a cancel takes effect between two runs of a graph.
  */
 
-const { place, records, config, tensors, options, gate } = workerData as ModelThreadData;
+const { place, records, config, options, gate, ...data } = workerData as ModelThreadData;
 
 const files = createCheckpointFiles(place, records);
-const source: WeightSource = {
-  config,
-  ...createTensorReader(files, new Map(tensors.map((entry) => [entry.name, entry]))),
-};
+const tensors = new Map(data.tensors.map((entry) => [entry.name, entry]));
+const source: WeightSource = { config, tensors, ...createTensorReader(files, tensors) };
 const runtime = createModelRuntime(source, { ...options, guard: (run) => passGate(gate, run) });
 
 serveCalls<ModelCalls>(

@@ -57,6 +57,7 @@ describe('trainHalves', () => {
         now: () => 1000 * clock,
         begin,
         parameterise: trainMatrices,
+        round: (_name, _part, values) => values,
         runStep: async (halves, _, update) => {
           clock += seconds.first?.[steps] ?? seconds.step;
           steps += 1;

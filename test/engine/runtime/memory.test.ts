@@ -40,6 +40,7 @@ async function evaluateWithin(
   };
   const source: WeightSource = {
     config: checkpoint.config,
+    tensors: checkpoint.tensors,
     readTensor: async (name) => count(name, await checkpoint.readTensor(name)),
     readRows: async (name, first, rows) => count(name, await checkpoint.readRows(name, first, rows)),
   };

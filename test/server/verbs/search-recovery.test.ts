@@ -14,6 +14,7 @@ import {
   type SearchRequest,
   type StudyReport,
 } from '../../../src/client/index.js';
+import { writeDemoIn } from '../../support/demo-in-dtype.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
@@ -250,6 +251,22 @@ describe('a Search with a recovery', () => {
     expect(await readdir(verbs.path('outputs'))).not.toContain('cancelled');
   });
 });
+
+it('reports the model that it writes, rounded to the bfloat16 of its checkpoint', async () => {
+  await using verbs = await startVerbServer();
+  await writeDemoIn('BF16', verbs.path('models', 'halved'));
+  const report = await verbs.client.runSearch(
+    search({
+      model: 'halved',
+      output: 'trained',
+      recovery: { ...DISTILL, text: { sequences: 64 } },
+      pairs: { count: 8, rungs: [{ tokenLimit: 256n }] },
+      controls: [],
+    }),
+  );
+  const written = await measureWritten(verbs.client, 'trained');
+  expect(Math.abs(written / perplexityOf(report.recovered) - 1)).toBeLessThan(1e-6);
+}, 240_000);
 
 describe('a Search with a recovery whose server ends', () => {
   let folder: string;
