@@ -53,7 +53,7 @@ export interface StoredJob extends Omit<NewJob, 'request'> {
   /** Of the newest event that had some, as the caller encoded them; `undefined` if none had. */
   readonly phases: Uint8Array | undefined;
   /**
-   * How often it was started since it last got on with its work (a `worked` event), paused, or was released: each of
+   * How often it was started since it last got on with its work (a `worked` or `saved` event), paused, or was released: each of
    * these starts, except the newest, ended with its server.
    */
   readonly fruitlessStarts: number;
@@ -64,7 +64,8 @@ export type JobChange =
   | { readonly to: 'queued'; readonly place: number }
   | { readonly to: 'running' }
   | { readonly to: 'paused' }
-  | { readonly to: 'progress'; readonly progress: Uint8Array }
+  /** `saved`: it got on with its work too. */
+  | { readonly to: 'progress'; readonly progress: Uint8Array; readonly saved?: boolean }
   /** The job got on with its work. */
   | { readonly to: 'worked' }
   | { readonly to: EndedState; readonly error: Uint8Array | undefined };

@@ -12,4 +12,6 @@ export interface WorkProgress {
   readonly what: string;
   readonly done: number;
   readonly total: number;
+  /** All that is done so far is stored: after a kill the work goes on from there. */
+  readonly saved?: boolean;
 }

@@ -103,6 +103,11 @@ export async function trainHalves(
     await save?.passed(place);
     await updateHalf(training, place, gradients, plan, learningRate(plan.rate, state.step, state.steps ?? longest));
   };
+  const tell = (saved: boolean): void => {
+    const { tokens, step, steps = longest, ended } = state;
+    const total = ended === undefined ? Math.round((tokens * steps) / step) : tokens;
+    report?.({ activity: describe(state), what: 'tokens', done: tokens, total, saved });
+  };
   const timed = async (work: () => Promise<void>): Promise<number> => {
     const beganMs = now();
     await work();
@@ -131,20 +136,17 @@ export async function trainHalves(
       if (state.step >= last) state.ended = last < longest ? 'out-of-time' : 'finished';
       else if (state.lostChecks >= plan.patience) state.ended = 'no-more-gain';
       else if (isOver()) state.ended = 'out-of-time';
-      report?.({
-        activity: describe(state),
-        what: 'tokens',
-        done: state.tokens,
-        total: state.ended === undefined ? Math.round((state.tokens * last) / state.step) : state.tokens,
-      });
+      tell(false);
       if (state.ended !== undefined || now() - savedMs > Math.min(context.saveEveryMs, SAVE_GAP * saveMs)) {
         await save?.done;
         const beganMs = now();
         const begun = beginSave(directory, training, signal);
-        void begun.done.then(
-          () => (saveMs = now() - beganMs),
-          () => undefined,
-        );
+        const tellSaved = async (): Promise<void> => {
+          await begun.done;
+          saveMs = now() - beganMs;
+          tell(true);
+        };
+        tellSaved().catch(() => undefined);
         [save, savedMs] = [begun, beganMs];
       }
     }

@@ -66,7 +66,8 @@ export function serveCalls<Calls extends CallTable>(
   const throttle = (id: number): NonNullable<WorkContext['report']> => {
     let sent = 0;
     return (progress) => {
-      if (performance.now() - sent < PROGRESS_INTERVAL_MS && progress.done < progress.total) return;
+      const isEarly = performance.now() - sent < PROGRESS_INTERVAL_MS;
+      if (isEarly && progress.done < progress.total && progress.saved !== true) return;
       sent = performance.now();
       answer({ kind: 'progress', id, progress });
     };

@@ -110,6 +110,8 @@ export interface JobProgressReport {
   readonly total: number;
   /** "tokens", "pairs", "layers". */
   readonly unit: string;
+  /** All that is done so far is stored: if the server ends with the job, it was no fruitless start. */
+  readonly saved?: boolean;
 }
 
 export interface StartedJob {

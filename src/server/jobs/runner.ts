@@ -65,8 +65,10 @@ export function runJob(
   if (stopping.aborted) controller.abort(stopping.reason);
   const phases = createPhaseLog(clock, opened);
   const withPhases = (event: EventRecord): EventRecord => ({ ...event, phases: codec.encodePhases(phases.now()) });
+  let saved = false;
   const reporter = createProgressReporter(clock, (progress) => {
-    const event = codec.progress({ ...progress, place: phases.place() });
+    const event = codec.progress({ ...progress, saved, place: phases.place() });
+    saved = false;
     events
       .append([{ ...job, ...withPhases(event) }])
       .catch((error: unknown) => log.error({ err: error }, 'progress was not stored'));
@@ -91,6 +93,7 @@ export function runJob(
     stored: () => events.stored(job.jobId),
     progress: (progress) => {
       // What is held back of the activity before is sent with the counts of its phase as they were.
+      saved ||= progress.saved === true;
       reporter.turnTo(progress);
       phases.follow(progress);
       reporter.report(progress);

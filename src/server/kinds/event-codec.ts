@@ -12,7 +12,10 @@ import { encodeProgress } from '../records/encode-progress.js';
 export const EVENT_CODEC: EventCodec = {
   queued: (place) => encodePayload({ $case: 'queued', value: { place } }),
   started: () => encodePayload({ $case: 'started', value: {} }),
-  progress: (progress) => encodePayload({ $case: 'progress', value: encodeProgress(progress) }),
+  progress: ({ saved = false, ...progress }) => {
+    const event = encodePayload({ $case: 'progress', value: encodeProgress(progress) });
+    return saved && event.change.to === 'progress' ? { ...event, change: { ...event.change, saved } } : event;
+  },
   paused: () => encodePayload({ $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } }),
   cancelled: (error, log) => end(JobState.CANCELLED, error, log),
   failed: (error, log) => end(JobState.FAILED, error, log),

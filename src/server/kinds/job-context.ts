@@ -59,7 +59,7 @@ export type PartContext = Pick<JobContext, 'signal' | 'progress'>;
 export function workContext({ signal, progress }: PartContext, activity: string): WorkContext {
   return {
     signal,
-    report: ({ activity: own = activity, what, done, total }) => progress({ activity: own, done, total, unit: what }),
+    report: ({ activity: own = activity, what, ...amount }) => progress({ activity: own, unit: what, ...amount }),
   };
 }
 

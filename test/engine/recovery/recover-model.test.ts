@@ -69,6 +69,7 @@ describe('recover', () => {
     ['with factors of low rank and little memory', { memoryBudgetBytes: 30e6 }, { rank: 4 }],
   ])('comes to the same weights, bit for bit, if it is killed and called again, %s', async (_, options, more) => {
     const plan = planOf({ passes: 3, sequences_per_step: 4, checks: 4, ...more });
+    let saves = 0;
     const train = (place: string, stopAfter = Infinity): Promise<Buffer> =>
       withModel(
         DEMO_DIRECTORY,
@@ -86,7 +87,8 @@ describe('recover', () => {
             },
             {
               signal: killed.signal,
-              report: () => {
+              report: ({ saved = false }) => {
+                if (saved) saves += 1;
                 if (++heard === stopAfter) killed.abort(new Error('killed'));
               },
             },
@@ -96,6 +98,7 @@ describe('recover', () => {
         { threads: 1, ...options },
       );
     const whole = await train('whole');
+    expect(saves).toBeGreaterThan(1);
     await expect(train('parts', 5)).rejects.toThrow('killed');
     expect(await readdir(join(directory, 'parts'))).toContain('state.arrays');
     expect((await train('parts')).equals(whole)).toBe(true);

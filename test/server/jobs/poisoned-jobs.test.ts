@@ -60,6 +60,21 @@ describe('a job that its servers die with', () => {
     }
   });
 
+  it('is taken up however often they die as long as what it does is saved in between', async () => {
+    const jobId = await startJob(await startOwner(state, 'first', hang));
+    for (let death = 0; death < 5; death++) {
+      const { runs } = await startOwner(state, `server ${death}`, async (context) => {
+        const step = { activity: 'training', total: 9, unit: 'steps' };
+        context.progress({ ...step, done: 1 });
+        context.progress({ ...step, done: 1, saved: true }); // held back, as the first is just sent
+        context.progress({ activity: 'measuring', done: 0, total: 1, unit: 'texts' });
+        return hang(context);
+      });
+      expect(runs).toHaveLength(1);
+      await vi.waitFor(async () => expect(await recordsIn(state.database).jobs.fruitlessStarts(jobId)).toBe(0));
+    }
+  });
+
   it('is taken up however often servers are stopped in order', async () => {
     const first = await startOwner(state, 'first', hang);
     const jobId = await startJob(first);

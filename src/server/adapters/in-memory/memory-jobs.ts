@@ -186,7 +186,7 @@ function changeJob(job: StoredJob, change: JobChange, timeMs: number): StoredJob
     case 'paused':
       return { ...job, state: 'paused', fruitlessStarts: 0 };
     case 'progress':
-      return { ...job, progress: change.progress };
+      return { ...job, progress: change.progress, ...(change.saved === true ? { fruitlessStarts: 0 } : {}) };
     case 'worked':
       return { ...job, fruitlessStarts: 0 };
     default:

@@ -245,7 +245,7 @@ function columnsOf(change: JobChange, timeMs: number): UpdateObject<Schema, 'job
     case 'paused':
       return { state: STATE_CODES.paused, fruitless_starts: 0 };
     case 'progress':
-      return { progress: change.progress };
+      return { progress: change.progress, ...(change.saved === true ? { fruitless_starts: 0 } : {}) };
     case 'worked':
       return { fruitless_starts: 0 };
     default:

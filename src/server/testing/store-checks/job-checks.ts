@@ -162,7 +162,7 @@ export const JOB_CHECKS: StoreChecks = {
     );
   },
 
-  'counts starts until the job gets on, pauses or is released; progress does not count as getting on': async ({
+  'counts starts until the job gets on, pauses or is released; progress counts only if it is saved': async ({
     store,
   }) => {
     const held = await createJob(store);
@@ -177,6 +177,7 @@ export const JOB_CHECKS: StoreChecks = {
     strictEqual(await after(), 1);
     strictEqual(await after({ to: 'running' }, progress), 2);
     strictEqual(await after({ to: 'worked' }), 0);
+    strictEqual(await after({ to: 'running' }, { ...progress, saved: true }), 0);
     strictEqual(await after({ to: 'running' }, { to: 'paused' }), 0);
     strictEqual(await after({ to: 'running' }, { to: 'running' }), 2);
     await store.leases.release('a', 'job-1');
