@@ -9,7 +9,8 @@ import { createJobEvents } from './jobs/events.js';
 import { EVENT_CODEC, nameKind } from './kinds/event-codec.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { createLatencyTables } from './latency/latency-tables.js';
-import { createOpenModels } from './models/open-models.js';
+import { createOpenModels, scratchDirectoryOf } from './models/open-models.js';
+import { removeTraining } from './pruning/training-folders.js';
 import { createFittedPredictors } from './predictors/fitted-predictors.js';
 import { createPluginFileReader } from './predictors/read-plugin-files.js';
 import { PARTS } from './parts.js';
@@ -104,6 +105,7 @@ function bindJobs(container: Container): void {
         leaseMs: LEASE_MS,
         kinds: [prune, evaluate, search, samplePairs, fitPredictor],
         interruptedJobs: config.interruptedJobs,
+        discard: (jobId) => removeTraining(scratchDirectoryOf(config.stateDirectory), jobId),
         cancelGraceMs: CANCEL_GRACE_MS,
         storeRetryMs: STORE_RETRY_MS,
       }),

@@ -61,8 +61,8 @@ export async function startServer(
   try {
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
-    await parts.sweepTrainings();
     await jobs.recover();
+    await parts.sweepTrainings();
     const settings = {
       log,
       stopping: stopping.signal,

@@ -21,6 +21,8 @@ export interface JobSettings
   readonly owner: LeaseOwner;
   /** How long a lease runs unless it is renewed. */
   readonly leaseMs: number;
+  /** Removes what earlier runs of a job have left in files: it was cancelled, and does not go on. */
+  readonly discard: (jobId: string) => Promise<void>;
   /** A new id for a job, or for a turn in the queue. */
   readonly createId: (prefix: 'job' | 'turn') => string;
 }
@@ -51,6 +53,7 @@ export function createJobs({
   leaseMs,
   kinds,
   interruptedJobs,
+  discard,
   createId,
   ...settings
 }: JobSettings): JobRunner {
@@ -113,6 +116,7 @@ export function createJobs({
           ...(ready.waiting.has(jobId) ? await ready.tellPlacesBehind(jobId) : []),
         ]);
         await ready.leave(jobId);
+        await discard(jobId).catch(reportTo(log, 'the files of a cancelled job were not removed'));
       });
       const job = running.get(jobId);
       job?.controller.abort(describeCancelled());

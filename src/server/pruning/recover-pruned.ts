@@ -1,4 +1,4 @@
-import { access, rm } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
@@ -13,7 +13,7 @@ import type { PhasePlan } from '../jobs/phase-log.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
 import { fitOnStream } from './fit-on-stream.js';
-import { nameTraining } from './training-folders.js';
+import { nameTraining, removeTraining } from './training-folders.js';
 
 /** The phase that trains the pruned model. */
 export const RECOVER_PHASE = 'recover';
@@ -127,9 +127,7 @@ export async function withTraining<Result>(
   run: () => Promise<Result>,
   mayGoOn: (result: Result) => boolean = () => false,
 ): Promise<Result> {
-  // The thread of a cancelled call may still write, for as long as a product takes.
-  const remove = (): Promise<void> =>
-    rm(folderOf(language, context), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  const remove = (): Promise<void> => removeTraining(language.scratchDirectory, context.jobId);
   try {
     const result = await run();
     if (!mayGoOn(result)) await remove();

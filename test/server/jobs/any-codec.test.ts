@@ -58,6 +58,7 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
     leaseMs: 1_000_000,
     codec: WORDS,
     createId: (prefix) => `${prefix}-1`,
+    discard: async () => undefined,
     events,
     clock,
     log: pino({ level: 'silent' }),

@@ -35,6 +35,7 @@ export async function startOwner(
     store,
     codec: EVENT_CODEC,
     createId,
+    discard: async () => undefined,
     owner: { name, isGone: (other) => other !== name },
     leaseMs: 1_000_000,
     events: createJobEvents({

@@ -319,6 +319,7 @@ describe('a Search with a recovery whose server ends', () => {
     expect(await listTrainings(join(folder, 'state'))).toHaveLength(2);
     const second = await start();
     await second.client.services.jobs.cancelJob({ jobId: cancelled });
+    expect(await listTrainings(join(folder, 'state'))).toEqual([`recovery-${kept}`]);
     await second.client.services.jobs.resumeJob({ jobId: kept });
     let report: StudyReport | undefined;
     for await (const { payload } of second.client.followJob(kept))
@@ -326,10 +327,11 @@ describe('a Search with a recovery whose server ends', () => {
     expect(await secondsOfRecovery(second.client, kept)).toEqual(took);
     second.client.close();
     await second.server.signal('SIGKILL');
+    await mkdir(join(folder, 'state', 'scratch', 'recovery-unknown'));
     const third = await startVerbServer({ folder });
     const written = await measureWritten(third.client, 'kept');
     expect(Math.abs(written / perplexityOf(report?.recovered) - 1)).toBeLessThan(1e-4);
-    expect(await listTrainings(join(folder, 'state'))).toEqual([]); // those of a cancelled job are swept
+    expect(await listTrainings(join(folder, 'state'))).toEqual([]); // what no job goes on with is swept
     await third[Symbol.asyncDispose]();
   }, 300_000);
 });
