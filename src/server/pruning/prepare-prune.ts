@@ -41,6 +41,7 @@ import { requireSameUnits, type Selection } from '../requests/resolve-selection.
 import { countOutputBytes, findLoaders, planOutput, timeWriting, type OutputServices } from './plan-output.js';
 import { planStreamFit } from './plan-stream-fit.js';
 import {
+  countTrainingBytes,
   describeRecovery,
   describeTraining,
   encodeRecovery,
@@ -107,7 +108,9 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
       recipe === undefined ? [] : [recipe],
       recovery === undefined ? {} : { training: describeTraining(selection.architecture, recovery) },
     ),
-    diskBytes: BigInt(countOutputBytes(shape, selection.architecture)),
+    diskBytes: BigInt(
+      countOutputBytes(shape, selection.architecture) + countTrainingBytes(shape, selection.architecture, recovery),
+    ),
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],

@@ -5,6 +5,7 @@ import type { Architecture } from '../../core/model/shape.js';
 import type { TrainingResult } from '../../core/ports/recovery.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
+import { countFolderBytes } from '../../engine/recovery/count-moments.js';
 import { countTraining, type Tokens, type Work } from '../../engine/runtime/count-work.js';
 import type { MemoryUse } from '../../engine/runtime/plan-memory.js';
 import { RecoveryEnd, type RecoveryResult } from '../../gen/prunecast/v1/common.js';
@@ -61,6 +62,15 @@ export function describeTraining(
     stepTokens: training.sequencesPerStep * longestOf(trained),
     layerErrors: (training.loss.layerErrors ?? 0) > 0,
   };
+}
+
+/** The most that a training keeps in the state folder, in bytes; 0 if there is none. */
+export function countTrainingBytes(
+  shape: LanguageModel['shape'],
+  architecture: Architecture,
+  recovery: ResolvedRecovery | undefined,
+): number {
+  return recovery === undefined ? 0 : countFolderBytes(shape, architecture, recovery.training.rank ?? 0);
 }
 
 function countTrained({ training, trained }: ResolvedRecovery): Tokens {

@@ -10,7 +10,7 @@ import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
-import { describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
+import { countTrainingBytes, describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
 import { findHardestArchitecture } from '../requests/hardest-architecture.js';
@@ -89,6 +89,8 @@ async function openStudy(
 
 async function estimateStudy(study: Study): Promise<Plan> {
   const { model, plan, windows, recipes, output, recovery } = study;
+  const { shape } = model.language;
+  const winner = findTypical(plan);
   return {
     ...(await timePhases(model, planPhases(study))),
     ...estimateMemory(
@@ -96,11 +98,13 @@ async function estimateStudy(study: Study): Promise<Plan> {
       [windows.search, ...windows.verify, windows.report],
       recipes.compared.map(({ oneShot }) => oneShot),
       {
-        compensated: { architecture: findTypical(plan), count: countLabelled(plan) },
-        ...(recovery === undefined ? {} : { training: describeTraining(findTypical(plan), recovery) }),
+        compensated: { architecture: winner, count: countLabelled(plan) },
+        ...(recovery === undefined ? {} : { training: describeTraining(winner, recovery) }),
       },
     ),
-    diskBytes: BigInt(output === undefined ? 0 : countOutputBytes(model.language.shape, findTypical(plan))),
+    diskBytes: BigInt(
+      (output === undefined ? 0 : countOutputBytes(shape, winner)) + countTrainingBytes(shape, winner, recovery),
+    ),
     streamFit: undefined,
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],

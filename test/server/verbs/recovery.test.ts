@@ -167,6 +167,29 @@ describe('Prune with a recovery', () => {
     expect(phase?.tokens).toBe(BigInt(2 * 32 * 128 * (15 / 16)));
   });
 
+  it.each([
+    ['', {}, 4 + 2 * 12, 0],
+    [' with factors of rank 2', { rank: 2 }, 3 * 4, 2 * 12],
+  ])('says in a plan how much disk the files of the training take%s', async (_, options, perWeight, perFactor) => {
+    const [plain, trained] = await Promise.all(
+      [{}, { ...DISTILL, plugin: { id: 'distill', options } }].map(async (recovery) => {
+        const { plan } = await verbs.client.services.pruning.planPrune(pruneInto('', { recovery }));
+        return Number(plan?.diskBytes);
+      }),
+    );
+    const more = (trained ?? NaN) - (plain ?? NaN);
+    // Hidden 64, heads of 8, two query heads for each of kv: q and o are [16 kv, 64], k and v [8 kv, 64].
+    const matrices = HALVED.flatMap(({ kvHeads, ffnChannels }) => [
+      ...[16, 16, 8, 8].map((rows) => rows * kvHeads),
+      ffnChannels,
+      ffnChannels,
+      ffnChannels,
+    ]).filter((rows) => rows > 0);
+    const weights = matrices.reduce((sum, rows) => sum + 64 * rows, 0);
+    const factors = matrices.reduce((sum, rows) => sum + 2 * (64 + rows), 0);
+    expect(Math.abs(more / (perWeight * weights + perFactor * factors) - 1)).toBeLessThan(0.01);
+  });
+
   it('counts no more than 64 sequences as held out', async () => {
     const { plan } = await verbs.client.services.pruning.planPrune(
       pruneInto('', {

@@ -723,7 +723,10 @@ export interface Plan {
     | undefined;
   /** What would be done, in this order. */
   phases: PlannedPhase[];
-  /** What would be written to the output folder, estimated; 0 if there is none. */
+  /**
+   * What would be written to the output folder, 0 if there is none, and the most that a training keeps in the state
+   * folder meanwhile; estimated.
+   */
   diskBytes: bigint;
   /** What the server's process takes without any model: its program, its libraries and its threads. */
   baseMemoryBytes: bigint;
