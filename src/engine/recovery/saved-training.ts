@@ -1,5 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TrainingResult } from '../../core/ports/recovery.js';
 import { createStateShelf, type StateShelf } from '../compensation/state-shelf.js';
 import { openArrayFile, writeArrayFile, type ArrayFile } from '../files/array-file.js';
 import { createBufferPool } from '../forward/hidden-states.js';
@@ -28,7 +29,7 @@ export interface TrainingState {
   bestStep: number;
   /** Checks since the best. */
   lostChecks: number;
-  ended: 'finished' | 'out-of-time' | 'no-more-gain' | undefined;
+  ended: TrainingResult['ended'] | undefined;
 }
 
 export interface Training {

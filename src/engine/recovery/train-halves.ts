@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { TrainingPlan } from '../../core/ports/recovery.js';
+import type { TrainingPlan, TrainingResult } from '../../core/ports/recovery.js';
 import { findInvalidMetric } from '../../core/metric.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { createRng } from '../../core/random.js';
@@ -39,20 +39,10 @@ export interface TrainingContext {
   readonly now: () => number;
 }
 
-/** What a training has come to. */
-export interface TrainingOutcome {
+/** What a training has come to, with its weights. */
+export interface TrainingOutcome extends TrainingResult {
   /** The best weights: a file of `writeHalves`. */
   readonly file: string;
-  readonly steps: number;
-  /** Tokens of all steps. */
-  readonly tokens: number;
-  readonly seconds: number;
-  /** The mean next-token loss on the held-out sequences, before and at the best. */
-  readonly before: number;
-  readonly after: number;
-  /** The step after which the weights were best; 0: before the first. */
-  readonly bestStep: number;
-  readonly ended: NonNullable<TrainingState['ended']>;
 }
 
 /**
