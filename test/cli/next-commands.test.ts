@@ -100,6 +100,9 @@ describe('afterFailure', () => {
 
   it('takes up again what was cancelled, by the same words', () => {
     expect(propose('CANCELLED', ['search', '--model', "Ann's"])).toEqual(["search --model 'Ann'\\''s'"]);
+    // The request id is that of the job that is cancelled now; and a cancelled job has nothing to watch.
+    expect(propose('CANCELLED', ['search', '--request-id', 'one', '--remove', '20%'])).toEqual(['search --remove 20%']);
+    expect(propose('CANCELLED', ['jobs', 'watch', 'job-1'])).toEqual([]);
   });
 
   it('proposes nothing where the message says it all', () => {

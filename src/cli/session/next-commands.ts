@@ -60,12 +60,13 @@ export function repeatCommand(
 
 /** The same command line with another value of a flag, in place of all that were given. */
 export function replaceValue(argv: readonly string[], flag: string, value: string): string[] {
+  return [...withoutFlag(argv, flag), flag, value];
+}
+
+/** The same command line without a flag and its values. */
+function withoutFlag(argv: readonly string[], flag: string): string[] {
   const isValue = (place: number): boolean => argv[place - 1] === flag;
-  return [
-    ...argv.filter((word, place) => word !== flag && !word.startsWith(`${flag}=`) && !isValue(place)),
-    flag,
-    value,
-  ];
+  return argv.filter((word, place) => word !== flag && !word.startsWith(`${flag}=`) && !isValue(place));
 }
 
 /**
@@ -99,8 +100,10 @@ export function afterFailure(error: unknown, argv: readonly string[]): readonly 
     case 'PREDICTOR_NOT_FOUND':
       return [{ why: 'to see the predictors there are', words: ['predictors', 'list', ...server] }];
     case 'CANCELLED':
-      return [{ why: afterCancel(argv), words: repeatCommand(argv) }];
+      return afterCancel(argv);
     case '':
+      if (failure.code === 'CANCELLED' && isWatch(argv))
+        return [{ why: 'the job goes on; to watch it again', words: repeatCommand(argv) }];
       return failure.code === 'UNAVAILABLE' && argv[0] !== 'doctor'
         ? [{ why: 'to see what is wrong with the server', words: ['doctor', ...server] }]
         : [];
@@ -116,11 +119,19 @@ export function afterFailure(error: unknown, argv: readonly string[]): readonly 
   }
 }
 
-/** Labels outlive a cancel; a pruned model that was not finished does not. */
-function afterCancel([command, action]: readonly string[]): string {
-  if (command === 'jobs' && action === 'watch') return 'the job goes on; to watch it again';
-  if (command === 'prune') return 'nothing was written; to begin again';
-  return 'what was measured is kept; to take it up again';
+/**
+ * Labels outlive a cancel; a pruned model that was not finished does not. A request id belongs to the job that is
+ * cancelled now.
+ */
+function afterCancel(argv: readonly string[]): readonly NextCommand[] {
+  if (isWatch(argv)) return [];
+  const why =
+    argv[0] === 'prune' ? 'nothing was written; to begin again' : 'what was measured is kept; to take it up again';
+  return [{ why, words: repeatCommand(withoutFlag(argv, '--request-id')) }];
+}
+
+function isWatch([command, action]: readonly string[]): boolean {
+  return command === 'jobs' && action === 'watch';
 }
 
 function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean {
