@@ -51,7 +51,7 @@ export class CallError extends Error {
     }
     const [details] = error.metadata.get('grpc-status-details-bin');
     const known = details instanceof Uint8Array ? decodeDetails(Status.decode(details)) : {};
-    return new CallError(error.details, { ...known, code: nameCode(error.code), cause: error });
+    return new CallError(error.details.replace(EMPTY_NOTE, ''), { ...known, code: nameCode(error.code), cause: error });
   }
 
   /** The error of a job that failed or was cancelled, as its terminal event carries it. */
@@ -59,6 +59,9 @@ export class CallError extends Error {
     return new CallError(value.message, { ...decodeDetails(value), code: nameCode(value.code) });
   }
 }
+
+/** What grpc-js appends to the reason of a lost connection although it has nothing to say of the address. */
+const EMPTY_NOTE = /\.? Resolution note: *$/;
 
 type Details = Omit<CallErrorParts, 'code' | 'cause'>;
 

@@ -62,6 +62,8 @@ export interface PrunecastClient {
   predict(request: DeepPartial<PredictRequest>, options?: CallOptions): Promise<PredictResponse>;
   /** Any method by its path, messages as bytes. */
   readonly exchange: Transport['exchange'];
+  /** Waits until the server takes the connection. Throws CallError UNAVAILABLE as soon as nobody takes it. */
+  readonly connect: Transport['connect'];
   /** Ends the connection. */
   close(): void;
 }
@@ -135,6 +137,7 @@ export function createClient(options: TransportOptions): PrunecastClient {
     },
     predict: pruning.predict,
     exchange: transport.exchange,
+    connect: transport.connect,
     close: transport.close,
   };
 }

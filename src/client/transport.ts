@@ -1,5 +1,12 @@
 import { once } from 'node:events';
-import { Client, credentials, Metadata, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import {
+  Client,
+  connectivityState,
+  credentials,
+  Metadata,
+  type ChannelCredentials,
+  type ClientDuplexStream,
+} from '@grpc/grpc-js';
 import { CallError } from './call-error.js';
 
 /** The most bytes that one message may have, either way; GetServerInfo tells the server's own limit. */
@@ -33,9 +40,16 @@ export interface Transport {
     requests: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     options?: CallOptions,
   ): AsyncGenerator<Uint8Array, void, undefined>;
+  /**
+   * Waits until the server takes the connection; calls connect by themselves, and then wait or try again as they were
+   * told. Throws CallError UNAVAILABLE as soon as nobody takes it, or nobody answers for 20 s.
+   */
+  connect(): Promise<void>;
   /** Ends the connection; calls that still run fail with CANCELLED. */
   close(): void;
 }
+
+const CONNECT_MS = 20_000;
 
 /** One channel for all services. Connects with the first call. */
 export function createTransport({ address, credentials: given, headers = {} }: TransportOptions): Transport {
@@ -48,6 +62,21 @@ export function createTransport({ address, credentials: given, headers = {} }: T
   });
   return {
     close: () => client.close(),
+    async connect() {
+      const channel = client.getChannel();
+      const deadline = Date.now() + CONNECT_MS;
+      for (;;) {
+        const state = channel.getConnectivityState(true);
+        if (state === connectivityState.READY) return;
+        if (
+          state === connectivityState.TRANSIENT_FAILURE ||
+          state === connectivityState.SHUTDOWN ||
+          Date.now() > deadline
+        )
+          throw new CallError(`no server answers at ${address}`, { code: 'UNAVAILABLE' });
+        await new Promise((changed) => channel.watchConnectivityState(state, deadline, changed));
+      }
+    },
     async *exchange(path, requests, { signal, timeoutMs } = {}) {
       throwIfAborted(signal);
       const metadata = new Metadata();

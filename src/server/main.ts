@@ -14,8 +14,8 @@ const CLOSING_MS = 1000;
 /**
  * The server as a process. Settings come from PRUNECAST_* variables. When it listens, it prints its addresses to
  * standard output as one line of JSON; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of
- * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that may be killed). A second signal ends it at
- * once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
+ * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that passes a signal on, or is killed). A second
+ * signal ends it at once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
  *
  * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is `true` it listens for
  * these alone, whatever the variables say, and stops when the last has left; whoever holds its standard input open
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   let attendance: Attendance | undefined;
   let isStopping = false;
   const stop = (cause: string): void => {
-    if (isStopping) exitNow(1);
+    if (isStopping) return;
     isStopping = true;
     log.info({ cause }, 'asked to stop');
     attendance?.close();
@@ -53,13 +53,17 @@ async function main(): Promise<void> {
         },
       );
   };
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
+  let signals = 0;
+  const obey = (signal: NodeJS.Signals): void => {
+    signals += 1;
+    if (signals > 1) exitNow(1);
+    stop(signal);
+  };
+  process.on('SIGTERM', obey);
+  process.on('SIGINT', obey);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   if (isOfCommand)
-    attendance = await greetCommands({ address: server.address, config, log }, () => {
-      if (!isStopping) stop('nobody attends');
-    });
+    attendance = await greetCommands({ address: server.address, config, log }, () => stop('nobody attends'));
   else if (server.privateAddress !== undefined)
     attendance = await greetUsers({ address: server.privateAddress, config, log });
   if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true')

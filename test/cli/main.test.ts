@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -157,6 +158,19 @@ describe('prunecast', () => {
     expect(plain.stderr).toMatch(/^prunecast: /);
   });
 
+  it('says at once that nobody answers at an address, and how to start a server there', async () => {
+    const search = ['search', '--model', 'm', '--text', 't', '--remove', '20%'];
+    const [people, programs] = await Promise.all([
+      runCli([...search, '--address', '127.0.0.1:1']),
+      runCli([...search, '--address', 'unix:/nowhere', '--json']),
+    ]);
+    expect([people.code, people.stdout]).toEqual([1, '']);
+    expect(people.stderr).toMatch(/^prunecast: UNAVAILABLE: no server answers at 127\.0\.0\.1:1: check the address/);
+    expect(people.stderr).toContain('prunecast serve --listen 127.0.0.1:1');
+    expect(people.stderr).not.toMatch(/lost|Resolution note/);
+    expect(JSON.parse(programs.stderr)).toMatchObject({ error: { code: 'UNAVAILABLE', exit_code: 1 } });
+  });
+
   it('passes on the reason of an error, for people and for programs', async () => {
     const [people, programs] = await Promise.all([
       runCli(['jobs', 'get', 'nope', '--state-dir', join(folder, 'a')]),
@@ -183,6 +197,24 @@ describe('prunecast serve', () => {
     expect(listed.code).toBe(0);
     expect(code).toBe(0);
     expect(readJsonLines(stdout)).toMatchObject([{ address }]);
+  });
+
+  it.each([
+    { signal: 'SIGINT', to: 'the command alone' },
+    { signal: 'SIGINT', to: 'the process group, as by Ctrl-C' },
+    { signal: 'SIGTERM', to: 'the process group' },
+  ] as const)('ends its server in order after $signal to $to, with 0', async ({ signal, to }) => {
+    const { address, remove } = makeSocket();
+    const state = join(folder, `serve-${signal}-${to.length}`);
+    const serve = startCli(['serve', '--listen', address, '--state-dir', state], { ownGroup: true });
+    const { pid = NaN, stdout } = serve.child;
+    if (stdout !== null) await once(stdout, 'data'); // its address: from now on it obeys signals
+    process.kill(to === 'the command alone' ? pid : -pid, signal);
+    const { code, stderr } = await serve.result; // ends when the server too has closed standard error
+    remove();
+    expect(code).toBe(0);
+    expect(stderr).toContain('asked to stop');
+    expect(stderr).not.toMatch(/not stopped/);
   });
 
   it('ends with 1 and says which setting is wrong', async () => {

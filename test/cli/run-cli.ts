@@ -25,12 +25,20 @@ export function startCli(
     input = '',
     cwd,
     environment = {},
-  }: { readonly input?: string; readonly cwd?: string; readonly environment?: Readonly<Record<string, string>> } = {},
+    ownGroup = false,
+  }: {
+    readonly input?: string;
+    readonly cwd?: string;
+    readonly environment?: Readonly<Record<string, string>>;
+    /** Whether the command leads a process group, which a signal can be sent to as a terminal does. */
+    readonly ownGroup?: boolean;
+  } = {},
 ): RunningCli {
   const child = spawn(process.execPath, [main, ...args], {
     env: { ...process.env, ...environment },
     ...(cwd !== undefined && { cwd }),
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: ownGroup,
   });
   const written = { stdout: '', stderr: '' };
   const watchers = new Set<() => void>();

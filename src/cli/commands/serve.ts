@@ -211,14 +211,18 @@ async function runServer(environment: Readonly<Record<string, string>>): Promise
     env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment },
     stdio: ['pipe', 'inherit', 'inherit'],
   });
-  // Ctrl-C reaches the server by itself, as it is in the same process group.
-  const forward = () => void child.kill('SIGTERM');
-  process.on('SIGINT', stayAlive);
-  process.on('SIGTERM', forward);
+  // The end of the pipe asks the server to stop. A signal that is sent to the whole process group, as by Ctrl-C, reaches
+  // the server too: passed on as another one, it would be the second, which ends it with work in it.
+  let signals = 0;
+  const passOn = () => {
+    signals += 1;
+    if (signals === 1) child.stdin.end();
+    else child.kill('SIGKILL');
+  };
+  process.on('SIGINT', passOn);
+  process.on('SIGTERM', passOn);
   const [code] = (await once(child, 'exit')) as [number | null];
-  process.off('SIGINT', stayAlive);
-  process.off('SIGTERM', forward);
+  process.off('SIGINT', passOn);
+  process.off('SIGTERM', passOn);
   if (code !== 0) throw new CommandFailure(`the server ended with ${code === null ? 'a signal' : `exit code ${code}`}`);
 }
-
-function stayAlive(): void {}

@@ -12,6 +12,7 @@ import { RequestError } from '../output/request-error.js';
 import { adviseRoots } from './advise-roots.js';
 import { LostServer } from './lost-server.js';
 import { AT_SERVER, ON_THIS_MACHINE, type Places } from './places.js';
+import { requireAnswer } from './require-answer.js';
 import { writeResumeCommand, writeWatchCommand } from './resume-command.js';
 import { visitServer } from './visit-server.js';
 
@@ -42,10 +43,14 @@ export async function useServer<Result>(
   if (flags.address !== undefined) {
     const describeLost = (jobId: string) =>
       `the server at ${flags.address} no longer answers. Job ${jobId} goes on when it is back; to watch it then: ${writeWatchCommand(jobId, flags)}`;
+    const { address } = flags;
     return useClient(
-      flags.address,
+      address,
       { places: AT_SERVER, serverStays: true, serverEnded: undefined, resumeCommand, describeLost },
-      use,
+      async (session) => {
+        await requireAnswer(session.client, address);
+        return use(session);
+      },
     );
   }
   const { plugin = [], serverLog } = flags;

@@ -47,6 +47,7 @@ export async function watchJob(
   try {
     const events = open({
       signal,
+      reattach: REACHED,
       onOpening: (event) => printer.event(event, session.resumeCommand),
       onSilence: () => {
         if (!connection.isSilent)
@@ -84,6 +85,9 @@ export async function watchJob(
     process.off('SIGTERM', interrupt);
   }
 }
+
+/** A server that has answered before restarts more likely than its address is wrong. */
+const REACHED = { giveUpStartAfterMs: 300_000 };
 
 type Terminal = Extract<NonNullable<JobEvent['payload']>, { $case: 'ended' }>['value'];
 
