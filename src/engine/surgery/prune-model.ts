@@ -3,11 +3,12 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } from '../../core/model/units.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
-import type { Checkpoint, TensorDtype, TensorEntry } from '../checkpoint/checkpoint.js';
+import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
 import { DTYPE_BYTES, DTYPE_LIMITS, encodeValues } from '../checkpoint/dtype.js';
 import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
-import type { BlockPart, Family } from '../families/family.js';
+import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
+import { findWrittenDtype } from '../families/find-written-dtype.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
 import { cutMatrix } from './cut-matrix.js';
 
@@ -118,9 +119,9 @@ function prepareTensor(
   replace: ReplacedTensors,
 ): PrunedTensor {
   const { name, shape } = spec;
-  const entry = isNewlyLeft(checkpoint.shape, spec, kept) ? undefined : checkpoint.tensors.get(name);
-  // A tensor that the source lacks is an added bias: it gets the dtype of its own weight.
-  const dtype = (entry ?? weightOf(checkpoint, family, spec)).dtype;
+  const isLeft = isNewlyLeft(checkpoint.shape, spec, kept);
+  const entry = isLeft ? undefined : checkpoint.tensors.get(name);
+  const dtype = findWrittenDtype(checkpoint, family, spec, isLeft ? 'left-bias' : spec.kind);
   const compensated = replace.get(name);
   if (compensated !== undefined) {
     return {
@@ -156,17 +157,6 @@ function isNewlyLeft(shape: ModelShape, { layer, part, kind }: TensorSpec, kept:
   const [own, units] = [shape.layers[layer], kept[layer]];
   if (part === 'output') return units?.kvGroups.length === 0 && (own?.kvHeads ?? 0) > 0;
   return part === 'down' && units?.ffnChannels.length === 0 && (own?.ffnChannels ?? 0) > 0;
-}
-
-/** The weight that an added bias belongs to; the embedding for a half-block that the source has already dropped. */
-function weightOf(checkpoint: Checkpoint, family: Family, spec: TensorSpec): TensorEntry {
-  const own =
-    spec.layer === undefined
-      ? undefined
-      : checkpoint.tensors.get(nameBlockTensor(family, spec.layer, spec.part as BlockPart));
-  const weight = own ?? checkpoint.tensors.get(`${family.names.embedding}.weight`);
-  if (weight === undefined) throw new RangeError(`the source has neither ${spec.name} nor an embedding`);
-  return weight;
 }
 
 /** Which rows and columns of a source tensor are kept: those of the kept units. */
