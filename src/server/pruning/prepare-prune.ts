@@ -50,7 +50,7 @@ import {
   requireTrainable,
   withTraining,
 } from './recover-pruned.js';
-import { planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
+import { EXPORT_PHASE, planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
 
 export interface PruneServices extends ResolvingServices, OutputServices {
   readonly models: OpenModels;
@@ -131,7 +131,7 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
 function estimatePhases({ model, selection: { architecture }, byError, recipe, recovery }: Pruning): PlannedPhase[] {
   const { shape } = model.language;
   const recovered = recovery === undefined ? [] : [estimateRecovery(shape, architecture, recovery)];
-  const written = planPhase('write', { seconds: timeWriting(countOutputBytes(shape, architecture)) });
+  const written = planPhase(EXPORT_PHASE, { seconds: timeWriting(countOutputBytes(shape, architecture)) });
   if (recipe === undefined) return [...recovered, written];
   return [
     planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),

@@ -32,10 +32,10 @@ export interface OutputPlan extends OutputTarget {
 }
 
 /** The phase that writes the output. */
-export const WRITE_PHASE = 'write';
+export const EXPORT_PHASE = 'export';
 
 /** The names of the phases of what `recoverPruned` and `writePruned` do. */
-export const OUTPUT_PHASES: readonly string[] = [FIT_PHASE, RECOVER_PHASE, WRITE_PHASE];
+export const OUTPUT_PHASES: readonly string[] = [FIT_PHASE, RECOVER_PHASE, EXPORT_PHASE];
 
 /**
  * The phases of what `recoverPruned` and `writePruned` do.
@@ -53,7 +53,7 @@ export function planOutputPhases(
   return [
     ...(tokens === 0 ? [] : [{ name: FIT_PHASE, tokens: STREAM_PASSES * tokens }]),
     ...planRecoverPhases(recovery),
-    { name: WRITE_PHASE },
+    { name: EXPORT_PHASE },
   ];
 }
 
@@ -86,7 +86,7 @@ export async function writePruned(
           workContext(context, 'compensating the weights'),
         );
   if (recipe !== undefined) await fitOnStream(model.language, recipe, architectureOf(keptUnits), context);
-  context.phases.enter(WRITE_PHASE);
+  context.phases.enter(EXPORT_PHASE);
   const manifest = describeOutput(
     { name: model.name, shape, checkpointDigest: checkpoint.digest },
     keptUnits,

@@ -10,7 +10,6 @@ import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { countCompensations, countErrors, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
-import { WRITE_PHASE } from '../pruning/write-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
@@ -25,7 +24,7 @@ export function planPhases(study: PlannedStudy): PlannedPhase[] {
     ...(phase === 'export' && recovery !== undefined
       ? [estimateRecovery(model.language.shape, findTypical(plan), recovery)]
       : []),
-    planPhase(phase === 'export' ? WRITE_PHASE : phase, {
+    planPhase(phase, {
       trials: counts.reduce((sum, { trials }) => sum + trials, 0),
       tokens:
         (phase === 'score' ? countCalibrationTokens(recipes) : 0) +

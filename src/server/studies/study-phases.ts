@@ -1,6 +1,6 @@
 import { isPaused, listVisits, type PhaseVisit, type StudyState } from '../../search/machine.js';
 import type { JobPhases, PhasePlan } from '../jobs/phase-log.js';
-import { OUTPUT_PHASES, planOutputPhases, WRITE_PHASE } from '../pruning/write-pruned.js';
+import { OUTPUT_PHASES, planOutputPhases, EXPORT_PHASE } from '../pruning/write-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { StudyLog } from './study-log.js';
 import type { SampledStudy, Study } from './study.js';
@@ -25,7 +25,7 @@ function planFinish({ output, recovery, recipes: { compared } }: Study): PhasePl
   return planOutputPhases(
     compared.flatMap(({ oneShot, stream }) => (stream === undefined ? [oneShot] : [stream])),
     recovery,
-  ).filter(({ name }) => output !== undefined || name !== WRITE_PHASE);
+  ).filter(({ name }) => output !== undefined || name !== EXPORT_PHASE);
 }
 
 function planVisits({ recipes, windows }: SampledStudy, visits: readonly PhaseVisit[]): PhasePlan[] {
@@ -58,8 +58,10 @@ export function followPhases(
   const trials = new Map([...past].map(([key, visit]) => [key, visit.trials]));
   const moveTo = (state: StudyState): void => {
     const { name, round } = placeOf(state);
-    const isDeclared = planned.some((phase) => phase.name === name && (phase.round ?? 0) === round);
-    if (isPaused(plan, state) || !isDeclared) phases.leave();
+    // What finishes the winner goes from phase to phase by itself.
+    const isOwn =
+      !OUTPUT_PHASES.includes(name) && planned.some((phase) => phase.name === name && (phase.round ?? 0) === round);
+    if (isPaused(plan, state) || !isOwn) phases.leave();
     else phases.enter(name, round);
   };
   const order = [...listVisits(plan), { phase: 'finished', round: plan.rounds } as const].map(visitKey);

@@ -6,7 +6,7 @@ describe('timePhase', () => {
   const speeds = { products: 10, factors: 2 };
 
   it('adds what takes its time whatever the model to what the model computes', () => {
-    expect(timePhase(planPhase('write', { work, seconds: 5 }), speeds)).toBe(75);
+    expect(timePhase(planPhase('export', { work, seconds: 5 }), speeds)).toBe(75);
   });
 
   it('takes no longer than a limit allows', () => {

@@ -15,14 +15,14 @@ describe('the phases of a job', () => {
 
   it('begin with its opening, and run one after the other, each with its own time', () => {
     const log = begin();
-    log.declare([{ name: 'score' }, { name: 'compensate' }, { name: 'write' }]);
-    expect(states(log.now())).toEqual(['open done', 'score pending', 'compensate pending', 'write pending']);
+    log.declare([{ name: 'score' }, { name: 'compensate' }, { name: 'export' }]);
+    expect(states(log.now())).toEqual(['open done', 'score pending', 'compensate pending', 'export pending']);
     now = 101;
     log.enter('score');
     now = 106;
-    log.enter('write');
+    log.enter('export');
     now = 108;
-    expect(states(log.now())).toEqual(['open done', 'score done', 'compensate skipped', 'write running']);
+    expect(states(log.now())).toEqual(['open done', 'score done', 'compensate skipped', 'export running']);
     expect(log.now().map(({ elapsedSeconds }) => elapsedSeconds)).toEqual([3, 5, 0, 2]);
     log.leave();
     now = 120;
@@ -84,8 +84,8 @@ describe('the phases of a job', () => {
 
   it('have no overall share if none of them is expected to run tokens', () => {
     const log = begin();
-    log.declare([{ name: 'write' }]);
-    log.enter('write');
+    log.declare([{ name: 'export' }]);
+    log.enter('export');
     log.follow({ done: 1, total: 2, unit: 'bytes' });
     expect(log.place()).toMatchObject({ overall: undefined });
   });
@@ -116,14 +116,14 @@ describe('the phases of a job', () => {
 
   it('go on with the time of an earlier run, unless they are declared with one', () => {
     const earlier = begin();
-    earlier.declare([{ name: 'recover' }, { name: 'write' }, { name: 'report' }]);
+    earlier.declare([{ name: 'recover' }, { name: 'export' }, { name: 'report' }]);
     earlier.enter('recover');
     now = 120;
-    earlier.enter('write');
+    earlier.enter('export');
     now = 123;
     const log = begin({ before: earlier.now() });
-    log.declare([{ name: 'recover', state: 'done' }, { name: 'write' }, { name: 'report', elapsedSeconds: 4 }]);
-    log.enter('write');
+    log.declare([{ name: 'recover', state: 'done' }, { name: 'export' }, { name: 'report', elapsedSeconds: 4 }]);
+    log.enter('export');
     now = 125;
     expect(log.now().map(({ elapsedSeconds }) => elapsedSeconds)).toEqual([3, 20, 5, 4]);
   });
@@ -175,6 +175,6 @@ describe('the phases of a job', () => {
   });
 
   it('refuse one that was not declared', () => {
-    expect(() => begin().enter('write')).toThrow('no phase write');
+    expect(() => begin().enter('export')).toThrow('no phase export');
   });
 });

@@ -91,10 +91,7 @@ describe('the phases of a job', () => {
         : [],
     );
     // The study comes to `recipe` for the level points of its only recipe.
-    expect(phases.map(({ name }) => name)).toEqual([
-      'open',
-      ...begun.map((name) => (name === 'export' ? 'write' : name)),
-    ]);
+    expect(phases.map(({ name }) => name)).toEqual(['open', ...begun]);
     expect(phases.map(({ state }) => state)).toEqual(phases.map(() => JobPhaseState.DONE));
     const inTrials = phases.filter(({ unit }) => unit === 'trials');
     expect(sum(inTrials)).toBe(trials.length);
@@ -157,7 +154,7 @@ describe('the phases of a job', () => {
       ['open', 'done'],
       ['calibrate', 'done'],
       ['compensate', 'done'],
-      ['write', 'done'],
+      ['export', 'done'],
     ]);
     const fitting = progress.filter(({ phase }) => phase?.name === 'compensate');
     expect(fitting.map(({ activity }) => activity)).toContain('compensating on the stream');

@@ -72,7 +72,7 @@ describe('a plan', () => {
       selection: { $case: 'uniformRate', value: 0.2 },
       output: 'planned',
     });
-    expect(unread).toMatchObject({ tokens: 0n, phases: [{ name: 'write' }], feasible: [] });
+    expect(unread).toMatchObject({ tokens: 0n, phases: [{ name: 'export' }], feasible: [] });
     expect(unread.estimatedSeconds).toBeLessThan(1);
   });
 

@@ -81,7 +81,7 @@ async function measureWritten(client: PrunecastClient, model: string): Promise<n
 /** How long a job trained, and how long it wrote. */
 async function secondsOfRecovery(client: PrunecastClient, jobId: string): Promise<(number | undefined)[]> {
   const { job } = await client.services.jobs.getJob({ jobId });
-  return ['recover', 'write'].map((name) => job?.phases.find((phase) => phase.name === name)?.elapsedSeconds);
+  return ['recover', 'export'].map((name) => job?.phases.find((phase) => phase.name === name)?.elapsedSeconds);
 }
 
 /** Follows a search until it pauses. */
@@ -182,7 +182,7 @@ describe('a Search with a recovery', () => {
     const { plan } = await verbs.client.services.pruning.planSearch(search({ output: 'planned', recovery: DISTILL }));
     const without = await verbs.client.services.pruning.planSearch(search({ output: 'planned' }));
     const names = plan?.phases.map(({ name }) => name) ?? [];
-    expect(names.slice(names.indexOf('verify'))).toEqual(['verify', 'recover', 'write', 'controls', 'report']);
+    expect(names.slice(names.indexOf('verify'))).toEqual(['verify', 'recover', 'export', 'controls', 'report']);
     // Two passes over 200 sequences, 12 of which are held out.
     expect(plan?.phases.find(({ name }) => name === 'recover')?.tokens).toBe(BigInt(2 * 188 * 128));
     expect(plan?.peakMemoryBytes).toBeGreaterThan(without.plan?.peakMemoryBytes ?? 0n);
@@ -192,7 +192,7 @@ describe('a Search with a recovery', () => {
       'verify',
       'compensate',
       'recover',
-      'write',
+      'export',
       'controls',
       'report',
     ]);

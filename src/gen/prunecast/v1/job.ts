@@ -305,7 +305,7 @@ export interface Job {
 
 /** One phase of a job. A phase that comes once a round is listed once a round. */
 export interface JobPhase {
-  /** "open", "calibrate", "sample", "verify", "write": the same for every job of a kind. */
+  /** "open", "calibrate", "sample", "verify", "export": the same for every job of a kind. */
   name: string;
   /** Of a phase that comes once a round: 0 for the first sample and fit, then 1, 2, ... Otherwise 0. */
   round: number;

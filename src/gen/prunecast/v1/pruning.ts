@@ -736,7 +736,7 @@ export interface Plan {
 export interface PlannedPhase {
   /**
    * As the job's own phase is named (`JobPhase.name`): of a Search `score`, `sample`, ...; otherwise `calibrate`, `measure`,
-   * `compensate`, `recover`, `write`.
+   * `compensate`, `recover`, `export`.
    */
   name: string;
   /** Architectures that would be evaluated. */
