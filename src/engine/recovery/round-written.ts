@@ -1,8 +1,8 @@
 import { parseHalf } from '../calibration/gram-store.js';
 import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
 import { decodeInto, encodeValues } from '../checkpoint/dtype.js';
+import { findWrittenDtype } from '../checkpoint/find-written-dtype.js';
 import { findFamily } from '../families/find-family.js';
-import { findWrittenDtype } from '../families/find-written-dtype.js';
 import { nameBlockTensor } from '../families/list-tensors.js';
 import { INPUT_PARTS, OUTPUT_PART, type MapPart } from '../weights/map-parts.js';
 

@@ -5,10 +5,10 @@ import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } fr
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
 import { DTYPE_BYTES, DTYPE_LIMITS, encodeValues } from '../checkpoint/dtype.js';
+import { findWrittenDtype } from '../checkpoint/find-written-dtype.js';
 import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
 import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
-import { findWrittenDtype } from '../families/find-written-dtype.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
 import { cutMatrix } from './cut-matrix.js';
 

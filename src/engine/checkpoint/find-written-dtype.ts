@@ -1,6 +1,6 @@
-import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
-import type { Family } from './family.js';
-import { nameBlockTensor, type TensorSpec } from './list-tensors.js';
+import type { Checkpoint, TensorDtype } from './checkpoint.js';
+import type { Family } from '../families/family.js';
+import { nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
 
 /**
  * The dtype in which an output holds a tensor: that of the checkpoint's own; for a bias that the checkpoint lacks that

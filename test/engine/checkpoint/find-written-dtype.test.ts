@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TensorDtype, TensorEntry } from '../../../src/engine/checkpoint/checkpoint.js';
 import { findFamily } from '../../../src/engine/families/find-family.js';
-import { findWrittenDtype } from '../../../src/engine/families/find-written-dtype.js';
+import { findWrittenDtype } from '../../../src/engine/checkpoint/find-written-dtype.js';
 
 const EMBEDDING = 'model.embed_tokens.weight';
 const WEIGHT = 'model.layers.0.self_attn.o_proj.weight';
