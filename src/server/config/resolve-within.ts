@@ -40,7 +40,7 @@ export async function resolveWithin(
     if (!isAbsolute(path) && !isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
     const real = await realpathIfThere(resolve(root, path), path, field);
     if (real === undefined) continue;
-    if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw outsideRoots(path, field);
+    if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw linkOutsideRoots(path, field, missing);
     return real;
   }
   const isModel = missing === 'MODEL_NOT_FOUND';
@@ -119,6 +119,15 @@ function outsideRoots(path: string, field: string): PrunecastError {
   return PrunecastError.ofField(
     field,
     `${quotePath(path)} leads outside the configured roots: name something relative to a root`,
+    'PATH_OUTSIDE_ROOTS',
+  );
+}
+
+/** A message names no place that the caller did not: where the link leads stays untold. */
+function linkOutsideRoots(path: string, field: string, missing: PathField['missing']): PrunecastError {
+  return PrunecastError.ofField(
+    field,
+    `${quotePath(path)} is, or lies behind, a symbolic link that leads outside the configured roots: make the folder that it leads to ${ROOT_NAMES[missing]} root, or put a copy in its place`,
     'PATH_OUTSIDE_ROOTS',
   );
 }

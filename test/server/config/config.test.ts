@@ -110,6 +110,13 @@ describe('resolveWithin', () => {
     }
   });
 
+  it('says of a link that leads outside that it is one, and what to do, but not where it leads', async () => {
+    const error = (await find('escape').catch((thrown: unknown) => thrown)) as Error;
+    expect(error.message).toMatch(/"escape" is, or lies behind, a symbolic link .* a model root, or put a copy/);
+    expect(error.message).not.toContain(folder);
+    await expect(find('../secret')).rejects.not.toThrow('link');
+  });
+
   it('says that nothing is there without telling where it looked', async () => {
     for (const path of ['nothing', 'm/file/below']) {
       const error = await find(path).then(
