@@ -134,6 +134,7 @@ describe('printReport', () => {
       undefined,
       printer,
     );
+    expect(lines).toContainEqual(expect.stringMatching(/^All measured on the report windows/));
     expect(lines).toContain('accuracy: 25.0 % better than uniform-paper (no interval)');
     expect(lines).toContain('accuracy: 10.0 % better than uniform-best (95 % interval 5.0 % to 15.0 %)');
     expect(lines).toContain('  onnx: not judged, it was fitted elsewhere, chosen');

@@ -86,7 +86,7 @@ function afterSearch(
       ? []
       : [
           {
-            why: 'to measure the winner as it was written',
+            why: 'to measure the winner as it was written, on the whole text and not just the report windows',
             words: ['evaluate', '--model', output, '--text', text, ...measured],
           },
         ]),

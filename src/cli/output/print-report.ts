@@ -54,6 +54,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
           ...describeRecovery(report.recovery),
         ]),
   );
+  printer.lines(REPORT_WINDOWS);
   const leftOut = describeLeftOutControls(report.leftOutControls);
   if (leftOut !== '') printer.lines(leftOut);
   if (report.summary !== '') printer.lines(printer.colors.bold(report.summary));
@@ -92,6 +93,10 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     ...(report.output === '' ? [] : [{ verbatim: `wrote ${folder ?? report.output}` }]),
   );
 }
+
+/** A finished search has told the winner's value on the verify windows, and a measurement of the output gives another. */
+const REPORT_WINDOWS =
+  'All measured on the report windows, which no choice has seen: what was told on the verify windows, or is measured on the whole text, differs.';
 
 /** The points of a front on the verify windows with their costs and metrics; the knee is marked. */
 function printFront({ points, hypervolume, controlHypervolume, reference }: Front, printer: Printer): void {
