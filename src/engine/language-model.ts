@@ -9,7 +9,7 @@ import type { Calibration, CalibrationNeed } from './calibration/calibration.js'
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import type { LayerErrors } from './compensation/calibration-errors.js';
 import type { BlockMap, BlockMapRequest } from './compensation/block-map.js';
-import type { Speeds } from './pace.js';
+import type { Speeds, UnknownSpeeds } from './pace.js';
 import type { RecoveryRequest } from './runtime/recover-model.js';
 import type { TrainingOutcome } from './recovery/train-halves.js';
 import type { MemoryUse, Workload } from './runtime/plan-memory.js';
@@ -91,8 +91,8 @@ export interface LanguageModel {
   requireMemory(work: Workload): void;
   /** Most bytes that a job on it uses, estimated, at most the memory budget. */
   estimatePeakBytes(use: MemoryUse): number;
-  /** How fast it is in float32, as seen recently or by a short probe; undefined if neither is available. */
-  findSpeeds(signal?: AbortSignal): Promise<Speeds | undefined>;
+  /** How fast it is in float32, as seen recently or by a short probe, or why neither is available. */
+  findSpeeds(signal?: AbortSignal): Promise<Speeds | UnknownSpeeds>;
   /** Checks that `subject` can measure in this precision here. Throws PRECISION_UNAVAILABLE. */
   requirePrecision(precision: Precision): Promise<void>;
   /** Keeps what it has in memory until the returned function is called, even without calls. */

@@ -12,7 +12,7 @@ import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import { countLanes } from './lanes/count-lanes.js';
 import { startLanes } from './lanes/start-lanes.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
-import { createPace, probePace, unlessBusy } from './pace.js';
+import { createPace, isProbed, probePace, unlessBusy } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import { countLosses, type Tokens } from './runtime/count-work.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
@@ -137,12 +137,13 @@ export async function openLanguageModel(
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
     estimatePeakBytes: (use) => estimatePeakBytes(shape, memoryBudgetBytes, use, lanes),
     findSpeeds: async (signal) => {
-      if (pace.productsPerSecond() === undefined)
-        await probePace(subject({ ranking: identityRanking(shape.layers) }), signal);
+      const dense = subject({ ranking: identityRanking(shape.layers) });
+      if (pace.productsPerSecond() === undefined && !isProbed(dense)) return 'large';
+      if (pace.productsPerSecond() === undefined) await probePace(dense, signal);
       const products = pace.productsPerSecond();
-      if (products === undefined) return undefined;
+      if (products === undefined) return 'busy';
       factors ??= await unlessBusy(signal, (until) => thread.call('measureFactorisation', {}, { signal: until }));
-      return factors === undefined ? undefined : { products, factors };
+      return factors === undefined ? 'busy' : { products, factors };
     },
     requirePrecision: (precision) => requirePrecision(precision, checkInt8),
     hold: place.hold,

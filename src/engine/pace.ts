@@ -9,6 +9,12 @@ export interface Speeds {
   readonly factors: number;
 }
 
+/**
+ * Why a model's speeds are unknown: `large`, it is not run for an estimate alone, and has not run yet; `busy`, what would
+ * have told them was not done in time.
+ */
+export type UnknownSpeeds = 'large' | 'busy';
+
 /** How fast a model is evaluated on this machine, from recent runs. */
 export interface Pace {
   /** Floating-point operations per second; undefined: no run has been seen but the first, which reads the weights. */
@@ -63,16 +69,20 @@ const WINDOW_TOKENS = 128;
 const PROBED_WINDOWS = [1, 2, 32] as const;
 /** The last run is left out if it would take longer: of a large model the second one is long enough. */
 const MOST_LAST_RUN_MS = 2000;
-/** A model that is busy is not waited for longer than this. */
-const MOST_PROBE_MS = 10_000;
+/** A model that is busy, or on a busy machine, is not waited for longer than this. */
+const MOST_PROBE_MS = 30_000;
+
+/** Whether a model is run for an estimate alone. */
+export function isProbed({ shape }: Pick<EvaluationSubject, 'shape'>): boolean {
+  return 4 * countParameters(shape, shape.layers) <= MOST_PROBED_BYTES;
+}
 
 /**
- * Runs the unpruned model on a few short windows, so that whoever watches `subject` sees its pace. Does nothing for
- * large models, and gives up if the model is busy. Throws the reason of `wanted`.
+ * Runs the unpruned model on a few short windows, so that whoever watches `subject` sees its pace. Gives up if the model
+ * is busy. Throws the reason of `wanted`.
  */
 export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal): Promise<void> {
   const { shape } = subject;
-  if (4 * countParameters(shape, shape.layers) > MOST_PROBED_BYTES) return;
   await unlessBusy(wanted, async (signal) => {
     let took = 0;
     for (const [run, count] of PROBED_WINDOWS.entries()) {

@@ -63,6 +63,11 @@ describe('before a job begins', () => {
     ]);
   });
 
+  it('architectures that an earlier search has measured are told apart', async () => {
+    const { said } = await announce(() => Promise.resolve({ ...PLAN, trials: 6n, knownTrials: 90n }));
+    expect(said[0]).toContain(': 6 architectures to evaluate, 90 known from an earlier search, 466.9 k tokens');
+  });
+
   it('nothing is told, nor asked, with --json or --quiet', async () => {
     const none = { said: [], asked: 0 };
     expect(await announce(() => Promise.resolve(PLAN), { json: true })).toEqual(none);
@@ -72,8 +77,14 @@ describe('before a job begins', () => {
   it('nothing is told of a job of less than two seconds, but of one whose time is unknown what is known', async () => {
     const short = await announce(() => Promise.resolve({ ...PLAN, estimatedSeconds: 1.9 }));
     expect(short.said).toEqual([]);
-    const unknown = await announce(() => Promise.resolve({ ...PLAN, estimatedSeconds: undefined, phases: [] }));
-    expect(unknown.said[0]).toBe('time unknown: 96 architectures to evaluate, 466.9 k tokens to run');
+    const untimed = PLAN.phases.map((phase) => ({ ...phase, estimatedSeconds: undefined }));
+    const unknown = await announce(() =>
+      Promise.resolve({ ...PLAN, estimatedSeconds: undefined, timeUnknown: 'it is busy', phases: untimed }),
+    );
+    expect(unknown.said.slice(0, 2)).toEqual([
+      'time unknown (it is busy): 96 architectures to evaluate, 466.9 k tokens to run',
+      'score 41.0 k tokens, sample 196.6 k tokens',
+    ]);
   });
 
   it('a refused plan is left to the job itself, which may exist already', async () => {

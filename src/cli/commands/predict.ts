@@ -95,14 +95,15 @@ function readEncodings(source: string): number[][] {
 }
 
 function print(response: PredictResponse, printer: Printer): void {
-  const { predictions, outOfRange, parameters, denseParameters } = response;
+  const { predictions, outOfRange, parameters, denseParameters, intervalCoverage } = response;
+  const interval = intervalCoverage === 0 ? 'interval' : `${Math.round(100 * intervalCoverage)} % interval`;
   const rows = predictions[0]?.mean.length ?? 0;
   const flagged = new Map(outOfRange.map(({ row, dimensions }) => [row, dimensions.join(', ')]));
   printer.table(
     [
       'row',
       ...(parameters.length === 0 ? [] : ['parameters', 'removed']),
-      ...predictions.flatMap(({ metric }) => [metric, 'interval']),
+      ...predictions.flatMap(({ metric }) => [metric, interval]),
       'outside the range of the pairs',
     ],
     Array.from({ length: rows }, (_, row) => [
@@ -115,7 +116,7 @@ function print(response: PredictResponse, printer: Printer): void {
       flagged.get(row) ?? '',
     ]),
   );
-  printer.lines(...describeMeasured(response));
+  printer.lines(...describeMeasured(response), ...describeDense(response));
 }
 
 function describeSize(parameters: bigint, dense: bigint): string[] {
@@ -131,6 +132,17 @@ function describeMeasured({ text, measurement, fidelity }: PredictResponse): str
     '',
     `as measured on ${on}: ${formatCount(fidelity.windows)} ${fidelity.windows === 1 ? 'window' : 'windows'} of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`,
   ];
+}
+
+/** A prediction says little without what the model had before; the windows are others, so that it is only near. */
+function describeDense({ denseReportMetrics, predictions }: PredictResponse): string[] {
+  const known = predictions.flatMap(({ metric }) => {
+    const value = denseReportMetrics[metric];
+    return value === undefined ? [] : [`${metric} ${formatMetric(value)}`];
+  });
+  return known.length === 0
+    ? []
+    : [`unpruned: ${known.join(', ')}, on the report windows of the study, which are others`];
 }
 
 function formatInterval(low: number | undefined, high: number | undefined): string {

@@ -4,8 +4,10 @@ import { formatAmount, formatBytes, formatCount, formatDuration } from '../../wo
 /** What a job takes, as its plan states it: time and tokens, the time of each phase, memory and disk. */
 export function describeCost({
   trials,
+  knownTrials,
   tokens,
   estimatedSeconds,
+  timeUnknown,
   phases,
   peakMemoryBytes,
   baseMemoryBytes,
@@ -14,12 +16,18 @@ export function describeCost({
 }: Plan): string[] {
   const amount = [
     ...(trials > 0n ? [`${formatCount(trials)} ${trials === 1n ? 'architecture' : 'architectures'} to evaluate`] : []),
+    ...(knownTrials > 0n ? [`${formatCount(knownTrials)} known from an earlier search`] : []),
     `${formatAmount(tokens)} tokens to run`,
   ].join(', ');
-  const time = estimatedSeconds === undefined ? 'time unknown' : `about ${formatDuration(estimatedSeconds)}`;
-  const parts = phases.flatMap(({ name, estimatedSeconds: seconds }) =>
-    seconds === undefined ? [] : [`${name} ${formatDuration(seconds)}`],
-  );
+  const time =
+    estimatedSeconds === undefined
+      ? `time unknown${timeUnknown === '' ? '' : ` (${timeUnknown})`}`
+      : `about ${formatDuration(estimatedSeconds)}`;
+  // Without times, the tokens of the phases tell how the work is shared out.
+  const parts = phases.flatMap(({ name, tokens: run, estimatedSeconds: seconds }) => {
+    if (seconds !== undefined) return [`${name} ${formatDuration(seconds)}`];
+    return run === 0n ? [] : [`${name} ${formatAmount(run)} tokens`];
+  });
   return [
     `${time}: ${amount}`,
     ...(parts.length > 1 ? [parts.join(', ')] : []),

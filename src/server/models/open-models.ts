@@ -4,7 +4,7 @@ import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import type { Int8Check } from '../../engine/graph/measure-int8.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { createMemoryPool, type MemoryPool } from '../../engine/workers/memory-pool.js';
-import type { Speeds } from '../../engine/pace.js';
+import type { Speeds, UnknownSpeeds } from '../../engine/pace.js';
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { LatencyTables } from '../latency/latency-tables.js';
 import { loadTokenizer, shareTokenizerSlots, type Tokenizer } from '../../engine/tokenizer/tokenizer.js';
@@ -23,9 +23,9 @@ export interface OpenModel {
   /** Times the model's shapes on this server, for a token with `length` tokens before it. */
   readonly timeShapes: (length: number, work?: WorkContext) => Promise<LatencyTable>;
   /**
-   * How fast it computes, measured by recent work or a short probe; undefined if neither is possible.
+   * How fast it computes, measured by recent work or a short probe; why not if neither is possible.
    */
-  readonly findSpeeds: (signal?: AbortSignal) => Promise<Speeds | undefined>;
+  readonly findSpeeds: (signal?: AbortSignal) => Promise<Speeds | UnknownSpeeds>;
 }
 
 export interface OpenModelsOptions {

@@ -8,13 +8,13 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { StudyRecords } from '../records/study-records.js';
 import { describePredicted } from './describe-predicted.js';
 import type { FittedPredictors } from './fitted-predictors.js';
-import { isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
+import { INTERVAL_COVERAGE, isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
 import { withRecipe } from './with-recipe.js';
 
 export interface PredictServices {
   readonly predictors: FittedPredictors;
   readonly plugins: PluginLookup;
-  readonly studies: Pick<StudyRecords, 'find'>;
+  readonly studies: Pick<StudyRecords, 'find' | 'trials'>;
 }
 
 /** The predictions of a fitted predictor for a batch of architectures, in the metric's own unit. */
@@ -30,6 +30,7 @@ export async function answerPredict(
     predictorId: open.predictor.id,
     predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest), signal),
     outOfRange: listOutOfRange(batch, open.predictor),
+    intervalCoverage: INTERVAL_COVERAGE,
     ...(await describePredicted(studies, open.predictor, batch)),
   };
 }

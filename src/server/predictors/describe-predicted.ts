@@ -8,18 +8,22 @@ import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { SearchRequest, type PredictResponse } from '../../gen/prunecast/v1/pruning.js';
 import { encodePlannedFidelity } from '../encoding/measurement.js';
 import { readStudy } from '../records/read-study.js';
+import { TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import type { StudyRecord, StudyRecords } from '../records/study-records.js';
 import { readStudyPlan, type PlannedStudy } from '../requests/plan-search.js';
 
 /** What a prediction is about. */
-export type Predicted = Pick<PredictResponse, 'parameters' | 'denseParameters' | 'measurement' | 'fidelity' | 'text'>;
+export type Predicted = Pick<
+  PredictResponse,
+  'parameters' | 'denseParameters' | 'denseReportMetrics' | 'measurement' | 'fidelity' | 'text'
+>;
 
 /**
- * The sizes of predicted architectures, and what the labels of the predictor's pairs were measured on. Both come from
- * the study of the pairs: nothing is known of pairs that were labelled elsewhere, or if the study was deleted.
+ * The sizes of predicted architectures, what the labels of the predictor's pairs were measured on, and what the unpruned
+ * model has on the report windows, the only ones that a study measures it on. All come from the study of the pairs: nothing is known of pairs that were labelled elsewhere, or if the study was deleted.
  */
 export async function describePredicted(
-  studies: Pick<StudyRecords, 'find'>,
+  studies: Pick<StudyRecords, 'find' | 'trials'>,
   { studyId, dimensions }: Pick<Predictor, 'studyId' | 'dimensions'>,
   batch: EncodingBatch,
 ): Promise<Predicted> {
@@ -30,6 +34,7 @@ export async function describePredicted(
     ...(plan !== undefined && isSame && plan.study.space.dimensions.length === batch.columns
       ? measureSizes(plan.study, batch)
       : { parameters: [], denseParameters: 0n }),
+    denseReportMetrics: record === undefined ? {} : await findDense(studies, record.id),
     measurement: search && Measurement.fromPartial({ ...search.measurement, fingerprint: search.fingerprint }),
     fidelity: search && encodePlannedFidelity(search.fidelity),
     text: record === undefined ? '' : nameText(record),
@@ -46,6 +51,11 @@ function measureSizes(
     BigInt(measureCounts(cost, space, snapRates(space, rates.subarray(row * columns, (row + 1) * columns)).counts)),
   );
   return { parameters, denseParameters: BigInt(measureCounts(cost, space, denseCounts(space))) };
+}
+
+async function findDense(studies: Pick<StudyRecords, 'trials'>, studyId: string): Promise<Record<string, number>> {
+  const [dense] = await studies.trials(studyId, TrialRole.DENSE);
+  return dense?.metrics ?? {};
 }
 
 /** The path that the request of the study gave; empty for a text that was sent along. */

@@ -2,7 +2,7 @@ import type { Architecture } from '../../core/model/shape.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { addWork, countLosses, multiplyWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
 import { findUniformPaper } from '../../search/controls/uniform.js';
-import { countByPhase } from '../../search/machine.js';
+import { countByPhase, listVisits } from '../../search/machine.js';
 import { listAllocated } from '../../search/phases/score.js';
 import type { TrialCount } from '../../search/study/phase.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
@@ -15,25 +15,56 @@ import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
 
 /**
- * The phases of a study with what each takes. All candidates count as one that meets the budgets at one rate. Labels
- * that are known already, and layers that architectures share, are not taken off: it is known only later which they are.
+ * The phases of a study with what each takes. All candidates count as one that meets the budgets at one rate. Layers
+ * that architectures share are not taken off: it is known only later which they are.
+ *
+ * @param knownTrials how many trials, from the first, cost nothing (`countKnownTrials`)
  */
-export function planPhases(study: PlannedStudy): PlannedPhase[] {
+export function planPhases(study: PlannedStudy, knownTrials = 0): PlannedPhase[] {
   const { model, plan, recipes, windows, recovery } = study;
-  const planned = [...countByPhase(plan)].flatMap(([phase, counts]) => [
-    ...(phase === 'export' && recovery !== undefined
-      ? [estimateRecovery(model.language.shape, findTypical(plan), recovery)]
-      : []),
-    planPhase(phase, {
-      trials: counts.reduce((sum, { trials }) => sum + trials, 0),
-      tokens:
-        (phase === 'score' ? countCalibrationTokens(recipes) : 0) +
-        counts.reduce((sum, count) => sum + count.trials * planOf(windows, count).fidelity.tokens, 0),
-      work: addWork(countPhaseWork(study, phase), ...counts.map((count) => countTrialWork(study, count))),
-      seconds: countSeconds(study, phase),
-    }),
-  ]);
-  return planned.filter(({ trials, work, seconds }) => trials + work.products + work.factors + seconds > 0);
+  const known = shareOut(plan, knownTrials);
+  const planned = [...countByPhase(plan)].flatMap(([phase, counts]) => {
+    const trials = counts.reduce((sum, count) => sum + count.trials, 0);
+    const knownOfPhase = known.get(phase) ?? 0;
+    const left = trials === 0 ? 0 : 1 - knownOfPhase / trials;
+    return [
+      ...(phase === 'export' && recovery !== undefined
+        ? [estimateRecovery(model.language.shape, findTypical(plan), recovery)]
+        : []),
+      planPhase(phase, {
+        trials: trials - knownOfPhase,
+        known: knownOfPhase,
+        tokens:
+          (phase === 'score' ? countCalibrationTokens(recipes) : 0) +
+          Math.round(
+            left * counts.reduce((sum, count) => sum + count.trials * planOf(windows, count).fidelity.tokens, 0),
+          ),
+        work: addWork(
+          countPhaseWork(study, phase),
+          multiplyWork(addWork(...counts.map((count) => countTrialWork(study, count))), left),
+        ),
+        seconds: countSeconds(study, phase),
+      }),
+    ];
+  });
+  return planned.filter(
+    ({ trials, known: free = 0, work, seconds }) => trials + free + work.products + work.factors + seconds > 0,
+  );
+}
+
+/** How many of the first trials of a study fall to each phase. */
+function shareOut(plan: StudyPlan, first: number): ReadonlyMap<StudyPhase, number> {
+  const shares = new Map<StudyPhase, number>();
+  let left = first;
+  for (const { phase, trials } of listVisits(plan)) {
+    const share = Math.min(
+      left,
+      trials.reduce((sum, count) => sum + count.trials, 0),
+    );
+    shares.set(phase, (shares.get(phase) ?? 0) + share);
+    left -= share;
+  }
+  return shares;
 }
 
 /** What a phase computes apart from its trials. */

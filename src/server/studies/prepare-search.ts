@@ -18,6 +18,7 @@ import { requireSamePlan } from '../requests/compare-plans.js';
 import { planSearch, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
+import { countKnownTrials } from './count-known-trials.js';
 import { countLabelled, findLargest, findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
@@ -35,7 +36,7 @@ export async function prepareSearch(
     studyId: study.id,
     plan: study.document,
     phases: planSearchPhases(study),
-    estimate: async () => ({ ...(await estimateStudy(study)), loadsIn: [...loadsIn] }),
+    estimate: async () => ({ ...(await estimateStudy(services, study)), loadsIn: [...loadsIn] }),
     run: workOn(study.model, (context) => runStudy(services, study, context)),
   };
 }
@@ -87,12 +88,13 @@ async function openStudy(
   return { study, loadsIn };
 }
 
-async function estimateStudy(study: Study): Promise<Plan> {
+async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study: Study): Promise<Plan> {
   const { model, plan, windows, recipes, output, recovery } = study;
   const { shape } = model.language;
   const winner = findTypical(plan);
+  const knownTrials = await countKnownTrials(studies, study.document);
   return {
-    ...(await timePhases(model, planPhases(study))),
+    ...(await timePhases(model, planPhases(study, knownTrials))),
     ...estimateMemory(
       model,
       [windows.search, ...windows.verify, windows.report],

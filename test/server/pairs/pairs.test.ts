@@ -110,6 +110,28 @@ describe('SamplePairs', () => {
     expect(answer.measurement).toEqual(study?.searchMeasurement);
     expect(answer.fidelity).toEqual(study?.searchFidelity);
     expect(answer.fidelity?.windows).toBeGreaterThan(0);
+    expect(answer.intervalCoverage).toBe(0.9);
+    expect(answer.denseReportMetrics).toEqual({}); // pairs alone were sampled: there are no report windows
+  });
+
+  it('tells with a prediction what the unpruned model has on the report windows of the search', async () => {
+    const { predictorId, dense } = await verbs.client.runSearch({ ...SEARCH, refine: { disabled: true } });
+    const { predictor } = await verbs.client.services.predictors.getPredictor({ predictorId });
+    const dimensions = predictor?.dimensions ?? [];
+    const encodings = { rates: Buffer.alloc(4 * dimensions.length), dimensions: dimensions.length };
+    const { denseReportMetrics } = await verbs.client.predict({ predictorId, encodings });
+    expect(denseReportMetrics['perplexity']).toBeGreaterThan(1);
+    expect(denseReportMetrics).toEqual(dense?.metrics);
+  });
+
+  it('plans a search that was done before as one whose labels are known, and one of another seed as new', async () => {
+    const search = { ...SEARCH, refine: { disabled: true } };
+    await verbs.client.runSearch(search);
+    const again = await verbs.client.planSearch(search);
+    const fresh = await verbs.client.planSearch({ ...search, seed: 7n });
+    expect([again.trials, fresh.knownTrials]).toEqual([0n, 0n]);
+    expect(again.knownTrials).toBe(fresh.trials);
+    expect(again.tokens).toBeLessThan(fresh.tokens);
   });
 
   it('gives what a predictor is fitted on', async () => {

@@ -33,7 +33,7 @@ const asOpen = (language: LanguageModel): OpenModel => ({
   name: 'demo',
   tokenizer: undefined,
   timeShapes: () => Promise.reject(new Error('nothing is timed')),
-  findSpeeds: () => Promise.resolve(undefined),
+  findSpeeds: () => Promise.resolve('busy' as const),
   language,
 });
 

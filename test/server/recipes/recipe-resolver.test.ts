@@ -30,7 +30,7 @@ beforeAll(async () => {
     name: 'demo',
     tokenizer: undefined,
     timeShapes: () => Promise.reject(new Error('nothing is timed')),
-    findSpeeds: () => Promise.resolve(undefined),
+    findSpeeds: () => Promise.resolve('busy' as const),
     language: await openLanguageModel(await openCheckpoint(DEMO_DIRECTORY)),
   };
 });

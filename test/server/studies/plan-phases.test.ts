@@ -136,6 +136,27 @@ describe('the phases of a study', () => {
     expect(time({ ...study, recovery: recovery(0.01) }).recover).toBeCloseTo(0.6, 9);
   });
 
+  it('cost nothing for trials that are known: of the first ones a part of the first phases, of all the fits remain', () => {
+    const study = createStudy({});
+    const all = planPhases(study);
+    const count = (phases: typeof all) => phases.reduce((sum, { trials }) => sum + trials, 0);
+    const first = all.find(({ trials }) => trials > 0);
+    const half = Math.floor((first?.trials ?? 0) / 2);
+    const begun = planPhases(study, half);
+    const inFirst = begun.find(({ name }) => name === first?.name);
+    expect(half).toBeGreaterThan(0);
+    expect(inFirst).toMatchObject({ trials: (first?.trials ?? 0) - half, known: half });
+    expect(inFirst?.tokens).toBe(Math.round((1 - half / (first?.trials ?? 0)) * (first?.tokens ?? 0)));
+    expect(count(begun)).toBe(count(all) - half);
+    const ended = planPhases(study, Infinity);
+    expect(count(ended)).toBe(0);
+    expect(ended.reduce((sum, { known = 0 }) => sum + known, 0)).toBe(count(all));
+    const timeOf = (phases: typeof all, name: string) =>
+      phases.filter((phase) => phase.name === name).map((phase) => timePhase(phase, SPEEDS));
+    for (const name of ['score', 'fit', 'search']) expect(timeOf(ended, name)).toEqual(timeOf(all, name));
+    expect(timeOf(ended, 'report')).toEqual([0]);
+  });
+
   it('add up to the time of the plan, which is unknown if the speed of the model is', async () => {
     const phases = planPhases(createStudy({}));
     const known = await timePhases({ findSpeeds: () => Promise.resolve(SPEEDS) }, phases);
@@ -144,9 +165,11 @@ describe('the phases of a study', () => {
       9,
     );
     expect(known.trials).toBe(phases.reduce((sum, { trials }) => sum + BigInt(trials), 0n));
-    const unknown = await timePhases({ findSpeeds: () => Promise.resolve(undefined) }, phases);
+    const unknown = await timePhases({ findSpeeds: () => Promise.resolve('busy' as const) }, phases);
     expect(unknown.estimatedSeconds).toBeUndefined();
     expect(unknown.tokens).toBe(known.tokens);
+    expect(known.timeUnknown).toBe('');
+    expect(unknown.timeUnknown).toContain('busy');
   });
 
   it('take half the time on a machine twice as fast, but for fits and candidates', () => {

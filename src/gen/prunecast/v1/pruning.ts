@@ -399,6 +399,18 @@ export interface PredictResponse {
     | undefined;
   /** The path of the pairs' text as the study named it; empty if the text was sent along, or as `parameters`. */
   text: string;
+  /** The share of new labels that lies within the intervals of `predictions`, from 0 to 1. */
+  intervalCoverage: number;
+  /**
+   * What the unpruned model has on the report windows of the study, which are others than those of the pairs; empty if
+   * the study has not measured it, or as `parameters`.
+   */
+  denseReportMetrics: { [key: string]: number };
+}
+
+export interface PredictResponse_DenseReportMetricsEntry {
+  key: string;
+  value: number;
 }
 
 /** A prediction outside the range of the pairs. Trees cannot extrapolate, and other predictors should not be trusted to. */
@@ -690,7 +702,7 @@ export interface PlanSearchResponse {
 
 /** What a job would do. */
 export interface Plan {
-  /** Architectures that would be evaluated, pairs and controls included. */
+  /** Architectures that would be evaluated, pairs and controls included, without `known_trials`. */
   trials: bigint;
   /** Tokens that would be run. */
   tokens: bigint;
@@ -701,7 +713,7 @@ export interface Plan {
   peakMemoryBytes: bigint;
   /**
    * Of all phases, estimated from how fast this server has run the model so far, or from a short run of it; unset if
-   * that is unknown. Labels that are known already are not taken off.
+   * that is unknown. Labels are taken off as far as `known_trials` counts them.
    */
   estimatedSeconds?:
     | number
@@ -730,6 +742,14 @@ export interface Plan {
   diskBytes: bigint;
   /** What the server's process takes without any model: its program, its libraries and its threads. */
   baseMemoryBytes: bigint;
+  /** Why `estimated_seconds` is unset, in words; empty if it is set. */
+  timeUnknown: string;
+  /**
+   * Of a Search: architectures whose labels are known from an earlier search with the same settings, which came to the
+   * same ones. They cost nothing, and nothing else here counts them. Single labels that a search with other settings
+   * has left may be known too, which only the search itself will tell.
+   */
+  knownTrials: bigint;
 }
 
 /** A part of what a job would do. */
@@ -2052,6 +2072,8 @@ function createBasePredictResponse(): PredictResponse {
     measurement: undefined,
     fidelity: undefined,
     text: "",
+    intervalCoverage: 0,
+    denseReportMetrics: {},
   };
 }
 
@@ -2091,6 +2113,12 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.text !== "") {
       writer.uint32(66).string(message.text);
     }
+    if (message.intervalCoverage !== 0) {
+      writer.uint32(73).double(message.intervalCoverage);
+    }
+    globalThis.Object.entries(message.denseReportMetrics).forEach(([key, value]: [string, number]) => {
+      PredictResponse_DenseReportMetricsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -2181,6 +2209,25 @@ export const PredictResponse: MessageFns<PredictResponse> = {
             message.text = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.intervalCoverage = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = PredictResponse_DenseReportMetricsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.denseReportMetrics[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2217,6 +2264,38 @@ export const PredictResponse: MessageFns<PredictResponse> = {
       measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
       fidelity: isSet(object.fidelity) ? Fidelity.fromJSON(object.fidelity) : undefined,
       text: isSet(object.text) ? globalThis.String(object.text) : "",
+      intervalCoverage: isSet(object.intervalCoverage)
+        ? globalThis.Number(object.intervalCoverage)
+        : isSet(object.interval_coverage)
+        ? globalThis.Number(object.interval_coverage)
+        : 0,
+      denseReportMetrics: isObject(object.denseReportMetrics)
+        ? (globalThis.Object.entries(object.denseReportMetrics) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.dense_report_metrics)
+        ? (globalThis.Object.entries(object.dense_report_metrics) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -2246,6 +2325,18 @@ export const PredictResponse: MessageFns<PredictResponse> = {
     if (message.text !== "") {
       obj.text = message.text;
     }
+    if (message.intervalCoverage !== 0) {
+      obj.intervalCoverage = floatToJson(message.intervalCoverage);
+    }
+    if (message.denseReportMetrics) {
+      const entries = globalThis.Object.entries(message.denseReportMetrics) as [string, number][];
+      if (entries.length > 0) {
+        obj.denseReportMetrics = {};
+        entries.forEach(([k, v]) => {
+          obj.denseReportMetrics[k] = floatToJson(v);
+        });
+      }
+    }
     return obj;
   },
 
@@ -2268,6 +2359,99 @@ export const PredictResponse: MessageFns<PredictResponse> = {
       ? Fidelity.fromPartial(object.fidelity)
       : undefined;
     message.text = object.text ?? "";
+    message.intervalCoverage = object.intervalCoverage ?? 0;
+    message.denseReportMetrics = (globalThis.Object.entries(object.denseReportMetrics ?? {}) as [string, number][])
+      .reduce((acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      }, {});
+    return message;
+  },
+};
+
+function createBasePredictResponse_DenseReportMetricsEntry(): PredictResponse_DenseReportMetricsEntry {
+  return { key: "", value: 0 };
+}
+
+export const PredictResponse_DenseReportMetricsEntry: MessageFns<PredictResponse_DenseReportMetricsEntry> = {
+  encode(message: PredictResponse_DenseReportMetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PredictResponse_DenseReportMetricsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePredictResponse_DenseReportMetricsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PredictResponse_DenseReportMetricsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: PredictResponse_DenseReportMetricsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PredictResponse_DenseReportMetricsEntry>): PredictResponse_DenseReportMetricsEntry {
+    return PredictResponse_DenseReportMetricsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PredictResponse_DenseReportMetricsEntry>): PredictResponse_DenseReportMetricsEntry {
+    const message = createBasePredictResponse_DenseReportMetricsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };
@@ -3706,6 +3890,8 @@ function createBasePlan(): Plan {
     phases: [],
     diskBytes: 0n,
     baseMemoryBytes: 0n,
+    timeUnknown: "",
+    knownTrials: 0n,
   };
 }
 
@@ -3761,6 +3947,15 @@ export const Plan: MessageFns<Plan> = {
         throw new globalThis.Error("value provided for field message.baseMemoryBytes of type int64 too large");
       }
       writer.uint32(96).int64(message.baseMemoryBytes);
+    }
+    if (message.timeUnknown !== "") {
+      writer.uint32(106).string(message.timeUnknown);
+    }
+    if (message.knownTrials !== 0n) {
+      if (BigInt.asIntN(64, message.knownTrials) !== message.knownTrials) {
+        throw new globalThis.Error("value provided for field message.knownTrials of type int64 too large");
+      }
+      writer.uint32(112).int64(message.knownTrials);
     }
     return writer;
   },
@@ -3874,6 +4069,22 @@ export const Plan: MessageFns<Plan> = {
             message.baseMemoryBytes = reader.int64() as bigint;
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.timeUnknown = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.knownTrials = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3930,6 +4141,16 @@ export const Plan: MessageFns<Plan> = {
         : isSet(object.base_memory_bytes)
         ? BigInt(object.base_memory_bytes)
         : 0n,
+      timeUnknown: isSet(object.timeUnknown)
+        ? globalThis.String(object.timeUnknown)
+        : isSet(object.time_unknown)
+        ? globalThis.String(object.time_unknown)
+        : "",
+      knownTrials: isSet(object.knownTrials)
+        ? BigInt(object.knownTrials)
+        : isSet(object.known_trials)
+        ? BigInt(object.known_trials)
+        : 0n,
     };
   },
 
@@ -3971,6 +4192,12 @@ export const Plan: MessageFns<Plan> = {
     if (message.baseMemoryBytes !== 0n) {
       obj.baseMemoryBytes = message.baseMemoryBytes.toString();
     }
+    if (message.timeUnknown !== "") {
+      obj.timeUnknown = message.timeUnknown;
+    }
+    if (message.knownTrials !== 0n) {
+      obj.knownTrials = message.knownTrials.toString();
+    }
     return obj;
   },
 
@@ -3996,6 +4223,10 @@ export const Plan: MessageFns<Plan> = {
     message.diskBytes = (object.diskBytes !== undefined && object.diskBytes !== null) ? BigInt(object.diskBytes) : 0n;
     message.baseMemoryBytes = (object.baseMemoryBytes !== undefined && object.baseMemoryBytes !== null)
       ? BigInt(object.baseMemoryBytes)
+      : 0n;
+    message.timeUnknown = object.timeUnknown ?? "";
+    message.knownTrials = (object.knownTrials !== undefined && object.knownTrials !== null)
+      ? BigInt(object.knownTrials)
       : 0n;
     return message;
   },
@@ -4629,6 +4860,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;
