@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Architecture, ModelShape } from '../src/core/model/shape.js';
 import { identityRanking } from '../src/core/model/units.js';
-import type { Window } from '../src/core/ports/evaluator.js';
+import { scoreFrom, type Sequence } from '../src/core/sequence.js';
 import { createRng } from '../src/core/random.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
 import { detectThreads } from '../src/engine/runtime/resource-limits.js';
@@ -162,8 +162,8 @@ async function evaluate(of: LanguageModel, architectures: readonly Architecture[
   const subject = of.subject(recipe());
   const started = performance.now();
   const control = { signal: new AbortController().signal };
-  for await (const { windowLosses } of subject.losses(architectures, windows, control)) {
-    if (windowLosses.some((loss) => Number.isNaN(loss))) throw new Error('a loss is not a number');
+  for await (const { losses } of subject.observe(architectures, { sequences: windows }, control)) {
+    if (losses.some((loss) => Number.isNaN(loss))) throw new Error('a loss is not a number');
   }
   return performance.now() - started;
 }
@@ -173,13 +173,9 @@ function recipe() {
 }
 
 /** Pseudo-random token ids: speed does not depend on them. */
-function createWindows({ vocabulary }: ModelShape, count: number, length: number): Window[] {
+function createWindows({ vocabulary }: ModelShape, count: number, length: number): Sequence[] {
   const rng = createRng(1);
-  return Array.from({ length: count }, (_, start) => ({
-    start,
-    scoredFrom: 1,
-    tokens: Int32Array.from({ length }, () => rng.integer(vocabulary)),
-  }));
+  return Array.from({ length: count }, () => scoreFrom(Int32Array.from({ length }, () => rng.integer(vocabulary))));
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Precision } from '../src/core/measurement.js';
 import { countParameters } from '../src/core/model/parameters.js';
 import type { Architecture } from '../src/core/model/shape.js';
 import { identityRanking } from '../src/core/model/units.js';
-import type { Window } from '../src/core/ports/evaluator.js';
+import { scoreFrom, type Sequence } from '../src/core/sequence.js';
 import { createRng } from '../src/core/random.js';
 import { createSearchSpace } from '../src/core/space/create-search-space.js';
 import { decodeCounts } from '../src/core/space/search-space.js';
@@ -25,7 +25,7 @@ export interface Int8Figures {
 }
 
 export interface Int8Comparison {
-  readonly windows: readonly Window[];
+  readonly windows: readonly Sequence[];
   readonly rounds: number;
   /** A text file and how many architectures to rank on it. */
   readonly ranking?: { readonly text: string; readonly architectures: number };
@@ -97,11 +97,7 @@ async function compareRankings(
     work,
   });
   const recipe: RankedRecipe = { ranking: rankUnits(scores, shape.layers) };
-  const windows = spread(tokens.subarray(middle), WINDOWS).map((window, start) => ({
-    tokens: window,
-    scoredFrom: 1,
-    start,
-  }));
+  const windows = spread(tokens.subarray(middle), WINDOWS).map((window) => scoreFrom(window));
 
   const space = createSearchSpace(shape);
   const band = candidateBand(shape, {
@@ -126,13 +122,15 @@ async function label(
   model: LanguageModel,
   recipe: RankedRecipe,
   architectures: readonly Architecture[],
-  windows: readonly Window[],
+  windows: readonly Sequence[],
   precision: Precision,
 ): Promise<number[]> {
   const losses: number[] = [];
   const work = { signal: new AbortController().signal };
-  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, work, precision))
-    losses[index] = windowLosses.reduce((sum, loss) => sum + loss, 0);
+  for await (const { index, losses: own } of model
+    .subject(recipe)
+    .observe(architectures, { sequences: windows, precision }, work))
+    losses[index] = own.reduce((sum, loss) => sum + loss, 0);
   if (losses.some((loss) => Number.isNaN(loss))) throw new Error('a loss is not a number');
   return losses;
 }

@@ -7,7 +7,7 @@ import type { Architecture, ModelShape } from '../src/core/model/shape.js';
 import { identityRanking } from '../src/core/model/units.js';
 import type { Compensation } from '../src/core/ports/compensation.js';
 import type { Criterion } from '../src/core/ports/criterion.js';
-import type { Window } from '../src/core/ports/evaluator.js';
+import { countScored, scoreFrom, type Sequence } from '../src/core/sequence.js';
 import { createSearchSpace } from '../src/core/space/create-search-space.js';
 import { decodeCounts, type SearchSpace } from '../src/core/space/search-space.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
@@ -75,9 +75,7 @@ const [valueBytes] = [...model.checkpoint.tensors.values()].map(({ dtype }) => (
 
 const text = await readBenchText(tokenizer, textFile, model.checkpoint.config.bosTokenId);
 const calibration = await readBenchText(tokenizer, calibrationFile, model.checkpoint.config.bosTokenId);
-const windows = text
-  .windows(Number(flags.windows), window)
-  .map((tokens, start): Window => ({ start, scoredFrom: 1, tokens }));
+const windows = text.windows(Number(flags.windows), window).map((tokens) => scoreFrom(tokens));
 const reported = windows.filter((_, place) => place % 3 === 0);
 const chosenOn = windows.filter((_, place) => place % 12 === 1);
 const pickSequences = (count: number): readonly Int32Array[] => calibration.sequences(count, 128);
@@ -238,14 +236,11 @@ function prunable(): number {
 async function measure(
   recipe: RankedRecipe,
   architectures: readonly Architecture[],
-  windows: readonly Window[],
+  windows: readonly Sequence[],
 ): Promise<number[]> {
   const perplexities: number[] = [];
-  for await (const { index, windowLosses } of model.subject(recipe).losses(architectures, windows, work)) {
-    perplexities[index] = Math.exp(
-      windowLosses.reduce((sum, loss) => sum + loss, 0) /
-        windows.reduce((sum, { tokens: { length }, scoredFrom }) => sum + length - scoredFrom, 0),
-    );
+  for await (const { index, losses } of model.subject(recipe).observe(architectures, { sequences: windows }, work)) {
+    perplexities[index] = Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / countScored(windows));
   }
   return perplexities;
 }

@@ -1,8 +1,8 @@
+import type { Sequence } from '../../src/core/sequence.js';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { Window } from '../../src/core/ports/evaluator.js';
-import { TOKENS_PER_RUN } from '../../src/engine/forward/window-batches.js';
+import { TOKENS_PER_RUN } from '../../src/engine/forward/sequence-batches.js';
 
 /** transformers on the same windows, in a process of its own that is idle between two passes. */
 export interface Torch {
@@ -15,7 +15,7 @@ export interface TorchWork {
   readonly directory: string;
   readonly dtype: 'float32' | 'bfloat16';
   readonly threads: number;
-  readonly windows: readonly Window[];
+  readonly windows: readonly Sequence[];
 }
 
 const ATTENTIONS = ['sdpa', 'eager'] as const;

@@ -22,9 +22,17 @@ export type Precision = 'float32' | 'int8';
 
 /** How precisely it is measured: the rungs of one measurement, cheap to dear. */
 export interface Fidelity {
-  /** Tokens in the windows, BOS included. */
+  /** Tokens in all sequences, BOS included. */
   readonly tokens: number;
-  /** Starts of the windows in the text, so that two fidelities compare equal only on the same windows. */
-  readonly windowStarts: readonly number[];
+  /**
+   * What tells the items apart, so that two fidelities compare equal only on the same ones: of windows their starts in
+   * the text, of questions their numbers.
+   */
+  readonly items: readonly number[];
   readonly precision: Precision;
+}
+
+/** The value whose digest names a fidelity, in the words of the first version: stored labels have such digests. */
+export function describeFidelity({ items, ...fidelity }: Fidelity): Readonly<Record<string, unknown>> {
+  return { ...fidelity, windowStarts: items };
 }

@@ -8,31 +8,38 @@ export interface MetricDefinition {
   /** `log` if a predictor should be fitted on the metric's logarithm. */
   readonly scale: 'log' | 'linear';
   /**
-   * The metric is the mean of this number of each window over all scored tokens (`log`: the exponential of that mean).
-   * undefined if it is no such mean: then a report has no interval for it.
+   * The metric is the mean over all items: the sum of one column of the items divided by the sum of another (`log`: the
+   * exponential of that). undefined if it is no such mean: then a report has no interval for it.
    */
-  readonly windows?: 'losses' | 'hits';
+  readonly mean?: { readonly of: string; readonly per: string };
   readonly summary: string;
 }
 
-/** The numbers of a measurement that must be finite. */
-export interface MeasuredNumbers {
+/** What an evaluator makes of an observation. */
+export interface Evaluation {
+  /** By name. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Summed negative log-likelihood of each window. */
-  readonly windowLosses: Float64Array;
+  /**
+   * Numbers of each item (a window, a question), by name: what intervals and comparisons draw from. A metric's
+   * definition names those that it is the mean of.
+   */
+  readonly items: ItemColumns;
 }
 
+/** Columns of one length: a number per item and name. */
+export type ItemColumns = Readonly<Record<string, Float64Array>>;
+
 /**
- * METRIC_INVALID if a metric, or the loss of a window, is NaN or infinite; undefined if all are finite. Such a number
- * is never stored and never an answer, as it compares with nothing.
+ * METRIC_INVALID if a metric, or a number of an item, is NaN or infinite; undefined if all are finite. Such a number is
+ * never stored and never an answer, as it compares with nothing.
  */
-export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): PrunecastError | undefined {
+export function findInvalidMetric({ metrics, items }: Evaluation): PrunecastError | undefined {
   const metric = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
-  const window = windowLosses.findIndex((loss) => !Number.isFinite(loss));
-  if (metric === undefined && window < 0) return undefined;
+  const item = findInvalidItem(items);
+  if (metric === undefined && item === undefined) return undefined;
   const what = [
     ...(metric === undefined ? [] : [`${metric[0]} is ${metric[1]}`]),
-    ...(window < 0 ? [] : [`the loss of window ${window} is ${windowLosses[window]}`]),
+    ...(item === undefined ? [] : [`${item.column} of item ${item.index} is ${item.value}`]),
   ].join(', ');
   return new PrunecastError(
     'METRIC_INVALID',
@@ -40,10 +47,20 @@ export function findInvalidMetric({ metrics, windowLosses }: MeasuredNumbers): P
     {
       metadata: {
         ...(metric === undefined ? {} : { metric: metric[0], value: String(metric[1]) }),
-        ...(window < 0 ? {} : { window: String(window) }),
+        ...(item === undefined ? {} : { item: String(item.index) }),
       },
     },
   );
+}
+
+function findInvalidItem(
+  items: ItemColumns,
+): { readonly column: string; readonly index: number; readonly value: number } | undefined {
+  for (const [column, values] of Object.entries(items)) {
+    const index = values.findIndex((value) => !Number.isFinite(value));
+    if (index >= 0) return { column, index, value: values[index] ?? Number.NaN };
+  }
+  return undefined;
 }
 
 /**

@@ -5,7 +5,8 @@ import { countParameters } from '../core/model/parameters.js';
 import type { ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
 import { identityRanking } from '../core/model/units.js';
-import type { EvaluationSubject, Window } from '../core/ports/evaluator.js';
+import type { Sequence } from '../core/sequence.js';
+import type { EvaluationSubject } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
@@ -95,17 +96,18 @@ export async function openLanguageModel(
     const isOnStream = trained === undefined && (compensation?.plugin.stream?.isAsked(compensation.options) ?? false);
     return {
       shape,
-      losses: async function* losses(architectures, windows, work, precision = 'float32') {
+      observe: async function* observe(architectures, { sequences, precision = 'float32' }, work) {
         await requirePrecision(precision, checkInt8);
         const results = thread.stream(
-          'losses',
-          { recipe: message, architectures, windows, precision, ...(isOnStream ? { fit: 'stream' } : {}) },
+          'observe',
+          { recipe: message, architectures, sequences, precision, ...(isOnStream ? { fit: 'stream' } : {}) },
           work,
         );
         yield* precision === 'float32'
           ? pace.watch(
               results,
-              ({ index }) => countLosses(shape, architectures[index] ?? shape.layers, measureTokens(windows)).products,
+              ({ index }) =>
+                countLosses(shape, architectures[index] ?? shape.layers, measureTokens(sequences)).products,
             )
           : results;
       },
@@ -153,10 +155,10 @@ export async function openLanguageModel(
   };
 }
 
-function measureTokens(windows: readonly Window[]): Tokens {
+function measureTokens(sequences: readonly Sequence[]): Tokens {
   return {
-    tokens: windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    window: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 0),
+    tokens: sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    window: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 0),
   };
 }
 

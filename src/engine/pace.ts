@@ -1,3 +1,4 @@
+import { scoreFrom } from '../core/sequence.js';
 import { countParameters } from '../core/model/parameters.js';
 import type { EvaluationSubject } from '../core/ports/evaluator.js';
 
@@ -63,7 +64,7 @@ export function createPace(now: () => number): Pace {
 const MOST_PROBED_BYTES = 2 ** 31;
 const WINDOW_TOKENS = 128;
 /**
- * Windows of the runs: the first one reads the weights, the second sees the speed, the last fills two whole batches, so
+ * Sequences of the runs: the first one reads the weights, the second sees the speed, the last fills two whole batches, so
  * that lanes share them.
  */
 const PROBED_WINDOWS = [1, 2, 32] as const;
@@ -78,8 +79,8 @@ export function isProbed({ shape }: Pick<EvaluationSubject, 'shape'>): boolean {
 }
 
 /**
- * Runs the unpruned model on a few short windows, so that whoever watches `subject` sees its pace. Gives up if the model
- * is busy. Throws the reason of `wanted`.
+ * Runs the unpruned model on a few short sequences, so that whoever watches `subject` sees its pace. Gives up if the
+ * model is busy. Throws the reason of `wanted`.
  */
 export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal): Promise<void> {
   const { shape } = subject;
@@ -87,13 +88,9 @@ export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal
     let took = 0;
     for (const [run, count] of PROBED_WINDOWS.entries()) {
       if (run === 2 && (took * count) / PROBED_WINDOWS[1] > MOST_LAST_RUN_MS) return;
-      const windows = Array.from({ length: count }, (_, index) => ({
-        tokens: new Int32Array(WINDOW_TOKENS),
-        scoredFrom: 1,
-        start: index * WINDOW_TOKENS,
-      }));
+      const sequences = Array.from({ length: count }, () => scoreFrom(new Int32Array(WINDOW_TOKENS)));
       const from = performance.now();
-      for await (const _ of subject.losses([shape.layers], windows, { signal }));
+      for await (const _ of subject.observe([shape.layers], { sequences }, { signal }));
       took = performance.now() - from;
     }
   });

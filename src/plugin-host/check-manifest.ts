@@ -83,14 +83,16 @@ const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
           name: z.string().regex(/^[a-z0-9]+(_[a-z0-9]+)*$/, 'is not snake_case'),
           better: z.enum(['lower', 'higher']),
           scale: z.enum(['log', 'linear']),
-          windows: z.enum(['losses', 'hits']).optional(),
+          mean: z.object({ of: z.string(), per: z.string() }).optional(),
           summary: z.string(),
         }),
       )
       .min(1),
     runsIn: z.enum(['worker', 'inline']).optional(),
+    reads: z.enum(['text', 'rows', 'nothing']),
+    folders: z.array(z.string()).optional(),
     plan: method,
-    measure: method,
+    reduce: method,
   }),
   predictor: z.union(
     [

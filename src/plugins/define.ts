@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { SCORE_SCOPES } from '../core/model/score-scope.js';
 import type { Compensation } from '../core/ports/compensation.js';
 import type { Criterion } from '../core/ports/criterion.js';
-import type { Evaluator } from '../core/ports/evaluator.js';
+import type { ModelEvaluator, RowsEvaluator, TextEvaluator } from '../core/ports/evaluator.js';
 import type { Exporter } from '../core/ports/exporter.js';
 import { PLUGIN_API_VERSION } from '../core/ports/plugin.js';
 import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
@@ -42,10 +42,17 @@ export function defineCompensation<Schema extends z.ZodType>(
   return { ...compensation, kind: 'compensation', apiVersion: PLUGIN_API_VERSION };
 }
 
-/** Declares an evaluator. */
+/** Declares an evaluator, which reads a text, rows of files, or nothing but the model. */
 export function defineEvaluator<Schema extends z.ZodType>(
-  evaluator: Definition<Evaluator<z.output<Schema>>, Schema>,
-): Evaluator<z.output<Schema>> {
+  evaluator: Definition<TextEvaluator<z.output<Schema>>, Schema>,
+): TextEvaluator<z.output<Schema>>;
+export function defineEvaluator<Schema extends z.ZodType>(
+  evaluator: Definition<RowsEvaluator<z.output<Schema>>, Schema>,
+): RowsEvaluator<z.output<Schema>>;
+export function defineEvaluator<Schema extends z.ZodType>(
+  evaluator: Definition<ModelEvaluator<z.output<Schema>>, Schema>,
+): ModelEvaluator<z.output<Schema>>;
+export function defineEvaluator(evaluator: object): object {
   return { ...evaluator, kind: 'evaluator', apiVersion: PLUGIN_API_VERSION };
 }
 

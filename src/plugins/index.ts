@@ -16,6 +16,8 @@ export type * from '../core/ports/strategy.js';
 export type * from '../core/ports/exporter.js';
 export type * from '../core/ports/recovery.js';
 export type * from '../core/ports/work-context.js';
+export { countScored, scoreFrom } from '../core/sequence.js';
+export type { Sequence, Span } from '../core/sequence.js';
 
 export { canonicalJson } from '../core/canonical-json.js';
 export type * from '../core/metric.js';

@@ -1,3 +1,4 @@
+import { scoreFrom } from '../../src/core/sequence.js';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { Precision } from '../../src/core/measurement.js';
@@ -66,11 +67,11 @@ function largestDifference(actual: Float32Array, expected: readonly number[] = [
 }
 
 async function meanLoss(model: LanguageModel, precision: Precision): Promise<number> {
-  const windows = sequences.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
+  const windows = sequences.map((tokens) => scoreFrom(tokens));
   let sum = NaN;
-  for await (const { windowLosses } of model
+  for await (const { losses } of model
     .subject({ ranking: identityRanking(model.shape.layers) })
-    .losses([model.shape.layers], windows, unattended, precision))
-    sum = windowLosses.reduce((total, loss) => total + loss, 0);
+    .observe([model.shape.layers], { sequences: windows, precision }, unattended))
+    sum = losses.reduce((total, loss) => total + loss, 0);
   return sum / (2 * 39);
 }

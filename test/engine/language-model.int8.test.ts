@@ -28,10 +28,10 @@ async function collectLosses(
   recipe: RankedRecipe = { ranking: identityRanking(of.shape.layers) },
 ): Promise<Float64Array[]> {
   const found: Float64Array[] = [];
-  for await (const { index, windowLosses } of of
+  for await (const { index, losses } of of
     .subject(recipe)
-    .losses(architectures, evaluationWindows, unattended, precision))
-    found[index] = windowLosses;
+    .observe(architectures, { sequences: evaluationWindows, precision }, unattended))
+    found[index] = losses;
   return found;
 }
 

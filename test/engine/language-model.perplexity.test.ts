@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { identityRanking } from '../../src/core/model/units.js';
-import type { Window } from '../../src/core/ports/evaluator.js';
+import { countScored, scoreFrom, type Sequence } from '../../src/core/sequence.js';
 import type { LanguageModel } from '../../src/engine/language-model.js';
 import { createCheckpointFiles } from '../../src/engine/files/checkpoint-files.js';
 import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.js';
@@ -13,14 +13,14 @@ const SMOLLM2 = resolve(import.meta.dirname, '../../checkpoints/smollm2-135m-ins
 
 async function measurePerplexity(
   model: LanguageModel,
-  windows: readonly Window[],
+  windows: readonly Sequence[],
 ): Promise<{ perplexity: number; predictions: number }> {
-  const predictions = windows.reduce((sum, { tokens, scoredFrom }) => sum + tokens.length - scoredFrom, 0);
+  const predictions = countScored(windows);
   let loss = NaN;
-  for await (const { windowLosses } of model
+  for await (const { losses } of model
     .subject({ ranking: identityRanking(model.shape.layers) })
-    .losses([model.shape.layers], windows, unattended)) {
-    loss = windowLosses.reduce((sum, value) => sum + value, 0);
+    .observe([model.shape.layers], { sequences: windows }, unattended)) {
+    loss = losses.reduce((sum, value) => sum + value, 0);
   }
   return { perplexity: Math.exp(loss / predictions), predictions };
 }
@@ -32,11 +32,7 @@ describe.skipIf(!hasShared)(`dense perplexities (${skipReason})`, () => {
     ).slice(0, 40);
     const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: DEMO_DIRECTORY }));
     const encoded = (await tokenizer?.encodeAll(stories)) ?? [];
-    const windows = encoded.map((tokens, start) => ({
-      tokens: Int32Array.from([1, ...tokens]).slice(0, 512),
-      scoredFrom: 1,
-      start,
-    }));
+    const windows = encoded.map((tokens) => scoreFrom(Int32Array.from([1, ...tokens]).slice(0, 512)));
     const measured = await withModel(DEMO_DIRECTORY, (model) => measurePerplexity(model, windows));
     expect(measured.predictions).toBe(13_299);
     expect(measured.perplexity).toBeCloseTo(3.6947, 3);
@@ -59,11 +55,9 @@ describe.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared 
           (await tokenizer?.encode(readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8'))) ??
           new Int32Array();
         expect(text).toHaveLength(303_415);
-        const windows = Array.from({ length: count }, (_, index) => ({
-          tokens: text.slice(index * window, (index + 1) * window),
-          scoredFrom: 1,
-          start: index * window,
-        }));
+        const windows = Array.from({ length: count }, (_, index) =>
+          scoreFrom(text.slice(index * window, (index + 1) * window)),
+        );
         const { perplexity } = await withModel(SMOLLM2, (model) => measurePerplexity(model, windows));
         expect(Math.abs(perplexity / expected - 1)).toBeLessThan(1e-3);
       },

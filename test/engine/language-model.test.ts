@@ -1,3 +1,4 @@
+import { scoreFrom } from '../../src/core/sequence.js';
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -37,8 +38,10 @@ async function collectLosses(
   recipe = { ranking: identityRanking(of.shape.layers) },
 ): Promise<Float64Array[]> {
   const found: Float64Array[] = [];
-  for await (const { index, windowLosses } of of.subject(recipe).losses(architectures, evaluationWindows, unattended))
-    found[index] = windowLosses;
+  for await (const { index, losses } of of
+    .subject(recipe)
+    .observe(architectures, { sequences: evaluationWindows }, unattended))
+    found[index] = losses;
   return found;
 }
 
@@ -74,7 +77,7 @@ describe('LanguageModel.subject', () => {
   it('counts the tokens that are the most likely ones by the logits', async () => {
     const recipe = { ranking: identityRanking(model.shape.layers) };
     for (const architecture of varied.slice(2, 4)) {
-      const windows = evaluationWindows.slice(0, 4).map((window) => ({ ...window, scoredFrom: 5 }));
+      const windows = evaluationWindows.slice(0, 4).map(({ tokens }) => scoreFrom(tokens, 5));
       const expected = await Promise.all(
         windows.map(async ({ tokens }) => {
           const logits = await model.logits(tokens, { architecture, recipe });
@@ -86,10 +89,29 @@ describe('LanguageModel.subject', () => {
           return [...tokens.keys()].filter((position) => position >= 5 && isMost(position)).length;
         }),
       );
-      for await (const { windowHits } of model.subject(recipe).losses([architecture], windows, unattended))
-        expect([...windowHits]).toEqual(expected);
+      for await (const { hits } of model.subject(recipe).observe([architecture], { sequences: windows }, unattended))
+        expect([...hits]).toEqual(expected);
       expect(Math.min(...expected)).toBeGreaterThan(10);
     }
+  });
+
+  it('scores each span of a sequence as a sequence of its own would, and nothing between them', async () => {
+    const { tokens = new Int32Array() } = evaluationWindows[0] ?? {};
+    const spans = [
+      { from: 1, to: 4 },
+      { from: 20, to: 21 },
+      { from: 21, to: 50 },
+    ];
+    const apart = spans.map((span) => ({ tokens: tokens.slice(0, span.to), spans: [span] }));
+    const found: Float64Array[] = [];
+    for (const sequences of [[{ tokens, spans }], apart])
+      for await (const { losses } of model
+        .subject({ ranking: identityRanking(model.shape.layers) })
+        .observe([model.shape.layers], { sequences }, unattended))
+        found.push(losses);
+    const [together = new Float64Array(), alone = new Float64Array()] = found;
+    expect(together).toHaveLength(3);
+    for (const [span, loss] of together.entries()) expect(Math.abs(loss / (alone[span] ?? NaN) - 1)).toBeLessThan(1e-5);
   });
 
   it('gives bit for bit the same losses whether architectures come together or one by one', async () => {
@@ -103,20 +125,18 @@ describe('LanguageModel.subject', () => {
   it('gives a window the sum of what its tokens lose after each prefix alone, whatever runs beside it', async () => {
     const tokens = evaluationWindows.slice(0, 2).flatMap((window) => [...window.tokens]);
     const whole = Int32Array.from(tokens.slice(0, 150));
-    const prefixes = Array.from({ length: whole.length - 1 }, (_, index) => ({
-      start: 0,
-      scoredFrom: index + 1,
-      tokens: whole.subarray(0, index + 2),
-    }));
+    const prefixes = Array.from({ length: whole.length - 1 }, (_, index) =>
+      scoreFrom(whole.subarray(0, index + 2), index + 1),
+    );
     const beside = evaluationWindows.slice(0, 3);
     const subject = model.subject({ ranking: identityRanking(model.shape.layers) });
     const losses: number[] = [];
-    for await (const { windowLosses } of subject.losses(
+    for await (const { losses: own } of subject.observe(
       [model.shape.layers],
-      [...prefixes, { start: 0, scoredFrom: 1, tokens: whole }, ...beside],
+      { sequences: [...prefixes, scoreFrom(whole), ...beside] },
       unattended,
     ))
-      losses.push(...windowLosses);
+      losses.push(...own);
     const sum = losses.slice(0, prefixes.length).reduce((total, loss) => total + loss, 0);
     expect(Math.abs((losses[prefixes.length] ?? NaN) / sum - 1)).toBeLessThan(1e-6);
   });
@@ -158,7 +178,11 @@ describe('LanguageModel.subject', () => {
     const total = varied.length * 32 * 128;
     for await (const _ of model
       .subject({ ranking: identityRanking(model.shape.layers) })
-      .losses(varied, evaluationWindows, { ...unattended, report: (progress) => reports.push(progress) })) {
+      .observe(
+        varied,
+        { sequences: evaluationWindows },
+        { ...unattended, report: (progress) => reports.push(progress) },
+      )) {
       /* Reads to the end. */
     }
     expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total });
@@ -174,7 +198,7 @@ describe('LanguageModel.subject', () => {
     const evaluation = (async () => {
       for await (const _ of model
         .subject({ ranking: identityRanking(model.shape.layers) })
-        .losses(endless, evaluationWindows, { signal: controller.signal }))
+        .observe(endless, { sequences: evaluationWindows }, { signal: controller.signal }))
         controller.abort(reason);
     })();
     await expect(evaluation).rejects.toBe(reason);
@@ -192,9 +216,9 @@ describe('LanguageModel.subject', () => {
   });
 
   it('refuses a token outside the vocabulary', async () => {
-    const windows = [{ tokens: Int32Array.of(1, 512, 3), scoredFrom: 1, start: 0 }];
+    const windows = [scoreFrom(Int32Array.of(1, 512, 3))];
     const subject = model.subject({ ranking: identityRanking(model.shape.layers) });
-    const losses = subject.losses([model.shape.layers], windows, unattended);
+    const losses = subject.observe([model.shape.layers], { sequences: windows }, unattended);
     await expect(losses[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'INVALID_REQUEST' });
   });
 });

@@ -1,3 +1,4 @@
+import { scoreFrom } from '../../src/core/sequence.js';
 import { describe, expect, it } from 'vitest';
 import { identityRanking } from '../../src/core/model/units.js';
 import { unattended, withModel } from '../support/demo-model.js';
@@ -18,8 +19,8 @@ describe("a checkpoint with a special feature of people's files", () => {
         expect(largestDifference(logits.subarray((ids.length - 1) * vocabulary), last)).toBeLessThan(1e-4);
         const subject = model.subject({ ranking: identityRanking(layers) });
         for await (const {
-          windowLosses: [loss = NaN],
-        } of subject.losses([layers], [{ tokens: ids, scoredFrom: 1, start: 0 }], unattended)) {
+          losses: [loss = NaN],
+        } of subject.observe([layers], { sequences: [scoreFrom(ids)] }, unattended)) {
           expect(loss / (ids.length - 1)).toBeCloseTo(meanLoss, 4);
         }
       });

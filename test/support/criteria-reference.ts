@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Architecture } from '../../src/core/model/shape.js';
 import type { KeptUnits } from '../../src/core/model/units.js';
-import type { Window } from '../../src/core/ports/evaluator.js';
+import { scoreFrom, type Sequence } from '../../src/core/sequence.js';
 
 interface CriteriaReference {
   readonly calibration_ids: readonly (readonly number[])[];
@@ -38,11 +38,9 @@ export const CRITERIA: CriteriaReference = JSON.parse(
 
 export const calibrationSequences: readonly Int32Array[] = CRITERIA.calibration_ids.map((ids) => Int32Array.from(ids));
 
-export const evaluationWindows: readonly Window[] = CRITERIA.evaluation_ids.map((ids, start) => ({
-  tokens: Int32Array.from(ids),
-  scoredFrom: 1,
-  start,
-}));
+export const evaluationWindows: readonly Sequence[] = CRITERIA.evaluation_ids.map((ids) =>
+  scoreFrom(Int32Array.from(ids)),
+);
 
 /** The kept units; the demo model has two query heads a group, kept together. */
 export function keptUnitsOf({ kept_query_heads: heads, kept_ffn_channels: channels }: PrunedReference): KeptUnits {
@@ -62,6 +60,6 @@ export function architectureOfReference({ kv_heads: kvHeads, ffn_channels: chann
 }
 
 /** exp of the mean loss a predicted token. */
-export function perplexityOf(windowLosses: Float64Array, predictions: number): number {
-  return Math.exp(windowLosses.reduce((sum, loss) => sum + loss, 0) / predictions);
+export function perplexityOf(losses: Float64Array, predictions: number): number {
+  return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / predictions);
 }

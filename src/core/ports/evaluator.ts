@@ -1,30 +1,56 @@
 import type { Architecture, ModelShape } from '../model/shape.js';
-import type { MetricDefinition } from '../metric.js';
+import type { Evaluation, MetricDefinition } from '../metric.js';
 import type { Fidelity, Measurement, Precision } from '../measurement.js';
+import type { Sequence } from '../sequence.js';
 import type { PluginManifest } from './plugin.js';
 import type { WorkContext } from './work-context.js';
 
-/** Measures architectures: metrics by name. */
-export interface Evaluator<Options = unknown> extends PluginManifest<Options> {
+/**
+ * Measures architectures: metrics by name. It says which sequences are to be run and what of them is scored, and makes
+ * metrics of what comes out; the engine does what lies between. So sequences that several evaluators ask for are run
+ * once.
+ */
+export type Evaluator<Options = unknown> = TextEvaluator<Options> | RowsEvaluator<Options> | ModelEvaluator<Options>;
+
+interface AnyEvaluator<Options> extends PluginManifest<Options> {
   readonly kind: 'evaluator';
   readonly metrics: readonly MetricDefinition[];
   /**
-   * Where `measure` runs. `worker`: in a thread of its own, which is ended when its caller leaves. `inline`: in the
-   * server, for an evaluator that only adds up losses. `plan` always runs in the server.
+   * Where `reduce` runs. `worker`: in a thread of its own, which is ended when its caller leaves. `inline`: in the
+   * server, for an evaluator that only adds up numbers. `plan` always runs in the server.
    *
    * @default 'worker'
    */
   readonly runsIn?: 'worker' | 'inline';
-  /** Turns a text into windows. Throws TEXT_TOO_SHORT. */
-  plan(text: EvaluationText, protocol: WindowProtocol, options: Options): EvaluationPlan;
-  /** Measures each architecture on the plan's windows; results come as they are ready, in any order. */
-  measure(
-    subject: EvaluationSubject,
-    architectures: readonly Architecture[],
+  /** The metrics of an architecture, and what they are made of item by item. */
+  reduce(
+    observed: ObservedArchitecture,
     plan: EvaluationPlan,
-    work: WorkContext,
     options: Options,
-  ): AsyncIterable<EvaluatedArchitecture>;
+    work: WorkContext,
+  ): Evaluation | Promise<Evaluation>;
+}
+
+/** One that measures on a text as tokens. */
+export interface TextEvaluator<Options = unknown> extends AnyEvaluator<Options> {
+  readonly reads: 'text';
+  /** What is to be run on a text. Throws TEXT_TOO_SHORT. */
+  plan(text: EvaluationText, protocol: WindowProtocol, options: Options): EvaluationPlan;
+}
+
+/** One that measures on rows of files, such as questions. */
+export interface RowsEvaluator<Options = unknown> extends AnyEvaluator<Options> {
+  readonly reads: 'rows';
+  /** The folders whose files are read, inside of the named one; undefined: the named one is a file. */
+  readonly folders?: readonly string[];
+  /** What is to be run on rows. Throws INVALID_REQUEST with the file and the line of a row that is no question. */
+  plan(rows: EvaluationRows, protocol: RowsProtocol, options: Options): Promise<EvaluationPlan>;
+}
+
+/** One that needs the model alone, to time or to weigh it. */
+export interface ModelEvaluator<Options = unknown> extends AnyEvaluator<Options> {
+  readonly reads: 'nothing';
+  plan(model: EvaluatedModel, options: Options): EvaluationPlan;
 }
 
 /** A text as token ids, with the digests that name it. */
@@ -38,6 +64,45 @@ export interface EvaluationText {
   readonly bosToken?: number;
 }
 
+/** Rows of files, and the model's tokenizer. */
+export interface EvaluationRows extends EvaluatedModel {
+  readonly files: readonly DataFile[];
+  /** Digest of the contents of all files. */
+  readonly digest: string;
+  readonly tokenizerDigest: string;
+  /** The beginning-of-sequence token, if the model has one. */
+  readonly bosToken?: number;
+  /** The token ids of each text, without special tokens. */
+  tokenize(texts: readonly string[]): Promise<Int32Array[]>;
+}
+
+/** A file of a data set. */
+export interface DataFile {
+  /** Its path inside of what was named: `dev/anatomy_dev.csv`; the file's own name if a file was named. */
+  readonly name: string;
+  readonly rows: readonly DataRow[];
+}
+
+export interface DataRow {
+  /** Its first line in the file, from 1; of a file without lines its number. */
+  readonly line: number;
+  /** Of a CSV file the fields in order, else the fields by name. */
+  readonly values: readonly string[] | Readonly<Record<string, unknown>>;
+}
+
+/** What is known of a model before it runs. */
+export interface EvaluatedModel {
+  readonly shape: ModelShape;
+  /** Positions that it was made for: max_position_embeddings. */
+  readonly maxPositions: number;
+}
+
+/** Which items of rows are measured, and in what arithmetic. */
+export interface RowsProtocol extends Pick<WindowProtocol, 'part' | 'precision'> {
+  /** As many items as fit in this many tokens, spread evenly over the part; undefined takes all. */
+  readonly tokenLimit?: number;
+}
+
 /** How a text is cut into windows (DESIGN "Windows"), and in what arithmetic they are measured. */
 export interface WindowProtocol {
   /** Tokens per window, BOS included. */
@@ -49,54 +114,51 @@ export interface WindowProtocol {
   readonly part?: { readonly from: number; readonly to: number };
   /** Takes as many whole windows as fit in this many tokens, spread evenly over the part; undefined takes all. */
   readonly tokenLimit?: number;
-  /** Becomes part of the plan's fidelity, and `measure` passes it on; float32 by default. */
+  /** Becomes part of the plan's fidelity; float32 by default. */
   readonly precision?: Precision;
 }
 
+/** What is to be run for a measurement. */
 export interface EvaluationPlan {
-  readonly windows: readonly Window[];
+  readonly sequences: readonly Sequence[];
   readonly measurement: Measurement;
+  /** Of as many items as `reduce` gives numbers of. */
   readonly fidelity: Fidelity;
-}
-
-/** A run of tokens; the predictions of `tokens[scoredFrom]` and all after it are scored. */
-export interface Window {
-  readonly tokens: Int32Array;
-  readonly scoredFrom: number;
-  /** Position of the window's first text token in the whole text: what tells two windows apart. */
-  readonly start: number;
 }
 
 /** A model under one recipe: what an evaluator measures. */
 export interface EvaluationSubject {
   readonly shape: ModelShape;
   /**
-   * The summed negative log-likelihood (natural log) of the scored tokens of each window, and how many of them were the
-   * most likely one, architecture by architecture, as they are ready. The result is the same whether architectures are
-   * asked for together or one by one.
-   *
-   * @param precision of the fidelity that the losses are for; float32 by default. Throws PRECISION_UNAVAILABLE.
+   * Runs sequences through each architecture; results come as they are ready. They are the same whether architectures
+   * are asked for together or one by one. Throws PRECISION_UNAVAILABLE.
    */
-  losses(
+  observe(
     architectures: readonly Architecture[],
-    windows: readonly Window[],
+    request: ObservationRequest,
     work: WorkContext,
-    precision?: Precision,
-  ): AsyncIterable<ArchitectureLosses>;
+  ): AsyncIterable<Observation>;
 }
 
-export interface ArchitectureLosses {
+/** What is to be observed of an architecture. */
+export interface ObservationRequest {
+  readonly sequences: readonly Sequence[];
+  /** @default 'float32' */
+  readonly precision?: Precision;
+}
+
+/** What an architecture made of sequences: one number per span, in the order of the sequences and of their spans. */
+export interface Observation {
   /** Index into the architectures asked for. */
   readonly index: number;
-  /** One sum per window, in the order of the windows. */
-  readonly windowLosses: Float64Array;
-  /** How many scored tokens of each window were the model's most likely one; of two equally likely both count. */
-  readonly windowHits: Int32Array;
+  /** Summed negative log-likelihood of the scored tokens, natural log. */
+  readonly losses: Float64Array;
+  /** How many scored tokens were the model's most likely one; of two equally likely both count. */
+  readonly hits: Int32Array;
 }
 
-export interface EvaluatedArchitecture extends ArchitectureLosses {
-  /** By metric name. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Scored predictions of each window. */
-  readonly windowTokens: Int32Array;
+/** What was observed of one architecture. */
+export interface ObservedArchitecture extends Omit<Observation, 'index'> {
+  readonly shape: ModelShape;
+  readonly architecture: Architecture;
 }

@@ -1,14 +1,10 @@
+import type { Evaluation } from '../metric.js';
+
 /**
- * The metrics of one architecture under one checkpoint, measurement, fidelity and recipe, with the loss of each window.
+ * The metrics of one architecture under one checkpoint, measurement, fidelity and recipe, with the numbers of each item
+ * that they are made of. A label of an earlier version may lack some of the columns.
  */
-export interface Label {
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Summed negative log-likelihood of each window. */
-  readonly windowLosses: Float64Array;
-  /** Scored tokens of each window that the model held most likely; `undefined` in a label of an earlier version. */
-  readonly windowHits?: Int32Array;
-  /** Scored predictions of each window. */
-  readonly windowTokens: Int32Array;
+export interface Label extends Evaluation {
   /** Tokens really run for it; 0 if the label was already paid for. */
   readonly tokensSpent: number;
 }

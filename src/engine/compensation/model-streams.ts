@@ -1,6 +1,6 @@
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches } from '../forward/hidden-states.js';
-import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
+import { batchSequences, type SequenceBatch } from '../forward/sequence-batches.js';
 import type { ReadyHalf } from '../weights/half-blocks.js';
 import { outputOf } from '../weights/map-parts.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
@@ -12,7 +12,7 @@ export type MapInputs = ReadonlyMap<number, Float32Array>;
 
 /** The hidden states of several models; at first, each has the embedded sequences. */
 export interface ModelStreams {
-  readonly batches: readonly WindowBatch[];
+  readonly batches: readonly SequenceBatch[];
   /** Of all batches. */
   readonly tokens: number;
   /** Bytes that the hidden states leave free. */
@@ -45,8 +45,8 @@ export async function openModelStreams(
   count: number,
   sequences: readonly Int32Array[],
 ): Promise<ModelStreams> {
-  const windows = sequences.map((tokens) => ({ tokens }));
-  const batches = batchWindows(windows);
+  const inputs = sequences.map((tokens) => ({ tokens }));
+  const batches = batchSequences(inputs);
   const sizes = batches.map((batch) => countStates(batch, hidden));
   const pool = createStatePool();
   // Batch by batch, all models of a batch together.
@@ -60,7 +60,7 @@ export async function openModelStreams(
   try {
     for (const [index, batch] of batches.entries()) {
       for (let stream = 0; stream < count; stream++) {
-        const [states = new Float32Array()] = await embedBatches(embedding, [batch], windows, pool);
+        const [states = new Float32Array()] = await embedBatches(embedding, [batch], inputs, pool);
         await shelf.write(placeOf(stream, index), states);
       }
     }
@@ -70,7 +70,7 @@ export async function openModelStreams(
   }
   return {
     batches,
-    tokens: batches.reduce((sum, batch) => sum + batch.windows.length * batch.length, 0),
+    tokens: batches.reduce((sum, batch) => sum + batch.sequences.length * batch.length, 0),
     spareBytes: Math.max(
       0,
       stateBytes - countWorkingBytes(sizes) - 4 * count * sizes.reduce((sum, size) => sum + size, 0),
@@ -102,7 +102,7 @@ export async function openModelStreams(
 
 /** How many models' hidden states memory has room for. */
 export function countStreams(stateBytes: number, hidden: number, sequences: readonly Int32Array[]): number {
-  const sizes = batchWindows(sequences.map((tokens) => ({ tokens }))).map((batch) => countStates(batch, hidden));
+  const sizes = batchSequences(sequences.map((tokens) => ({ tokens }))).map((batch) => countStates(batch, hidden));
   const stream = 4 * sizes.reduce((sum, size) => sum + size, 0);
   return Math.floor((stateBytes - countWorkingBytes(sizes)) / Math.max(1, stream));
 }
@@ -117,6 +117,6 @@ function countWorkingBytes(sizes: readonly number[]): number {
   return 4 * WORKING_STATES * Math.max(0, ...sizes);
 }
 
-export function sizeOf({ windows, length }: WindowBatch): { readonly count: number; readonly length: number } {
-  return { count: windows.length, length };
+export function sizeOf({ sequences, length }: SequenceBatch): { readonly count: number; readonly length: number } {
+  return { count: sequences.length, length };
 }

@@ -11,7 +11,7 @@ import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BatchSize, BlockRunner } from './block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
-import { batchWindows, type WindowBatch } from './window-batches.js';
+import { batchSequences, type SequenceBatch } from './sequence-batches.js';
 
 export interface CalibrationContext {
   readonly shape: ModelShape;
@@ -38,21 +38,21 @@ export async function collectStatistics(
   work: WorkContext,
 ): Promise<Calibration> {
   const { shape } = context;
-  const windows = sequences.map((tokens) => ({ tokens }));
+  const inputs = sequences.map((tokens) => ({ tokens }));
   const tokens = sequences.reduce((sum, { length }) => sum + length, 0);
   const sums = shape.layers.map((layer) => ({
     attention: createSums(layer.kvHeads * layer.queryHeadsPerKv * shape.headDim),
     ffn: createSums(layer.ffnChannels),
     blockInfluence: [] as number[],
   }));
-  const [pass] = planPasses([undefined], batchWindows(windows), {
+  const [pass] = planPasses([undefined], batchSequences(inputs), {
     bytesOf: (batch) => 4 * countStates(batch, shape.hidden),
     heldStates: () => 2, // and those before the block
     limitBytes: context.stateBytes,
   });
   let done = 0;
   for (const group of pass?.groups ?? []) {
-    await passGroup(context, group, windows, { sums, tokens }, work, (passed) => {
+    await passGroup(context, group, inputs, { sums, tokens }, work, (passed) => {
       done += passed / (2 * shape.layers.length);
       work.report?.({ what: 'tokens', done: Math.round(done), total: tokens });
     });
@@ -84,14 +84,14 @@ interface Sums {
 
 async function passGroup(
   { shape, runner, sessions, embedding, weights, addGram, multiplyTransposed }: CalibrationContext,
-  batches: readonly WindowBatch[],
-  windows: readonly { readonly tokens: Int32Array }[],
+  batches: readonly SequenceBatch[],
+  inputs: readonly { readonly tokens: Int32Array }[],
   { sums, tokens }: { readonly sums: readonly LayerSums[]; readonly tokens: number },
   { signal }: WorkContext,
   passed: (tokens: number) => void,
 ): Promise<void> {
   const pool = createStatePool();
-  const states = await embedBatches(embedding, batches, windows, pool);
+  const states = await embedBatches(embedding, batches, inputs, pool);
   for (const [layer, own] of shape.layers.entries()) {
     const before = states.map((array) => {
       const copy = pool.take(array.length);
@@ -109,7 +109,7 @@ async function passGroup(
       const products = addGram === undefined ? undefined : new Float64Array(into.sum.length ** 2);
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
-        const size = { count: batch.windows.length, length: batch.length };
+        const size = { count: batch.sequences.length, length: batch.length };
         const input = states[index] as Float32Array;
         const output = pool.take(input.length);
         const tap = pool.take(size.count * size.length * into.sum.length);
@@ -168,14 +168,14 @@ function diagonalOf(products: Float64Array, width: number): Float64Array {
 async function addBias(
   runner: BlockRunner,
   half: Extract<ReadyHalf, { kind: 'bias' }>,
-  batches: readonly WindowBatch[],
+  batches: readonly SequenceBatch[],
   states: Float32Array[],
   pool: StatePool,
 ): Promise<void> {
   for (const [index, batch] of batches.entries()) {
     const input = states[index] as Float32Array;
     const output = pool.take(input.length);
-    await runner.runHalf(half, { count: batch.windows.length, length: batch.length }, input, output);
+    await runner.runHalf(half, { count: batch.sequences.length, length: batch.length }, input, output);
     pool.give(input);
     states[index] = output;
   }

@@ -3,7 +3,7 @@ import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { ForwardContext } from './evaluate-architectures.js';
 import { createStatePool } from './hidden-states.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import { countHeadRows } from './score-windows.js';
+import { countHeadRows } from './score-spans.js';
 import { createWalk } from './walk-prefixes.js';
 
 /** All logits of one short sequence, [tokens, vocabulary], for tests and for looking at single predictions. */
@@ -21,7 +21,7 @@ export async function computeLogits(
   const walk = createWalk(
     context,
     weights,
-    { batches: [{ length: tokens.length, windows: [0] }], windows: [{ tokens }], pool: createStatePool() },
+    { batches: [{ length: tokens.length, sequences: [0] }], sequences: [{ tokens }], pool: createStatePool() },
     signal,
   );
   for await (const {

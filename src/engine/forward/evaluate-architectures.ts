@@ -1,5 +1,6 @@
 import type { Architecture } from '../../core/model/shape.js';
-import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import { countSpans, placeSpans, type Sequence } from '../../core/sequence.js';
+import type { Observation } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
@@ -7,9 +8,9 @@ import type { Residence } from '../weights/token-tables.js';
 import { countStates, createStatePool } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import { createWindowScores, scoreWindows, type WindowScores } from './score-windows.js';
+import { createSpanScores, scoreSpans, type SpanScores } from './score-spans.js';
 import { createWalk, type WalkContext } from './walk-prefixes.js';
-import { batchWindows, type WindowBatch } from './window-batches.js';
+import { batchSequences, type SequenceBatch } from './sequence-batches.js';
 
 /** What an evaluation works with. */
 export interface ForwardContext extends WalkContext {
@@ -24,17 +25,19 @@ export interface ForwardContext extends WalkContext {
 }
 
 /**
- * The losses of architectures on windows. What architectures have in common is computed once. Results are bit for bit
+ * The losses of architectures on sequences. What architectures have in common is computed once. Results are bit for bit
  * those of one architecture alone, because the same graphs run on the same batches.
  */
 export async function* evaluateArchitectures(
   context: ForwardContext,
   weights: HalfBlocks,
   architectures: readonly Architecture[],
-  windows: readonly Window[],
+  sequences: readonly Sequence[],
   work: WorkContext,
-): AsyncGenerator<ArchitectureLosses> {
-  const batches = batchWindows(windows);
+): AsyncGenerator<Observation> {
+  const batches = batchSequences(sequences);
+  const places = placeSpans(sequences);
+  const spans = countSpans(sequences);
   const heldStates = (part: readonly Architecture[]): number =>
     (context.layers === 'resident' ? buildPrefixTree(part, weights.keepsDropped).heldStates : part.length) + 1;
   const passes = planPasses(architectures, batches, {
@@ -44,47 +47,49 @@ export async function* evaluateArchitectures(
   });
   const report = createReporter(
     work,
-    architectures.length * windows.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    architectures.length * sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
   );
 
   for (const { first, count, groups } of passes) {
     const part = architectures.slice(first, first + count);
     const tree = buildPrefixTree(part, weights.keepsDropped);
-    const sums = part.map(() => createWindowScores(windows.length));
+    const sums = part.map(() => createSpanScores(spans));
     for (const [number, group] of groups.entries()) {
       const pool = createStatePool();
       const walk = createWalk(
         context,
         weights,
-        { batches: group, windows, pool },
+        { batches: group, sequences, pool },
         work.signal,
         report.share(part.length * countTokens(group), tree.steps),
       );
       const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
       for await (const { node, states } of ended) {
-        const scores = createWindowScores(windows.length);
-        await scoreWindows(
+        const scores = createSpanScores(spans);
+        await scoreSpans(
           context.runner,
           await context.head(),
-          { batches: group, windows, states, pool },
+          { batches: group, sequences, places, states, pool },
           scores,
           work.signal,
         );
         for (const end of node.ends) {
-          const { losses, hits } = sums[end] as WindowScores;
-          for (const window of group.flatMap((batch) => batch.windows)) {
-            losses[window] = scores.losses[window] as number;
-            hits[window] = scores.hits[window] as number;
+          const { losses, hits } = sums[end] as SpanScores;
+          for (const sequence of group.flatMap((batch) => batch.sequences)) {
+            const first = places[sequence] as number;
+            const end = first + (sequences[sequence]?.spans.length ?? 0);
+            losses.set(scores.losses.subarray(first, end), first);
+            hits.set(scores.hits.subarray(first, end), first);
           }
-          if (number === groups.length - 1) yield { index: first + end, windowLosses: losses, windowHits: hits };
+          if (number === groups.length - 1) yield { index: first + end, losses, hits };
         }
       }
     }
   }
 }
 
-function countTokens(batches: readonly WindowBatch[]): number {
-  return batches.reduce((sum, { windows, length }) => sum + windows.length * length, 0);
+function countTokens(batches: readonly SequenceBatch[]): number {
+  return batches.reduce((sum, { sequences, length }) => sum + sequences.length * length, 0);
 }
 
 /**

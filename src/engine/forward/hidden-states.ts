@@ -1,8 +1,8 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
-import type { WindowBatch } from './window-batches.js';
+import type { SequenceBatch } from './sequence-batches.js';
 
-/** Hidden states of some batches of windows, one [count, length, hidden] array per batch. */
+/** Hidden states of some batches of sequences, one [count, length, hidden] array per batch. */
 export type HiddenStates = readonly Float32Array[];
 
 /** Arrays that are used again: a batch's states are read from one array and written into another. */
@@ -45,12 +45,12 @@ export function createBufferPool(most: number): StatePool {
  */
 async function embedBatch(
   table: EmbeddingTable,
-  batch: WindowBatch,
-  windows: readonly { readonly tokens: Int32Array }[],
+  batch: SequenceBatch,
+  sequences: readonly { readonly tokens: Int32Array }[],
   states: Float32Array,
 ): Promise<void> {
   const { vocabulary, hidden } = table;
-  const tokens = batch.windows.flatMap((window) => [...(windows[window]?.tokens ?? [])]);
+  const tokens = batch.sequences.flatMap((sequence) => [...(sequences[sequence]?.tokens ?? [])]);
   const outside = tokens.find((token) => token < 0 || token >= vocabulary);
   if (outside !== undefined)
     throw PrunecastError.ofField('text.token_ids', `has ${outside}; the model's vocabulary is 0 to ${vocabulary - 1}`);
@@ -61,20 +61,20 @@ async function embedBatch(
 /** Embeds batch after batch, each into an array of the pool. */
 export async function embedBatches(
   table: EmbeddingTable,
-  batches: readonly WindowBatch[],
-  windows: readonly { readonly tokens: Int32Array }[],
+  batches: readonly SequenceBatch[],
+  sequences: readonly { readonly tokens: Int32Array }[],
   pool: StatePool,
 ): Promise<Float32Array[]> {
   const embedded: Float32Array[] = [];
   for (const batch of batches) {
     const states = pool.take(countStates(batch, table.hidden));
-    await embedBatch(table, batch, windows, states);
+    await embedBatch(table, batch, sequences, states);
     embedded.push(states);
   }
   return embedded;
 }
 
 /** Values of one batch's hidden states. */
-export function countStates(batch: WindowBatch, hidden: number): number {
-  return batch.windows.length * batch.length * hidden;
+export function countStates(batch: SequenceBatch, hidden: number): number {
+  return batch.sequences.length * batch.length * hidden;
 }

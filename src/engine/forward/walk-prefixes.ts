@@ -3,7 +3,7 @@ import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BlockRunner } from './block-runner.js';
 import { embedBatches, type HiddenStates, type StatePool } from './hidden-states.js';
 import type { PrefixNode } from './prefix-tree.js';
-import type { WindowBatch } from './window-batches.js';
+import type { SequenceBatch } from './sequence-batches.js';
 
 /** What a walk through the tree works with. */
 export interface WalkContext {
@@ -14,8 +14,8 @@ export interface WalkContext {
 
 /** What a walk runs on. */
 export interface WalkedBatches {
-  readonly batches: readonly WindowBatch[];
-  readonly windows: readonly { readonly tokens: Int32Array }[];
+  readonly batches: readonly SequenceBatch[];
+  readonly sequences: readonly { readonly tokens: Int32Array }[];
   /** Lends the arrays for hidden states. */
   readonly pool: StatePool;
 }
@@ -38,11 +38,11 @@ export interface Walk {
 export function createWalk(
   { runner, embedding }: WalkContext,
   weights: HalfBlocks,
-  { batches, windows, pool }: WalkedBatches,
+  { batches, sequences, pool }: WalkedBatches,
   signal: AbortSignal,
   stepDone: () => void = () => undefined,
 ): Walk {
-  const embed = (): Promise<HiddenStates> => embedBatches(embedding, batches, windows, pool);
+  const embed = (): Promise<HiddenStates> => embedBatches(embedding, batches, sequences, pool);
   const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
 
   /**
@@ -60,7 +60,7 @@ export function createWalk(
       const input = from[index] as Float32Array;
       const output = pool.take(input.length);
       if (half.kind === 'nothing') output.set(input);
-      else await runner.runHalf(half, { count: batch.windows.length, length: batch.length }, input, output);
+      else await runner.runHalf(half, { count: batch.sequences.length, length: batch.length }, input, output);
       if (afterwards === 'release') pool.give(input);
       to.push(output);
     }

@@ -3,8 +3,8 @@ import type { LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from '../forward/hidden-states.js';
-import { countHeadRows } from '../forward/score-windows.js';
-import { batchWindows, TOKENS_PER_RUN, type WindowBatch } from '../forward/window-batches.js';
+import { countHeadRows } from '../forward/score-spans.js';
+import { batchSequences, TOKENS_PER_RUN, type SequenceBatch } from '../forward/sequence-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import type { ReadyHalf, RankedWeights } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
@@ -58,26 +58,26 @@ export async function* computeGradients(
   const {
     config: { shape },
   } = context;
-  const windows = sequences.filter(({ length }) => length > 1).map((tokens) => ({ tokens }));
-  if (windows.length === 0)
+  const inputs = sequences.filter(({ length }) => length > 1).map((tokens) => ({ tokens }));
+  if (inputs.length === 0)
     throw PrunecastError.ofField(
       'calibration',
       'gradients need a sequence of at least 2 tokens, because the loss is that of predicting the next token',
     );
-  const batches = batchWindows(windows, countTokensPerRun(shape, windows));
+  const batches = batchSequences(inputs, countTokensPerRun(shape, inputs));
   const pool = createStatePool();
   const walk: Walk = {
     ...context,
     signal,
     batches,
-    windows,
+    inputs,
     pool,
     backward: createBackwardRunner(context.config, context.sessions, pool),
-    share: 1 / windows.length,
+    share: 1 / inputs.length,
   };
   const segments = fitSegments(walk);
 
-  const starts: Float32Array[][] = [await embedBatches(walk.embedding, batches, windows, pool)];
+  const starts: Float32Array[][] = [await embedBatches(walk.embedding, batches, inputs, pool)];
   for (const segment of segments.slice(0, -1))
     starts.push(await advance(walk, segment, copyStates(walk, starts.at(-1) ?? [])));
   let upstream: Float32Array[] | undefined;
@@ -101,8 +101,8 @@ export async function* computeGradients(
 
 interface Walk extends GradientContext {
   readonly signal: AbortSignal;
-  readonly batches: readonly WindowBatch[];
-  readonly windows: readonly { readonly tokens: Int32Array }[];
+  readonly batches: readonly SequenceBatch[];
+  readonly inputs: readonly { readonly tokens: Int32Array }[];
   readonly pool: StatePool;
   readonly backward: BackwardRunner;
   readonly share: number;
@@ -113,7 +113,7 @@ const MAX_GRADIENT_BYTES = 64 * 1024 * 1024;
 
 function countTokensPerRun(
   { hidden, headDim, layers }: ModelShape,
-  windows: readonly { readonly tokens: Int32Array }[],
+  inputs: readonly { readonly tokens: Int32Array }[],
 ): number {
   const rows = Math.max(
     1,
@@ -122,7 +122,7 @@ function countTokensPerRun(
     ),
   );
   const together = Math.max(1, Math.floor(MAX_GRADIENT_BYTES / (4 * rows * hidden)));
-  return Math.min(TOKENS_PER_RUN, together * Math.min(...windows.map(({ tokens }) => tokens.length)));
+  return Math.min(TOKENS_PER_RUN, together * Math.min(...inputs.map(({ tokens }) => tokens.length)));
 }
 
 function fitSegments({ config: { shape }, batches, stateBytes }: Walk): LayerSegment[] {
@@ -186,16 +186,16 @@ async function prepareLayer({ config: { shape }, weights }: Walk, layer: number)
  * Turns `states` into the derivative of each sequence's loss with respect to the hidden states after the last layer.
  */
 async function startAtHead(
-  { config: { shape }, batches, windows, head, backward, signal }: Walk,
+  { config: { shape }, batches, inputs, head, backward, signal }: Walk,
   states: Float32Array[],
 ): Promise<Float32Array[]> {
   const { hidden, vocabulary } = shape;
   const weights = await head();
   const rowsPerRun = countHeadRows(vocabulary);
-  for (const [index, { length, windows: inBatch }] of batches.entries()) {
+  for (const [index, { length, sequences: inBatch }] of batches.entries()) {
     const array = states[index] as Float32Array;
     const targets = BigInt64Array.from(
-      inBatch.flatMap((window) => [...(windows[window]?.tokens.subarray(1) ?? []), 0]),
+      inBatch.flatMap((place) => [...(inputs[place]?.tokens.subarray(1) ?? []), 0]),
       BigInt,
     );
     // The last token predicts nothing.
@@ -265,6 +265,6 @@ function createFfnGradients(half: ReadyHalf): MatrixGradients<FfnMatrix> | undef
   return createMatrixGradients({ gate: gate.length, up: up.length, down: down.length });
 }
 
-function sizeOf({ windows, length }: WindowBatch): BatchSize {
-  return { count: windows.length, length };
+function sizeOf({ sequences, length }: SequenceBatch): BatchSize {
+  return { count: sequences.length, length };
 }

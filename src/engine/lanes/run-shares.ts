@@ -1,11 +1,12 @@
-import type { ArchitectureLosses } from '../../core/ports/evaluator.js';
+import type { Observation } from '../../core/ports/evaluator.js';
+import { countSpans, placeSpans } from '../../core/sequence.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { ModelCalls } from '../workers/model-messages.js';
 import type { ModelThread } from '../workers/model-thread.js';
-import type { LossShare } from './share-losses.js';
+import type { Share } from './share-work.js';
 import { sumProgress } from './sum-progress.js';
 
-export type LossesArgument = ModelCalls['losses']['argument'];
+export type ObserveArgument = ModelCalls['observe']['argument'];
 
 /**
  * Computes the shares of a call at the same time, each in its lane; an architecture's losses come as soon as they are
@@ -15,11 +16,11 @@ export type LossesArgument = ModelCalls['losses']['argument'];
  */
 export async function* runShares(
   lanes: readonly Pick<ModelThread, 'stream'>[],
-  shares: readonly LossShare[],
-  call: LossesArgument,
+  shares: readonly Share[],
+  call: ObserveArgument,
   work: WorkContext,
   budgetBytes: number | undefined,
-): AsyncGenerator<ArchitectureLosses> {
+): AsyncGenerator<Observation> {
   const others = new AbortController();
   const signal = AbortSignal.any([work.signal, others.signal]);
   const reports = work.report === undefined ? [] : sumProgress(weigh(shares, call), work.report);
@@ -30,11 +31,11 @@ export async function* runShares(
       ? []
       : [
           lane.stream(
-            'losses',
+            'observe',
             {
               ...call,
               architectures: share.architectures.map((place) => call.architectures[place] ?? []),
-              windows: share.windows.flatMap((place) => call.windows[place] ?? []),
+              sequences: share.sequences.flatMap((place) => call.sequences[place] ?? []),
               ...(shares.length > 1 ? { threads: 1 } : {}),
             },
             { signal, ...(report === undefined ? {} : { report }) },
@@ -54,35 +55,40 @@ export async function* runShares(
 }
 
 /** What each share is of the whole. */
-function weigh(shares: readonly LossShare[], { architectures, windows }: LossesArgument): number[] {
+function weigh(shares: readonly Share[], { architectures, sequences }: ObserveArgument): number[] {
   const countTokens = (places: readonly number[]): number =>
-    places.reduce((sum, place) => sum + (windows[place]?.tokens.length ?? 0), 0);
-  const all = architectures.length * countTokens([...windows.keys()]);
-  return shares.map((share) => (share.architectures.length * countTokens(share.windows)) / all);
+    places.reduce((sum, place) => sum + (sequences[place]?.tokens.length ?? 0), 0);
+  const all = architectures.length * countTokens([...sequences.keys()]);
+  return shares.map((share) => (share.architectures.length * countTokens(share.sequences)) / all);
 }
 
 /** Puts together what shares give for an architecture; undefined as long as a share of it is missing. */
 function gather(
-  shares: readonly LossShare[],
-  { windows }: LossesArgument,
-): (stream: number, item: ArchitectureLosses) => ArchitectureLosses | undefined {
+  shares: readonly Share[],
+  { sequences }: ObserveArgument,
+): (stream: number, item: Observation) => Observation | undefined {
   const missing = new Map<number, number>();
   for (const { architectures } of shares)
     for (const architecture of architectures) missing.set(architecture, (missing.get(architecture) ?? 0) + 1);
-  const open = new Map<number, ArchitectureLosses>();
-  return (stream, { index: place, windowLosses, windowHits }) => {
+  const places = placeSpans(sequences);
+  const spans = countSpans(sequences);
+  const open = new Map<number, Observation>();
+  return (stream, { index: place, losses, hits }) => {
     const share = shares[stream];
     const index = share?.architectures[place];
     if (share === undefined || index === undefined) return undefined;
     const whole = open.get(index) ?? {
       index,
-      windowLosses: new Float64Array(windows.length),
-      windowHits: new Int32Array(windows.length),
+      losses: new Float64Array(spans),
+      hits: new Int32Array(spans),
     };
-    share.windows.forEach((window, at) => {
-      whole.windowLosses[window] = windowLosses[at] ?? Number.NaN;
-      whole.windowHits[window] = windowHits[at] ?? 0;
-    });
+    let at = 0;
+    for (const sequence of share.sequences) {
+      const [first, count] = [places[sequence] ?? 0, sequences[sequence]?.spans.length ?? 0];
+      whole.losses.set(losses.subarray(at, at + count), first);
+      whole.hits.set(hits.subarray(at, at + count), first);
+      at += count;
+    }
     const left = (missing.get(index) ?? 1) - 1;
     missing.set(index, left);
     if (left > 0) {

@@ -2,14 +2,14 @@ import { orAborted } from '../../core/or-aborted.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
-import type { ArchitectureLosses } from '../../core/ports/evaluator.js';
+import type { Observation } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
 import type { ModelCalls, ModelThreadData } from '../workers/model-messages.js';
 import { startModelThread, type ModelThread } from '../workers/model-thread.js';
 import { hasRoom, laneBudget } from './count-lanes.js';
-import { runShares, type LossesArgument } from './run-shares.js';
-import { shareFits, shareLosses, type LossShare } from './share-losses.js';
+import { runShares, type ObserveArgument } from './run-shares.js';
+import { shareFits, shareWork, type Share } from './share-work.js';
 
 /**
  * The threads of a model, as one: losses are shared among all of them, bit for bit as one thread computes them, and
@@ -73,23 +73,23 @@ export function startLanes(
     return first.call(name, own, work, budgetBytes);
   };
 
-  async function* losses(
-    argument: LossesArgument,
+  async function* observe(
+    argument: ObserveArgument,
     work: WorkContext,
     budgetBytes: number,
-  ): AsyncGenerator<ArchitectureLosses> {
-    const { architectures, windows, precision, recipe, fit } = argument;
+  ): AsyncGenerator<Observation> {
+    const { architectures, sequences, precision, recipe, fit } = argument;
     architectures.forEach((architecture, index) =>
       validateArchitecture(shape, architecture, `architectures[${index}]`),
     );
     const ownBytes = laneBudget(budgetBytes, count);
-    const longest = windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1);
+    const longest = sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1);
     let given = 0;
     if (alone === 0 && hasRoom(shape, ownBytes, { longest, precision })) {
       const shares =
         fit === 'stream'
           ? shareFits(argument, count, (index) => fitted.laneOf(recipe.key, architectures[index] ?? []))
-          : shareLosses(argument, count);
+          : shareWork(argument, count);
       if (fit === 'stream') fitted.keep(recipe.key, architectures, shares);
       try {
         for await (const item of runShares(lanes, shares, argument, work, ownBytes)) {
@@ -103,7 +103,7 @@ export function startLanes(
     }
     await enterAlone(work.signal);
     try {
-      yield* first.stream('losses', argument, work, budgetBytes);
+      yield* first.stream('observe', argument, work, budgetBytes);
     } finally {
       leaveAlone();
     }
@@ -133,9 +133,9 @@ export function startLanes(
       work: WorkContext,
       budgetBytes = wholeBytes,
     ) {
-      // TypeScript does not narrow an argument by the name beside it; losses are the only call that sends items.
-      if (name !== 'losses') throw new RangeError(`the call ${name} sends no items`);
-      yield* losses(argument as LossesArgument, work, budgetBytes) as AsyncGenerator<ModelCalls[Name]['item']>;
+      // TypeScript does not narrow an argument by the name beside it; `observe` is the only call that sends items.
+      if (name !== 'observe') throw new RangeError(`the call ${name} sends no items`);
+      yield* observe(argument as ObserveArgument, work, budgetBytes) as AsyncGenerator<ModelCalls[Name]['item']>;
     },
     isBusy: () => lanes.some((lane) => lane.isBusy()),
     heldBytes: () => lanes.reduce((sum, lane) => sum + lane.heldBytes(), 0),
@@ -162,7 +162,7 @@ const MOST_REMEMBERED = 1000;
 interface RememberedFits {
   /** undefined: it is not known that a lane has fitted it. */
   laneOf(recipeKey: string, architecture: Architecture): number | undefined;
-  keep(recipeKey: string, architectures: readonly Architecture[], shares: readonly LossShare[]): void;
+  keep(recipeKey: string, architectures: readonly Architecture[], shares: readonly Share[]): void;
 }
 
 function rememberFits(): RememberedFits {

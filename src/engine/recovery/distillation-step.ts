@@ -3,8 +3,8 @@ import type { TrainingPlan } from '../../core/ports/recovery.js';
 import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner, InputProducts } from '../forward/block-runner.js';
 import { embedBatches, type StatePool } from '../forward/hidden-states.js';
-import { countHeadRows } from '../forward/score-windows.js';
-import { batchWindows, type WindowBatch } from '../forward/window-batches.js';
+import { countHeadRows } from '../forward/score-spans.js';
+import { batchSequences, type SequenceBatch } from '../forward/sequence-batches.js';
 import type { BackwardRunner, BackwardStep } from '../gradients/backward-runner.js';
 import { listSteps, type RankedWeights, type ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';
@@ -55,13 +55,13 @@ export async function runDistillationStep(
 ): Promise<number> {
   const { backward, pool, gradientPool, config } = context;
   const { layers } = config.shape;
-  const windows = sequences.map((tokens) => ({ tokens }));
-  const batches = batchWindows(windows);
+  const wrapped = sequences.map((tokens) => ({ tokens }));
+  const batches = batchSequences(wrapped);
   const breathe = async (): Promise<void> => {
     await setImmediate(); // lets a cancel arrive
     signal.throwIfAborted();
   };
-  const embed = () => embedBatches(context.embedding, batches, windows, pool);
+  const embed = () => embedBatches(context.embedding, batches, wrapped, pool);
 
   const layerErrors = createLayerErrors(context.loss.layerErrors ?? 0, layers.length, pool);
   const taught = await embed();
@@ -192,17 +192,17 @@ function passBack(
 async function passHeadBack(
   { config, head, backward, loss, pool }: DistillationContext,
   {
-    batch: { length, windows },
+    batch: { length, sequences: inBatch },
     sequences,
     predictions,
-  }: { readonly batch: WindowBatch; readonly sequences: readonly Int32Array[]; readonly predictions: number },
+  }: { readonly batch: SequenceBatch; readonly sequences: readonly Int32Array[]; readonly predictions: number },
   { states, taught }: { readonly states: Float32Array; readonly taught: Float32Array },
   breathe: () => Promise<void>,
 ): Promise<{ readonly loss: number; readonly upstream: Float32Array }> {
   const { hidden, vocabulary } = config.shape;
   const weights = await head();
   const targets = BigInt64Array.from(
-    windows.flatMap((window) => [...(sequences[window]?.subarray(1) ?? []), 0]),
+    inBatch.flatMap((place) => [...(sequences[place]?.subarray(1) ?? []), 0]),
     BigInt,
   );
   // The last token predicts nothing.
@@ -233,6 +233,6 @@ async function passHeadBack(
   return { loss: sum, upstream };
 }
 
-function sizeOf({ windows, length }: WindowBatch): BatchSize {
-  return { count: windows.length, length };
+function sizeOf({ sequences, length }: SequenceBatch): BatchSize {
+  return { count: sequences.length, length };
 }

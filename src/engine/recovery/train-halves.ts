@@ -76,7 +76,7 @@ export async function trainHalves(
   const isOver = (): boolean => state.seconds > 60 * plan.mostMinutes;
   const check = async (): Promise<void> => {
     const loss = await context.measure(halves, signal);
-    const invalid = findInvalidMetric({ metrics: { held_out_loss: loss }, windowLosses: new Float64Array() });
+    const invalid = findInvalidMetric({ metrics: { held_out_loss: loss }, items: {} });
     if (invalid !== undefined) {
       if (state.before === undefined) throw invalid;
       state.lostChecks = plan.patience; // such weights get no better

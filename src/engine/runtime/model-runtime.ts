@@ -1,11 +1,10 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
-import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import type { Criterion } from '../../core/ports/criterion.js';
-import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { createFitBreathing, withFitShares } from '../compensation/breathing.js';
@@ -20,7 +19,7 @@ import type { Scoring } from '../ranking/score-layer.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';
-import { measureLosses } from './measure-losses.js';
+import { observeArchitectures } from './observe-architectures.js';
 import { createModelMemory, type ModelMemory, type RuntimeOptions } from './model-memory.js';
 import { createWeightsProvider, describeWorkload } from './weights-provider.js';
 import { recoverModel, type RecoveryRequest } from './recover-model.js';
@@ -33,13 +32,12 @@ import { readLayer, scoreUnits, scoreUnitsByGradients, type GramReader } from '.
  * memory.
  */
 export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'useThreads' | 'heldBytes' | 'close'> {
-  losses(
+  observe(
     recipe: KeyedRecipe,
     architectures: readonly Architecture[],
-    windows: readonly Window[],
+    request: ObservationRequest,
     work: WorkContext,
-    precision?: Precision,
-  ): AsyncIterable<ArchitectureLosses>;
+  ): AsyncIterable<Observation>;
   calibrate(
     sequences: readonly Int32Array[],
     needs: readonly CalibrationNeed[],
@@ -95,11 +93,17 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
   });
 
   return {
-    losses: async function* losses(recipe, architectures, windows, work, precision = 'float32') {
+    observe: async function* observe(recipe, architectures, { sequences, precision = 'float32' }, work) {
       architectures.forEach((architecture, index) =>
         validateArchitecture(shape, architecture, `architectures[${index}]`),
       );
-      yield* measureLosses(memory, provider, shape.layers, { recipe, architectures, windows, precision }, work);
+      yield* observeArchitectures(
+        memory,
+        provider,
+        shape.layers,
+        { recipe, architectures, sequences, precision },
+        work,
+      );
     },
     calibrate: calibrator.calibrate,
     scoreUnits: async (recipe, calibration, work) => {

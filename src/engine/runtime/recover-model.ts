@@ -1,6 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
 import { splitSequences } from '../../core/split-sequences.js';
+import { scoreFrom } from '../../core/sequence.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestBytes, digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
@@ -70,7 +71,7 @@ export async function recoverModel(
   const products = createLowRankProducts(memory.sessions);
   const teacher = provider.own();
   const round = roundToCheckpoint(source);
-  const windows = heldOut.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
+  const scored = heldOut.map((tokens) => scoreFrom(tokens));
   const predictions = heldOut.reduce((sum, { length }) => sum + length - 1, 0);
 
   return trainHalves(
@@ -117,11 +118,10 @@ export async function recoverModel(
             { key: 'under-training', find: findAmong(halves, round) },
           ),
           [architecture],
-          windows,
+          scored,
           { signal },
         );
-        for await (const { windowLosses } of evaluated)
-          return windowLosses.reduce((sum, loss) => sum + loss, 0) / predictions;
+        for await (const { losses } of evaluated) return losses.reduce((sum, loss) => sum + loss, 0) / predictions;
         throw new RangeError('the held-out sequences gave no losses');
       },
     },

@@ -2,7 +2,8 @@ import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
-import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { Sequence } from '../../core/sequence.js';
+import type { Observation } from '../../core/ports/evaluator.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
@@ -41,18 +42,18 @@ export type RecipeMessage = KeyedRecipe<PluginMessage<'compensation'>>;
 
 /** The calls that the thread answers: their arguments, the items they send before they end, and their result. */
 export type ModelCalls = {
-  losses: {
+  observe: {
     argument: {
       readonly recipe: RecipeMessage;
       readonly architectures: readonly Architecture[];
-      readonly windows: readonly Window[];
+      readonly sequences: readonly Sequence[];
       readonly precision: Precision;
       /** `stream`: each architecture is compensated on its own stream. */
       readonly fit?: 'stream';
       /** Threads of ONNX Runtime for this call; by default those of the thread. */
       readonly threads?: number;
     };
-    item: ArchitectureLosses;
+    item: Observation;
     result: undefined;
   };
   calibrate: {

@@ -24,9 +24,9 @@ const runtime = createModelRuntime(source, { ...options, guard: (run) => passGat
 serveCalls<ModelCalls>(
   openThreadChannel(),
   {
-    losses: async ({ recipe, architectures, windows, precision, threads }, { work, send }) => {
+    observe: async ({ recipe, architectures, sequences, precision, threads }, { work, send }) => {
       if (threads !== undefined) runtime.useThreads(threads);
-      for await (const item of runtime.losses(await loadRecipe(recipe), architectures, windows, work, precision))
+      for await (const item of runtime.observe(await loadRecipe(recipe), architectures, { sequences, precision }, work))
         send(item);
       return undefined;
     },

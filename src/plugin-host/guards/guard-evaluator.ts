@@ -1,146 +1,121 @@
 import { canonicalJson } from '../../core/canonical-json.js';
-import { orAborted } from '../../core/or-aborted.js';
+import type { MetricDefinition } from '../../core/metric.js';
 import { FIRST_VERSION } from '../../core/ports/plugin.js';
+import type { Sequence } from '../../core/sequence.js';
 import type {
-  EvaluatedArchitecture,
   EvaluationPlan,
-  EvaluationSubject,
   Evaluator,
+  ModelEvaluator,
+  RowsEvaluator,
+  TextEvaluator,
 } from '../../core/ports/evaluator.js';
-import { callPlugin, type CallLimit } from './guarded-call.js';
-import { nameType, pluginInvalid, toPluginError, type PluginCall } from '../../core/ports/plugin-errors.js';
+import { nameType, pluginInvalid } from '../../core/ports/plugin-errors.js';
+import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 
 /**
- * An evaluator whose answers are checked: a plan with windows, and each architecture measured once, with all metrics
- * that the evaluator declares. Whether a metric is finite is not checked here: a model pruned too far has no finite
- * perplexity.
+ * An evaluator whose answers are checked: a plan with sequences to run, and of each architecture all metrics that the
+ * evaluator declares, with as many numbers as the plan has items. Whether a metric is finite is not checked here: a
+ * model pruned too far has no finite perplexity.
  */
 export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluator {
   const { id, metrics, version = FIRST_VERSION } = evaluator;
-  return {
-    ...evaluator,
-    plan: (text, protocol, options) => {
-      const call = { kind: 'evaluator', id, method: 'plan' } as const;
-      const plan: unknown = callPlugin(call, limit, () => evaluator.plan(text, protocol, options));
-      if (!isPlan(plan))
-        throw pluginInvalid(call, `gave ${nameType(plan)} in place of {windows, measurement, fidelity}`);
-      // Labels are stored by measurement: those of two evaluators, or versions, must never be taken for each other.
-      const scorer = canonicalJson({ id, options });
-      if (plan.measurement.scorer === scorer)
-        return version === FIRST_VERSION
-          ? plan
-          : { ...plan, measurement: { ...plan.measurement, scorer: canonicalJson({ id, options, version }) } };
-      throw pluginInvalid(call, `gave the scorer ${String(plan.measurement.scorer)}; its id and options are ${scorer}`);
-    },
-    measure: async function* measure(subject, architectures, plan, work, options) {
-      const call = { kind: 'evaluator', id, method: 'measure' } as const;
-      const missing = new Set(architectures.keys());
-      const faults = new WeakSet<object>();
-      const results = callPlugin(call, limit, () =>
-        evaluator.measure(noteFaults(subject, faults), architectures, plan, work, options)[Symbol.asyncIterator](),
+  const planCall = { kind: 'evaluator', id, method: 'plan' } as const;
+  const checkPlan = (plan: unknown, options: unknown): EvaluationPlan => {
+    if (!isPlan(plan))
+      throw pluginInvalid(
+        planCall,
+        `gave ${nameType(plan)} in place of {sequences, measurement, fidelity}, each sequence with tokens (Int32Array) and spans of them`,
       );
-      let isIdle = true;
-      try {
-        for (;;) {
-          isIdle = false;
-          const next = await awaitNext(call, results, work.signal, faults);
-          isIdle = true;
-          if (next.done === true) break;
-          const fault = findFault(next.value, {
-            windows: plan.windows.length,
-            metrics: metrics.map(({ name }) => name),
-            missing,
-          });
-          if (fault !== undefined) throw pluginInvalid(call, fault);
-          missing.delete(next.value.index);
-          yield next.value;
-        }
-      } finally {
-        // One that is still at work after a cancel would be waited for until it is done.
-        if (isIdle) await results.return?.();
-      }
-      const [first] = missing;
-      if (first !== undefined) throw pluginInvalid(call, `ended before it measured architecture ${first}`);
-    },
+    // Labels are stored by measurement: those of two evaluators, or versions, must never be taken for each other.
+    const scorer = canonicalJson({ id, options });
+    if (plan.measurement.scorer !== scorer)
+      throw pluginInvalid(
+        planCall,
+        `gave the scorer ${String(plan.measurement.scorer)}; its id and options are ${scorer}`,
+      );
+    return version === FIRST_VERSION
+      ? plan
+      : { ...plan, measurement: { ...plan.measurement, scorer: canonicalJson({ id, options, version }) } };
   };
-
-  async function awaitNext(
-    call: PluginCall,
-    results: AsyncIterator<EvaluatedArchitecture>,
-    signal: AbortSignal,
-    faults: WeakSet<object>,
-  ): Promise<IteratorResult<EvaluatedArchitecture>> {
-    try {
-      return await orAborted(
-        callPlugin(call, limit, () => results.next()),
-        signal,
-      );
-    } catch (error) {
-      throw signal.aborted || (error instanceof Error && faults.has(error)) ? error : toPluginError(error, call);
-    }
+  const reduce: Evaluator['reduce'] = async (observed, plan, options, work) => {
+    const call = { kind: 'evaluator', id, method: 'reduce' } as const;
+    const evaluation = await awaitPlugin(call, limit, () => evaluator.reduce(observed, plan, options, work));
+    const fault = findFault(evaluation, metrics, plan.fidelity.items.length);
+    if (fault !== undefined) throw pluginInvalid(call, fault);
+    return evaluation;
+  };
+  switch (evaluator.reads) {
+    case 'text':
+      return {
+        ...evaluator,
+        reduce,
+        plan: (text, protocol, options) =>
+          checkPlan(
+            callPlugin(planCall, limit, () => evaluator.plan(text, protocol, options)),
+            options,
+          ),
+      } satisfies TextEvaluator;
+    case 'rows':
+      return {
+        ...evaluator,
+        reduce,
+        plan: async (rows, protocol, options) =>
+          checkPlan(await awaitPlugin(planCall, limit, () => evaluator.plan(rows, protocol, options)), options),
+      } satisfies RowsEvaluator;
+    case 'nothing':
+      return {
+        ...evaluator,
+        reduce,
+        plan: (model, options) =>
+          checkPlan(
+            callPlugin(planCall, limit, () => evaluator.plan(model, options)),
+            options,
+          ),
+      } satisfies ModelEvaluator;
   }
-}
-
-/** The same subject; errors of the model, which are not the evaluator's, are noted as they are thrown. */
-function noteFaults(subject: EvaluationSubject, faults: WeakSet<object>): EvaluationSubject {
-  return {
-    shape: subject.shape,
-    losses: async function* losses(...asked) {
-      try {
-        yield* subject.losses(...asked);
-      } catch (error) {
-        if (error instanceof Error) faults.add(error);
-        throw error;
-      }
-    },
-  };
 }
 
 function isPlan(value: unknown): value is EvaluationPlan {
   if (typeof value !== 'object' || value === null) return false;
-  const { windows, measurement, fidelity } = value as Readonly<Record<string, unknown>>;
+  const { sequences, measurement, fidelity } = value as Readonly<Record<string, unknown>>;
   return (
-    Array.isArray(windows) &&
-    windows.length > 0 &&
-    windows.every(
-      (window: unknown) =>
-        typeof window === 'object' &&
-        window !== null &&
-        'tokens' in window &&
-        window.tokens instanceof Int32Array &&
-        'scoredFrom' in window &&
-        Number.isInteger(window.scoredFrom) &&
-        'start' in window &&
-        Number.isInteger(window.start),
-    ) &&
+    Array.isArray(sequences) &&
+    sequences.every(isSequence) &&
     typeof measurement === 'object' &&
     measurement !== null &&
     typeof fidelity === 'object' &&
-    fidelity !== null
+    fidelity !== null &&
+    'items' in fidelity &&
+    Array.isArray(fidelity.items)
   );
 }
 
-/** What is wrong with a result; undefined for nothing. */
-function findFault(
-  result: unknown,
-  expected: { readonly windows: number; readonly metrics: readonly string[]; readonly missing: ReadonlySet<number> },
-): string | undefined {
-  if (typeof result !== 'object' || result === null) return `gave ${nameType(result)} in place of a result`;
-  const { index, metrics, windowLosses, windowHits, windowTokens } = result as Readonly<Record<string, unknown>>;
-  if (typeof index !== 'number' || !expected.missing.has(index))
-    return `gave a result for architecture ${String(index)}, which it was not asked for or has already measured`;
-  const absent = expected.metrics.find(
-    (name) => typeof (metrics as Readonly<Record<string, unknown>> | undefined)?.[name] !== 'number',
-  );
-  if (absent !== undefined) return `gave no number for the metric ${absent} of architecture ${index}`;
-  for (const [name, values, type] of [
-    ['windowLosses', windowLosses, Float64Array],
-    ['windowHits', windowHits, Int32Array],
-    ['windowTokens', windowTokens, Int32Array],
-  ] as const) {
-    if (!(values instanceof type)) return `gave ${nameType(values)} as ${name} in place of a ${type.name}`;
-    if (values.length !== expected.windows)
-      return `gave ${values.length} values as ${name} for ${expected.windows} windows`;
+function isSequence(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { tokens, spans } = value as Partial<Sequence>;
+  if (!(tokens instanceof Int32Array) || !Array.isArray(spans) || spans.length === 0) return false;
+  let before = 1;
+  for (const { from, to } of spans as Sequence['spans']) {
+    if (!Number.isInteger(from) || !Number.isInteger(to) || from < before || to <= from) return false;
+    before = to;
   }
-  return undefined;
+  return before <= tokens.length;
+}
+
+/** What is wrong with an evaluation; undefined for nothing. */
+function findFault(evaluation: unknown, metrics: readonly MetricDefinition[], count: number): string | undefined {
+  if (typeof evaluation !== 'object' || evaluation === null)
+    return `gave ${nameType(evaluation)} in place of {metrics, items}`;
+  const { metrics: values, items } = evaluation as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  const absent = metrics.find(({ name }) => typeof values?.[name] !== 'number');
+  if (absent !== undefined) return `gave no number for the metric ${absent.name}`;
+  if (typeof items !== 'object' || items === null) return `gave ${nameType(items)} as items`;
+  for (const [name, column] of Object.entries(items)) {
+    if (!(column instanceof Float64Array)) return `gave ${nameType(column)} as ${name} in place of a Float64Array`;
+    if (column.length !== count) return `gave ${column.length} numbers as ${name} for ${count} items`;
+  }
+  const missing = metrics
+    .flatMap(({ mean }) => (mean === undefined ? [] : [mean.of, mean.per]))
+    .find((name) => !(name in items));
+  return missing === undefined ? undefined : `gave no ${missing} of its items, which a metric is the mean of`;
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { EvaluationText, Window, WindowProtocol } from '../../core/ports/evaluator.js';
+import type { EvaluationText, WindowProtocol } from '../../core/ports/evaluator.js';
+import { countScored, scoreFrom, type Sequence } from '../../core/sequence.js';
 import { defineEvaluator } from '../define.js';
 
 /**
@@ -16,20 +17,21 @@ export default defineEvaluator({
   id: 'perplexity',
   summary: 'Perplexity of a text in consecutive windows, and how often the next token is the most likely one.',
   options: z.strictObject({}),
+  reads: 'text',
   runsIn: 'inline',
   metrics: [
     {
       name: 'perplexity',
       better: 'lower',
       scale: 'log',
-      windows: 'losses',
+      mean: { of: 'losses', per: 'tokens' },
       summary: 'exp of the mean negative log-likelihood of the scored tokens',
     },
     {
       name: 'accuracy',
       better: 'higher',
       scale: 'linear',
-      windows: 'hits',
+      mean: { of: 'hits', per: 'tokens' },
       summary: 'share of the scored tokens that were the most likely ones',
     },
   ],
@@ -41,7 +43,7 @@ export default defineEvaluator({
     const windows = places.map(cut);
     const { window, stride, bos, precision = 'float32' } = protocol;
     return {
-      windows,
+      sequences: windows.map(({ sequence }) => sequence),
       measurement: {
         textDigest: text.digest,
         tokenizerDigest: text.tokenizerDigest ?? '',
@@ -52,30 +54,24 @@ export default defineEvaluator({
         scorer: canonicalJson({ id: 'perplexity', options }),
         promptFormat: '',
       },
-      fidelity: { tokens: windows.length * window, windowStarts: windows.map(({ start }) => start), precision },
+      fidelity: { tokens: windows.length * window, items: windows.map(({ start }) => start), precision },
     };
   },
-  measure: async function* measure(subject, architectures, { windows, fidelity }, work) {
-    const windowTokens = Int32Array.from(windows, ({ tokens, scoredFrom }) => tokens.length - scoredFrom);
-    const scored = windowTokens.reduce((sum, count) => sum + count, 0);
-    for await (const { index, windowLosses, windowHits } of subject.losses(
-      architectures,
-      windows,
-      work,
-      fidelity.precision,
-    )) {
-      const loss = windowLosses.reduce((sum, value) => sum + value, 0);
-      const hits = windowHits.reduce((sum, value) => sum + value, 0);
-      yield {
-        index,
-        windowLosses,
-        windowHits,
-        windowTokens,
-        metrics: { perplexity: Math.exp(loss / scored), accuracy: hits / scored },
-      };
-    }
+  reduce: ({ losses, hits }, { sequences }) => {
+    const tokens = Float64Array.from(sequences, (sequence) => countScored([sequence]));
+    const scored = sum(tokens);
+    return {
+      metrics: { perplexity: Math.exp(sum(losses) / scored), accuracy: sum(hits) / scored },
+      items: { losses, hits: Float64Array.from(hits), tokens },
+    };
   },
 });
+
+interface Window {
+  /** Position of its first text token in the whole text: what tells two windows apart. */
+  readonly start: number;
+  readonly sequence: Sequence;
+}
 
 /**
  * How many whole windows the text has, and a function that cuts one. It copies: a view would take the whole text along
@@ -106,11 +102,8 @@ function cutWindows(
     cut: (index) => {
       const start = index * step;
       const scoredBefore = index === 0 ? 0 : (index - 1) * step + textTokens;
-      return {
-        start,
-        tokens: putInFront(front, tokens.subarray(start, start + textTokens)),
-        scoredFrom: Math.max(1, scoredBefore - start + front.length),
-      };
+      const window = putInFront(front, tokens.subarray(start, start + textTokens));
+      return { start, sequence: scoreFrom(window, Math.max(1, scoredBefore - start + front.length)) };
     },
   };
 }
@@ -162,4 +155,10 @@ function textTooShort({ tokens }: EvaluationText, { window, bos, part }: WindowP
       metadata: { tokens: String(tokens.length), needed: String(needed) },
     },
   );
+}
+
+function sum(values: Float64Array | Int32Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }

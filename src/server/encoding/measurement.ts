@@ -1,4 +1,4 @@
-import type { Fidelity, Measurement } from '../../core/measurement.js';
+import { describeFidelity, type Fidelity, type Measurement } from '../../core/measurement.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { Fidelity as FidelityMessage, Measurement as MeasurementMessage } from '../../gen/prunecast/v1/common.js';
 import { PRECISION_CODES } from '../requests/codes.js';
@@ -9,9 +9,9 @@ export function measurementFingerprint(measurement: Measurement): string {
   return digestOf(measurement);
 }
 
-/** SHA-256 over the windows' positions and the precision. */
+/** SHA-256 over what tells the items apart, and the precision. */
 export function fidelityDigest(fidelity: Fidelity): string {
-  return digestOf(fidelity);
+  return digestOf(describeFidelity(fidelity));
 }
 
 export function encodeMeasurement(measurement: Measurement): MeasurementMessage {
@@ -19,8 +19,8 @@ export function encodeMeasurement(measurement: Measurement): MeasurementMessage 
 }
 
 export function encodeFidelity(fidelity: Fidelity): FidelityMessage {
-  const { tokens, windowStarts, precision } = fidelity;
-  return encodePlannedFidelity({ tokens, windows: windowStarts.length, precision, digest: fidelityDigest(fidelity) });
+  const { tokens, items, precision } = fidelity;
+  return encodePlannedFidelity({ tokens, windows: items.length, precision, digest: fidelityDigest(fidelity) });
 }
 
 /** A fidelity in the form of plans. */

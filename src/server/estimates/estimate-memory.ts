@@ -12,14 +12,14 @@ import type { OpenModel } from '../models/open-models.js';
  */
 export function estimateMemory(
   { language }: Pick<OpenModel, 'language'>,
-  evaluations: readonly Pick<EvaluationPlan, 'windows' | 'fidelity'>[],
+  evaluations: readonly Pick<EvaluationPlan, 'sequences' | 'fidelity'>[],
   recipes: readonly ResolvedRecipe[],
   { compensated, training }: Pick<MemoryUse, 'compensated' | 'training'> = {},
 ): { readonly peakMemoryBytes: bigint; readonly baseMemoryBytes: bigint } {
   const texts = [
-    ...evaluations.map(({ windows, fidelity }) => ({
+    ...evaluations.map(({ sequences, fidelity }) => ({
       tokens: fidelity.tokens,
-      window: windows.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
+      window: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
     })),
     ...recipes.map(countCalibrated),
     ...recipes.map(countFitted),

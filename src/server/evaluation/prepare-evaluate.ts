@@ -1,3 +1,4 @@
+import { countScored } from '../../core/sequence.js';
 import { setImmediate } from 'node:timers/promises';
 import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
@@ -172,7 +173,7 @@ async function measure(
         measurement: encodeMeasurement(plan.measurement),
         fidelity: encodeFidelity(plan.fidelity),
         recipeDigest: architectureKey(architecture) === architectureKey(shape.layers) ? '' : ranked.recipeDigest,
-        scoredTokens: BigInt(label.windowTokens.reduce((sum, tokens) => sum + tokens, 0)),
+        scoredTokens: BigInt(countScored(plan.sequences)),
         tokensSpent: BigInt(label.tokensSpent),
         checkpointDigest: checkpoint.digest,
       },

@@ -48,13 +48,12 @@ export function orderLabels(target: LabelTarget, architectures: readonly Archite
 export const evaluatorLabeller: Labeller<LabelTask> = {
   async *measure({ architectures, evaluator, evaluatorOptions, subject, plan, requireUnchanged }, indices, work) {
     const asked = indices.map((index) => architectures[index] as Architecture);
-    for await (const result of evaluator.measure(subject, asked, plan, work, evaluatorOptions)) {
+    const { sequences, fidelity } = plan;
+    for await (const { index, ...seen } of subject.observe(asked, { sequences, precision: fidelity.precision }, work)) {
+      const observed = { ...seen, shape: subject.shape, architecture: asked[index] as Architecture };
+      const { metrics, items } = await evaluator.reduce(observed, plan, evaluatorOptions, work);
       await requireUnchanged(work.signal);
-      const { metrics, windowLosses, windowHits, windowTokens } = result;
-      yield {
-        index: indices[result.index] as number,
-        label: { metrics, windowLosses, windowHits, windowTokens, tokensSpent: plan.fidelity.tokens },
-      };
+      yield { index: indices[index] as number, label: { metrics, items, tokensSpent: fidelity.tokens } };
     }
   },
 };

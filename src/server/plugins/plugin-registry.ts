@@ -7,7 +7,7 @@ import { guardPlugin } from '../../plugin-host/guards/guard-plugin.js';
 import { withVersion } from '../../plugin-host/import-plugins.js';
 import { BUILTIN_PLUGINS } from '../../plugins/builtin/list.js';
 import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
-import { measureInThread } from './measure-in-thread.js';
+import { reduceInThread } from './reduce-in-thread.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
 import type { PluginLookup, ResolvedPlugin } from '../requests/plugin-lookup.js';
 
@@ -41,7 +41,7 @@ export class PluginRegistry implements PluginLookup {
         limitMs: BUILT_IN.has(plugin) ? undefined : INLINE_CALL_LIMIT_MS,
       });
       const isApart = guarded.kind === 'evaluator' && guarded.runsIn !== 'inline';
-      const entry = { plugin: isApart ? measureInThread(guarded, moduleUrl) : guarded, moduleUrl };
+      const entry = { plugin: isApart ? reduceInThread(guarded, moduleUrl) : guarded, moduleUrl };
       return { entry, describe: () => describeOptions(plugin) };
     });
     this.#entries = chosen.map(({ entry }) => entry);

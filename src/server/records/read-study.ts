@@ -2,7 +2,8 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Measurement, Fidelity } from '../../core/measurement.js';
 import type { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
 import type { CompensationMode } from '../../search/study/trial.js';
-import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
+import { digestOf } from '../../engine/files/digest.js';
+import { measurementFingerprint } from '../encoding/measurement.js';
 import type { StudyRecord } from './study-records.js';
 import { PLAN_VERSION, type PlanHead, type PlannedWindows } from '../requests/plan-document.js';
 import type { SearchPlan } from '../requests/plan-search.js';
@@ -47,8 +48,12 @@ export interface StudyFacts {
 /** What earlier versions kept in place of a plan, with the study's progress. */
 export interface EarlierProgress extends Partial<StudyProgress> {
   readonly dimensions?: readonly string[];
-  readonly windows?: { readonly measurement: Measurement; readonly fidelity: Fidelity };
+  readonly windows?: { readonly measurement: Measurement; readonly fidelity: EarlierFidelity };
   readonly recipes?: readonly string[];
+}
+
+interface EarlierFidelity extends Omit<Fidelity, 'items'> {
+  readonly windowStarts: readonly number[];
 }
 
 /** Reads the plan and the progress of a study. Throws STATE_DAMAGED. */
@@ -103,7 +108,7 @@ function readEarlier(earlier: EarlierProgress): StudyFacts {
               tokens: windows.fidelity.tokens,
               windows: windows.fidelity.windowStarts.length,
               precision: windows.fidelity.precision,
-              digest: fidelityDigest(windows.fidelity),
+              digest: digestOf(windows.fidelity),
             },
           },
     progress:

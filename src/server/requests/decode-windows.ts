@@ -1,7 +1,13 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Precision as PrecisionName } from '../../core/measurement.js';
 import { atField } from '../../core/errors/at-field.js';
-import type { EvaluationPlan, EvaluationText, Evaluator, WindowProtocol } from '../../core/ports/evaluator.js';
+import type {
+  EvaluationPlan,
+  EvaluationText,
+  Evaluator,
+  TextEvaluator,
+  WindowProtocol,
+} from '../../core/ports/evaluator.js';
 import {
   Precision,
   type FidelitySpec,
@@ -36,6 +42,8 @@ export async function planWindows(
   { plugin, options }: ChosenEvaluator,
   { text, windows, fidelity, part, fields }: AskedWindows,
 ): Promise<EvaluationPlan> {
+  if (plugin.reads !== 'text')
+    throw PrunecastError.ofField(fields.text, `is a text, and the evaluator "${plugin.id}" does not read one`);
   const protocol = decodeProtocol(windows, fidelity, text, model.maxPositions, fields);
   const plan = cut(plugin, text, part === undefined ? protocol : { ...protocol, part }, options, fields.text);
   const asked = protocol.precision ?? 'float32';
@@ -50,7 +58,7 @@ export async function planWindows(
 }
 
 function cut(
-  evaluator: Evaluator,
+  evaluator: TextEvaluator,
   text: EvaluationText,
   protocol: WindowProtocol,
   options: unknown,

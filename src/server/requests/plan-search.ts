@@ -1,3 +1,4 @@
+import { describeFidelity } from '../../core/measurement.js';
 import type { SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import type { DimensionRange } from '../../core/space/narrow-space.js';
 import type { Dimension, SearchSpace } from '../../core/space/search-space.js';
@@ -157,9 +158,9 @@ export function planPart(
     fingerprint: digestOf(measurement),
     fidelity: {
       tokens: fidelity.tokens,
-      windows: fidelity.windowStarts.length,
+      windows: fidelity.items.length,
       precision: fidelity.precision,
-      digest: digestOf(fidelity),
+      digest: digestOf(describeFidelity(fidelity)),
     },
   };
 }

@@ -161,7 +161,7 @@ export function refuseTextOverlap(
 ): void {
   for (const { name, plan } of listPlans(plans).filter((listed) => listed.name !== 'search')) {
     if (plan.measurement.textDigest !== textDigest) continue;
-    const shared = findOverlap({ starts, length: textTokens }, spanOf(plan));
+    const shared = findOverlap({ starts, length: textTokens }, rangesOf(plan));
     if (shared !== undefined) throw overlap(field, `${what} and a ${name} window share token ${shared} of the text`);
   }
 }
@@ -211,7 +211,7 @@ function chooseCalibration(
   // The first verify window may begin a little before the middle: windows are whole.
   const middle =
     texts?.verify === undefined && verify !== undefined
-      ? (verify.plan.windows[0]?.start ?? 0) / verify.text.tokens.length
+      ? (verify.plan.fidelity.items[0] ?? 0) / verify.text.tokens.length
       : DEFAULT_TEXT_SHARES.search.to;
   return {
     text: texts?.text,
@@ -237,7 +237,7 @@ function refuseOverlaps(plans: StudyWindows['plans']): void {
     for (const { plan } of listed.filter(({ name }) => name === a)) {
       for (const { plan: other } of listed.filter(({ name }) => name === b)) {
         if (plan.measurement.textDigest !== other.measurement.textDigest) continue;
-        const shared = findOverlap(spanOf(plan), spanOf(other));
+        const shared = findOverlap(rangesOf(plan), rangesOf(other));
         if (shared !== undefined)
           throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
       }
@@ -245,18 +245,19 @@ function refuseOverlaps(plans: StudyWindows['plans']): void {
   }
 }
 
-interface Spans {
+interface Ranges {
   readonly starts: readonly number[];
   readonly length: number;
 }
 
-function spanOf({ windows, measurement }: EvaluationPlan): Spans {
-  return { starts: windows.map(({ start }) => start), length: measurement.window - (measurement.bos ? 1 : 0) };
+/** The tokens of the text that a plan's windows take. */
+function rangesOf({ measurement: { window, bos }, fidelity }: EvaluationPlan): Ranges {
+  return { starts: fidelity.items, length: window - (bos ? 1 : 0) };
 }
 
-/** The first token that a span of each share. */
-function findOverlap(a: Spans, b: Spans): number | undefined {
-  const [starts, others] = [a, b].map((spans) => spans.starts.toSorted((x, y) => x - y)) as [number[], number[]];
+/** The first token that a range of each share. */
+function findOverlap(a: Ranges, b: Ranges): number | undefined {
+  const [starts, others] = [a, b].map((ranges) => ranges.starts.toSorted((x, y) => x - y)) as [number[], number[]];
   let next = 0;
   for (const start of starts) {
     while (next < others.length && (others[next] as number) + b.length <= start) next++;

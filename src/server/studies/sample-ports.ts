@@ -1,5 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { decodeCounts } from '../../core/space/search-space.js';
+import type { MetricDefinition } from '../../core/metric.js';
+import type { Label } from '../../core/ports/label-store.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { listAllocated } from '../../search/phases/score.js';
@@ -134,26 +136,23 @@ async function* evaluate(
       }
       const { index, label, record } = found;
       if (record !== undefined) context.keep(record);
-      const sums =
-        plan.metric.windows === 'hits'
-          ? label.windowHits
-          : plan.metric.windows === 'losses'
-            ? label.windowLosses
-            : undefined;
-      const losses =
-        first.part === 'report' && sums !== undefined
-          ? { losses: { losses: [...sums], tokens: [...label.windowTokens] } }
-          : {};
+      const items = first.part === 'report' ? listItems(plan.metric, label) : undefined;
       yield {
         ...(group[index] as TrialPoint),
         value: label.metrics[plan.metric.name] ?? Number.NaN,
         metrics: { ...label.metrics },
         tokensSpent: label.tokensSpent,
-        ...losses,
+        ...(items === undefined ? {} : { losses: items }),
       };
     }
     yield* broken;
   }
+}
+
+/** What a metric is the mean of; undefined if it is no mean, or if the label of an earlier version lacks it. */
+function listItems({ mean }: MetricDefinition, { items }: Label): TrialResult['losses'] {
+  const [sums, counts] = mean === undefined ? [] : [items[mean.of], items[mean.per]];
+  return sums === undefined || counts === undefined ? undefined : { losses: [...sums], tokens: [...counts] };
 }
 
 /** Points with the same windows, recipe, compensation and training: they are labelled together. */

@@ -9,6 +9,7 @@ import { readStudyEvent, type StudyEvent } from '../../search/study/steps.js';
 import { type TrialResult, nameControl } from '../../search/study/trial.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
+import { digestOf } from '../../engine/files/digest.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 import { encodeRangeChange } from '../encoding/range-change.js';
 import { encodeDimension } from '../encoding/costs.js';
@@ -184,7 +185,7 @@ function requireSameLabels(
   );
   const differences = [
     ...listDifferences(
-      { dimensions, recipes, search: windows?.measurement, fidelity: windows && fidelityDigest(windows.fidelity) },
+      { dimensions, recipes, search: windows?.measurement, fidelity: windows && digestOf(windows.fidelity) },
       toPlain({
         dimensions: plan.space.dimensions.map(({ name }) => name),
         recipes: document.recipes.compared.map(({ oneShot }) => oneShot.digest),

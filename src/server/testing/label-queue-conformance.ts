@@ -48,9 +48,7 @@ const TOKENS = 3;
 function labelOf(perplexity: number): Label {
   return {
     metrics: { perplexity },
-    windowLosses: Float64Array.of(perplexity),
-    windowHits: Int32Array.of(1),
-    windowTokens: Int32Array.of(2),
+    items: { losses: Float64Array.of(perplexity), hits: Float64Array.of(1), tokens: Float64Array.of(2) },
     tokensSpent: TOKENS,
   };
 }

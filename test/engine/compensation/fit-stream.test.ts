@@ -86,12 +86,12 @@ describe('least-squares {fit: stream}', () => {
       const keep = (ffnChannels: number): Architecture => model.shape.layers.map((own) => ({ ...own, ffnChannels }));
       const measure = async (architectures: readonly Architecture[]): Promise<Float64Array[]> => {
         const losses: Float64Array[] = [];
-        for await (const { index, windowLosses } of subject.losses(
+        for await (const { index, losses: own } of subject.observe(
           architectures,
-          evaluationWindows.slice(0, 4),
+          { sequences: evaluationWindows.slice(0, 4) },
           unattended,
         ))
-          losses[index] = windowLosses;
+          losses[index] = own;
         return losses;
       };
       const together = await measure([keep(90), keep(30)]);
@@ -111,12 +111,12 @@ describe('least-squares {fit: stream}', () => {
             (ffnChannels): Architecture => model.shape.layers.map((own) => ({ ...own, ffnChannels })),
           );
           const losses: Float64Array[] = [];
-          for await (const { index, windowLosses } of subject.losses(
+          for await (const { index, losses: own } of subject.observe(
             architectures,
-            evaluationWindows.slice(0, 2),
+            { sequences: evaluationWindows.slice(0, 2) },
             unattended,
           ))
-            losses[index] = windowLosses;
+            losses[index] = own;
           return losses;
         },
         { memoryBudgetBytes },

@@ -102,8 +102,10 @@ describe.each(STREAM_REFITS)('a fit on the stream with refit: %s', (refit) => {
 
   it('is evaluated with the perplexity that transformers has with these weights', async () => {
     let loss = Number.NaN;
-    for await (const { windowLosses } of model.subject(recipe).losses([architecture], evaluationWindows, unattended))
-      loss = windowLosses.reduce((sum, value) => sum + value, 0);
+    for await (const { losses } of model
+      .subject(recipe)
+      .observe([architecture], { sequences: evaluationWindows }, unattended))
+      loss = losses.reduce((sum, value) => sum + value, 0);
     const tokens = evaluationWindows.reduce((sum, { tokens: { length } }) => sum + length - 1, 0);
     expect(Math.abs(Math.exp(loss / tokens) / perplexity - 1)).toBeLessThan(1e-3);
   });

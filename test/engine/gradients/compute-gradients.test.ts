@@ -1,3 +1,4 @@
+import { scoreFrom } from '../../../src/core/sequence.js';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Criterion, LayerUnits } from '../../../src/core/ports/criterion.js';
@@ -215,12 +216,11 @@ async function measureLoss(
   architecture: WeightSource['config']['shape']['layers'],
   sequences: readonly Int32Array[],
 ): Promise<number> {
-  const windows = sequences.map((tokens) => ({ tokens, scoredFrom: 1, start: 0 }));
+  const scored = sequences.map((tokens) => scoreFrom(tokens));
   const recipe = { key: 'own', ranking: identityRanking(architecture) };
-  for await (const { windowLosses } of runtime.losses(recipe, [architecture], windows, unattended)) {
+  for await (const { losses } of runtime.observe(recipe, [architecture], { sequences: scored }, unattended)) {
     return (
-      windowLosses.reduce((sum, loss, index) => sum + loss / ((sequences[index]?.length ?? NaN) - 1), 0) /
-      sequences.length
+      losses.reduce((sum, loss, index) => sum + loss / ((sequences[index]?.length ?? NaN) - 1), 0) / sequences.length
     );
   }
   throw new Error('no losses');

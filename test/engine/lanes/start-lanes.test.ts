@@ -4,7 +4,8 @@ import type { Precision } from '../../../src/core/measurement.js';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
-import type { ArchitectureLosses, Window } from '../../../src/core/ports/evaluator.js';
+import { scoreFrom, type Sequence } from '../../../src/core/sequence.js';
+import type { Observation } from '../../../src/core/ports/evaluator.js';
 import type { WorkContext, WorkProgress } from '../../../src/core/ports/work-context.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import type { LanguageModel, RankedRecipe } from '../../../src/engine/language-model.js';
@@ -65,11 +66,12 @@ async function measure(
   {
     windows = evaluationWindows,
     work = unattended,
-    precision,
-  }: { readonly windows?: readonly Window[]; readonly work?: WorkContext; readonly precision?: Precision } = {},
-): Promise<ArchitectureLosses[]> {
-  const found: ArchitectureLosses[] = [];
-  for await (const item of model.subject(recipe).losses(asked, windows, work, precision)) found.push(item);
+    precision = 'float32',
+  }: { readonly windows?: readonly Sequence[]; readonly work?: WorkContext; readonly precision?: Precision } = {},
+): Promise<Observation[]> {
+  const found: Observation[] = [];
+  for await (const item of model.subject(recipe).observe(asked, { sequences: windows, precision }, work))
+    found.push(item);
   return found.toSorted((a, b) => a.index - b.index);
 }
 
@@ -94,9 +96,7 @@ describe('a model with two lanes', () => {
     expect(await measure(two, await recipeOf(two), asked, { windows })).toEqual(expected);
     // Once more, with what the lanes have in memory by now, and in another order.
     const again = await measure(two, await recipeOf(two), asked.toReversed(), { windows });
-    expect(again.map(({ windowLosses }) => windowLosses).toReversed()).toEqual(
-      expected.map(({ windowLosses }) => windowLosses),
-    );
+    expect(again.map(({ losses }) => losses).toReversed()).toEqual(expected.map(({ losses }) => losses));
   });
 
   it('writes the weights that one lane writes, fitted on the stream in either lane', async () => {
@@ -160,7 +160,7 @@ describe('a model with two lanes', () => {
     // One window for which half of this budget, less what the threads take, is too little.
     const memoryBudgetBytes = 700 * 2 ** 20;
     const tokens = Int32Array.from({ length: 6000 }, (_, index) => index % 512);
-    const windows = [{ tokens, scoredFrom: 1, start: 0 }];
+    const windows = [scoreFrom(tokens)];
     const expected = await measure(one, await own(one), architectures.slice(0, 2), { windows });
     await withModel(
       DEMO_DIRECTORY,

@@ -25,9 +25,11 @@ const planOf = (options: Record<string, number>): TrainingPlan => {
 };
 
 async function perplexity(model: LanguageModel, recipe: RankedRecipe, architecture: Architecture): Promise<number> {
-  for await (const { windowLosses } of model.subject(recipe).losses([architecture], evaluationWindows, unattended)) {
+  for await (const { losses } of model
+    .subject(recipe)
+    .observe([architecture], { sequences: evaluationWindows }, unattended)) {
     const predictions = evaluationWindows.reduce((sum, { tokens }) => sum + tokens.length - 1, 0);
-    return Math.exp(windowLosses.reduce((sum, loss) => sum + loss, 0) / predictions);
+    return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / predictions);
   }
   return NaN;
 }

@@ -3,7 +3,7 @@ import type { Architecture } from '../../../src/core/model/shape.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
-import type { Window } from '../../../src/core/ports/evaluator.js';
+import { placeSpans, type Sequence } from '../../../src/core/sequence.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
 import { splitVocabulary } from '../../../src/engine/weights/head-reader.js';
@@ -11,7 +11,7 @@ import type { WeightSource } from '../../../src/engine/weights/layer-weights.js'
 import { createModelRuntime } from '../../../src/engine/runtime/model-runtime.js';
 import { planMemory } from '../../../src/engine/runtime/plan-memory.js';
 import { createStatePool } from '../../../src/engine/forward/hidden-states.js';
-import { createWindowScores, scoreWindows } from '../../../src/engine/forward/score-windows.js';
+import { createSpanScores, scoreSpans } from '../../../src/engine/forward/score-spans.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
@@ -29,7 +29,7 @@ afterAll(() => checkpoint.close());
 async function evaluateWithin(
   memoryBudgetBytes: number,
   architectures: readonly Architecture[],
-  windows: readonly Window[],
+  windows: readonly Sequence[],
 ): Promise<{ readonly losses: Float64Array[]; readonly reads: Readonly<Record<string, number>> }> {
   const reads: Record<string, number> = {};
   const count = (name: string, values: Float32Array): Float32Array => {
@@ -46,13 +46,13 @@ async function evaluateWithin(
   };
   const runtime = createModelRuntime(source, { threads: 1, memoryBudgetBytes });
   const losses: Float64Array[] = [];
-  for await (const { index, windowLosses } of runtime.losses(
+  for await (const { index, losses: own } of runtime.observe(
     { key: 'own', ranking: identityRanking(checkpoint.shape.layers) },
     architectures,
-    windows,
+    { sequences: windows },
     unattended,
   ))
-    losses[index] = windowLosses;
+    losses[index] = own;
   await runtime.close();
   return { losses, reads };
 }
@@ -111,10 +111,10 @@ describe('a recipe whose Gram matrices do not fit in memory', () => {
             compensation: { plugin, options, moduleUrl, calibration },
           };
           const losses: Float64Array[] = [];
-          for await (const { index, windowLosses } of model
+          for await (const { index, losses: own } of model
             .subject(recipe)
-            .losses([checkpointLayers(1, 100), checkpointLayers(3, 31)], evaluationWindows, unattended))
-            losses[index] = windowLosses;
+            .observe([checkpointLayers(1, 100), checkpointLayers(3, 31)], { sequences: evaluationWindows }, unattended))
+            losses[index] = own;
           return {
             losses,
             errors: await model.calibrationErrors(recipe, unattended),
@@ -199,7 +199,7 @@ describe('planMemory of a timed token', () => {
   });
 });
 
-describe('scoreWindows', () => {
+describe('scoreSpans', () => {
   it('gives the losses and hits of the whole head when it reads it in parts', async () => {
     const {
       config,
@@ -212,12 +212,12 @@ describe('scoreWindows', () => {
     const windows = evaluationWindows.slice(0, 4);
     // Any states will do: the embeddings of the tokens themselves, scaled so that some targets are the most likely.
     const batches = [
-      { length: 128, windows: [0, 1, 2] },
-      { length: 128, windows: [3] },
+      { length: 128, sequences: [0, 1, 2] },
+      { length: 128, sequences: [3] },
     ];
     const states = batches.map((batch) =>
       Float32Array.from(
-        batch.windows.flatMap((window) =>
+        batch.sequences.flatMap((window) =>
           [...(windows[window]?.tokens ?? [])].flatMap((_, position, tokens) => {
             const token = position % 3 === 0 ? (tokens[position + 1] ?? 0) : (tokens[position] ?? 0);
             return [...head.subarray(token * hidden, (token + 1) * hidden)];
@@ -230,9 +230,9 @@ describe('scoreWindows', () => {
         ...part,
         read: async () => head.subarray(part.first * hidden, (part.first + part.tokens) * hidden),
       }));
-      const scores = createWindowScores(windows.length);
-      const ended = { batches, windows, states, pool: createStatePool() };
-      await scoreWindows(runner, { norm, parts }, ended, scores, unattended.signal);
+      const scores = createSpanScores(windows.length);
+      const ended = { batches, sequences: windows, places: placeSpans(windows), states, pool: createStatePool() };
+      await scoreSpans(runner, { norm, parts }, ended, scores, unattended.signal);
       return { parts: parts.length, ...scores };
     };
     const [whole, split] = [await score(), await score((4 * 512 * 64) / 3)];

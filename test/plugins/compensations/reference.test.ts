@@ -54,12 +54,12 @@ describe.skipIf(!hasShared)(`perplexities of compensated models (${skipReason})`
           },
         });
         let loss = Number.NaN;
-        for await (const { windowLosses } of subject.losses(
+        for await (const { losses } of subject.observe(
           [architectureOfReference(reference)],
-          evaluationWindows,
+          { sequences: evaluationWindows },
           unattended,
         ))
-          loss = windowLosses.reduce((sum, value) => sum + value, 0);
+          loss = losses.reduce((sum, value) => sum + value, 0);
         const perplexity = Math.exp(loss / (32 * 127));
         expect(
           Math.abs(perplexity / reference[field] - 1),

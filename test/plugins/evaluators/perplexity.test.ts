@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EvaluationSubject, WindowProtocol } from '../../../src/core/ports/evaluator.js';
+import type { ModelShape } from '../../../src/core/model/shape.js';
+import type { WindowProtocol } from '../../../src/core/ports/evaluator.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { unattended } from '../../support/demo-model.js';
 
@@ -13,13 +14,11 @@ const textOf = (length: number) => ({
 const plan = (length: number, protocol: Partial<WindowProtocol>) =>
   perplexity
     .plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {})
-    .windows.map(({ tokens, scoredFrom }) => ({ tokens: [...tokens], scoredFrom }));
+    .sequences.map(({ tokens, spans }) => ({ tokens: [...tokens], scoredFrom: spans[0]?.from }));
 const starts = (length: number, protocol: Partial<WindowProtocol>) =>
-  perplexity
-    .plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {})
-    .windows.map(({ start }) => start);
+  perplexity.plan(textOf(length), { window: 4, stride: 4, bos: false, ...protocol }, {}).fidelity.items;
 const countOf = (length: number, window: number, stride: number) =>
-  perplexity.plan(textOf(length), { window, stride, bos: false }, {}).windows.length;
+  perplexity.plan(textOf(length), { window, stride, bos: false }, {}).sequences.length;
 
 describe('perplexity.plan', () => {
   it('cuts consecutive windows, predicts all but the first token of each, and drops a last short one', () => {
@@ -67,10 +66,12 @@ describe('perplexity.plan', () => {
         fc.integer({ min: 9, max: 60 }),
         (window, wanted, bos, length) => {
           const stride = Math.min(wanted, bos ? window : window - 1);
-          const { windows } = perplexity.plan(textOf(length), { window, stride, bos }, {});
-          const scored = windows.flatMap(({ tokens, scoredFrom }) => [...tokens.subarray(scoredFrom)]);
+          const { sequences } = perplexity.plan(textOf(length), { window, stride, bos }, {});
+          const scored = sequences.flatMap(({ tokens, spans }) =>
+            spans.flatMap(({ from, to }) => [...tokens.subarray(from, to)]),
+          );
           const first = bos ? 100 : 101;
-          const last = windows.at(-1)?.tokens.at(-1) ?? NaN;
+          const last = sequences.at(-1)?.tokens.at(-1) ?? NaN;
           expect(scored).toEqual(Array.from({ length: last - first + 1 }, (_, index) => first + index));
         },
       ),
@@ -80,13 +81,11 @@ describe('perplexity.plan', () => {
   it('makes only the windows that are measured, however many the text has', () => {
     const protocol = { window: 128, stride: 1, bos: false };
     const text = textOf(1_000_000);
-    expect(
-      perplexity
-        .plan(text, { ...protocol, tokenLimit: 256 }, {})
-        .windows.map(({ start, scoredFrom, tokens }) => [start, scoredFrom, tokens.length]),
-    ).toEqual([
-      [0, 1, 128],
-      [499_936, 127, 128],
+    const { fidelity, sequences } = perplexity.plan(text, { ...protocol, tokenLimit: 256 }, {});
+    expect(fidelity.items).toEqual([0, 499_936]);
+    expect(sequences.map(({ spans, tokens }) => [spans, tokens.length])).toEqual([
+      [[{ from: 1, to: 128 }], 128],
+      [[{ from: 127, to: 128 }], 128],
     ]);
     expect(() => perplexity.plan(text, protocol, {})).toThrow(
       expect.objectContaining({
@@ -122,7 +121,7 @@ describe('perplexity.plan', () => {
       scorer: '{"id":"perplexity","options":{}}',
       promptFormat: '',
     });
-    expect(fidelity).toEqual({ tokens: 8, windowStarts: [0, 18], precision: 'float32' });
+    expect(fidelity).toEqual({ tokens: 8, items: [0, 18], precision: 'float32' });
   });
 
   it('refuses a text shorter than one window, with both numbers', () => {
@@ -133,37 +132,18 @@ describe('perplexity.plan', () => {
   });
 });
 
-describe('perplexity.measure', () => {
-  it('takes both metrics per scored token, not as the mean of the windows', async () => {
-    const { windows, ...rest } = perplexity.plan(textOf(7), { window: 4, stride: 3, bos: false }, {});
-    const subject: EvaluationSubject = {
-      shape: {
-        family: 'llama',
-        hidden: 1,
-        headDim: 1,
-        vocabulary: 1,
-        tiedEmbeddings: true,
-        biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
-        queryKeyNorms: false,
-        layers: [],
-      },
-      losses: giveLosses,
+describe('perplexity.reduce', () => {
+  it('takes both metrics per scored token, not as the mean of the windows', () => {
+    const planned = perplexity.plan(textOf(7), { window: 4, stride: 3, bos: false }, {});
+    const observed = {
+      shape: {} as ModelShape,
+      architecture: [],
+      losses: Float64Array.of(6, 2),
+      hits: Int32Array.of(0, 3),
     };
-    const results = [];
-    for await (const result of perplexity.measure(subject, [[]], { windows, ...rest }, unattended, {}))
-      results.push(result);
-    expect(results).toEqual([
-      {
-        index: 0,
-        windowLosses: Float64Array.of(6, 2),
-        windowHits: Int32Array.of(0, 3),
-        windowTokens: Int32Array.of(3, 3),
-        metrics: { perplexity: Math.exp(8 / 6), accuracy: 0.5 },
-      },
-    ]);
+    expect(perplexity.reduce(observed, planned, {}, unattended)).toEqual({
+      metrics: { perplexity: Math.exp(8 / 6), accuracy: 0.5 },
+      items: { losses: Float64Array.of(6, 2), hits: Float64Array.of(0, 3), tokens: Float64Array.of(3, 3) },
+    });
   });
 });
-
-async function* giveLosses() {
-  yield { index: 0, windowLosses: Float64Array.of(6, 2), windowHits: Int32Array.of(0, 3) };
-}

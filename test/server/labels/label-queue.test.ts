@@ -35,9 +35,9 @@ function createQueue(labels: ReadonlyMap<string, Label> = new Map()) {
 function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
   const subject: EvaluationSubject = {
     shape,
-    losses: async function* measure(architectures) {
+    observe: async function* observe(architectures) {
       for (const [index, architecture] of architectures.entries())
-        yield { index, windowLosses: Float64Array.of(losses.get(architecture) ?? NaN), windowHits: Int32Array.of(0) };
+        yield { index, losses: Float64Array.of(losses.get(architecture) ?? NaN), hits: Int32Array.of(0) };
     },
   };
   const plan = perplexity.plan(
@@ -84,7 +84,7 @@ describe('a label queue', () => {
     expect(answers.toSorted((a, b) => a.index - b.index)).toMatchObject([
       {
         index: 0,
-        invalid: { reason: 'METRIC_INVALID', metadata: { metric: 'perplexity', value: 'Infinity', window: '0' } },
+        invalid: { reason: 'METRIC_INVALID', metadata: { metric: 'perplexity', value: 'Infinity', item: '0' } },
         tokensSpent: 3,
       },
       { index: 1, label: { metrics: { perplexity: expect.closeTo(3, 12) } }, record: { kind: 'label' } },
@@ -110,9 +110,7 @@ describe('a label queue', () => {
     const target = targetOf(new Map([[SMALLER, 2]]));
     const stored: Label = {
       metrics: { perplexity: NaN, accuracy: 0 },
-      windowLosses: Float64Array.of(NaN),
-      windowHits: Int32Array.of(0),
-      windowTokens: Int32Array.of(2),
+      items: { losses: Float64Array.of(NaN), hits: Float64Array.of(0), tokens: Float64Array.of(2) },
       tokensSpent: 3,
     };
     const [{ architectureKey = '' } = {}] = orderLabels(target, [SMALLER]).keys;

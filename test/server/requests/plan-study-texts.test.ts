@@ -5,7 +5,7 @@ import { refuseTextOverlap } from '../../../src/server/requests/plan-study-texts
 /** Windows of four tokens at these places of one text. */
 function planOf(starts: readonly number[]): EvaluationPlan {
   return {
-    windows: starts.map((start) => ({ tokens: new Int32Array(0), scoredFrom: 1, start })),
+    sequences: [],
     measurement: {
       textDigest: 'text',
       tokenizerDigest: '',
@@ -16,7 +16,7 @@ function planOf(starts: readonly number[]): EvaluationPlan {
       scorer: '',
       promptFormat: '',
     },
-    fidelity: { tokens: 4 * starts.length, windowStarts: starts, precision: 'float32' },
+    fidelity: { tokens: 4 * starts.length, items: starts, precision: 'float32' },
   };
 }
 

@@ -1,7 +1,7 @@
 import { open, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationResult } from '../../../src/client/index.js';
-import type { Evaluator } from '../../../src/core/ports/evaluator.js';
+import type { TextEvaluator } from '../../../src/core/ports/evaluator.js';
 import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { packSecondShard, SECOND_SHARD, writeShardedDemo } from '../../support/sharded-model.js';
@@ -9,21 +9,18 @@ import { demoLayers, MAGNITUDE, referenceWindows, startVerbServer, type VerbServ
 
 /** What an evaluator of the test does between its first result and the next. */
 let meanwhile: () => Promise<void> = async () => undefined;
+let reduced = 0;
 const MODULE = new URL('../../../src/plugins/evaluators/perplexity.js', import.meta.url);
-const pausing: Evaluator<Record<string, never>> = {
+const pausing: TextEvaluator<Record<string, never>> = {
   ...perplexity,
   id: 'pausing',
   plan: (...asked) => {
     const plan = perplexity.plan(...asked);
     return { ...plan, measurement: { ...plan.measurement, scorer: '{"id":"pausing","options":{}}' } };
   },
-  measure: async function* measure(...asked) {
-    let first = true;
-    for await (const result of perplexity.measure(...asked)) {
-      if (!first) await meanwhile();
-      first = false;
-      yield result;
-    }
+  reduce: async (...asked) => {
+    if (reduced++ > 0) await meanwhile();
+    return perplexity.reduce(...asked);
   },
 };
 

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql, type Kysely } from 'kysely';
 import { readStored } from '../../../core/errors/read-stored.js';
+import type { ItemColumns } from '../../../core/metric.js';
 import type { Label, LabelKey, LabelRecord, LabelStore } from '../../../core/ports/label-store.js';
 import { metricsFromJson, numbersBlob, toJson } from './columns.js';
 import type { Schema } from './schema.js';
@@ -29,9 +30,8 @@ export function createLabelStore(database: Kysely<Schema>): LabelStore {
 export async function insertLabel(database: Kysely<Schema>, { key, label }: LabelRecord): Promise<void> {
   const measured = {
     metrics: toJson(label.metrics),
-    window_losses: numbersBlob(label.windowLosses),
-    window_hits: label.windowHits === undefined ? null : numbersBlob(label.windowHits),
-    window_tokens: numbersBlob(label.windowTokens),
+    columns: JSON.stringify(Object.keys(label.items)),
+    items: numbersBlob(Float64Array.from(Object.values(label.items).flatMap((values) => [...values]))),
     tokens_spent: label.tokensSpent,
   };
   await database
@@ -62,7 +62,7 @@ export async function insertLabel(database: Kysely<Schema>, { key, label }: Labe
 async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Label | undefined> {
   const row = await database
     .selectFrom('labels')
-    .select(['metrics', 'window_losses', 'window_hits', 'window_tokens', 'tokens_spent'])
+    .select(['metrics', 'columns', 'items', 'tokens_spent'])
     .where('checkpoint_digest', '=', key.checkpointDigest)
     .where('measurement_fingerprint', '=', key.measurementFingerprint)
     .where('fidelity_digest', '=', key.fidelityDigest)
@@ -75,11 +75,16 @@ async function selectLabel(database: Kysely<Schema>, key: LabelKey): Promise<Lab
       `the label of ${key.architectureKey} under the recipe "${key.recipeDigest}" and the measurement ${key.measurementFingerprint}`,
       () => ({
         metrics: metricsFromJson(row.metrics),
-        windowLosses: new Float64Array(row.window_losses),
-        ...(row.window_hits === null ? {} : { windowHits: new Int32Array(row.window_hits) }),
-        windowTokens: new Int32Array(row.window_tokens),
+        items: readColumns(JSON.parse(row.columns) as string[], new Float64Array(row.items)),
         tokensSpent: row.tokens_spent,
       }),
     )
   );
+}
+
+/** Columns that lie one after the other. Throws RangeError if they are not of one length. */
+function readColumns(names: readonly string[], values: Float64Array): ItemColumns {
+  const items = names.length === 0 ? 0 : values.length / names.length;
+  if (!Number.isInteger(items)) throw new RangeError(`${values.length} numbers do not make ${names.length} columns`);
+  return Object.fromEntries(names.map((name, index) => [name, values.slice(index * items, (index + 1) * items)]));
 }

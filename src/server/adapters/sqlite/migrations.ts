@@ -1,6 +1,7 @@
 import { sql, type Kysely, type Transaction } from 'kysely';
 import { rewriteMessages } from './rewrite-messages.js';
 import type { Schema } from './schema.js';
+import { widenLabels } from './widen-labels.js';
 
 /**
  * The steps from an empty file to the newest schema. A released step never changes: what it lacks comes in a new one.
@@ -16,6 +17,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   addPlans,
   rewriteMessages,
   addPhases,
+  widenLabels,
 ];
 
 /** The newest schema. */

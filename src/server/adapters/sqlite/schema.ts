@@ -75,9 +75,10 @@ interface LabelsTable {
   architecture_key: string;
   /** JSON: metric name to number. */
   metrics: string;
-  window_losses: BlobColumn;
-  window_hits: OptionalBlobColumn;
-  window_tokens: BlobColumn;
+  /** JSON: the names of the columns of `items`. */
+  columns: string;
+  /** float64, [columns, items], row-major. */
+  items: BlobColumn;
   tokens_spent: number;
 }
 

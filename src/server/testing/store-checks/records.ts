@@ -45,9 +45,11 @@ export const KEY: LabelKey = {
 
 export const LABEL: Label = {
   metrics: { perplexity: 12.25, accuracy: Number.NaN, worst: -Infinity },
-  windowLosses: Float64Array.of(1 / 3, Math.PI, 1e300),
-  windowHits: Int32Array.of(3, 0, 2 ** 29),
-  windowTokens: Int32Array.of(127, 1, 2 ** 30),
+  items: {
+    losses: Float64Array.of(1 / 3, Math.PI, 1e300),
+    hits: Float64Array.of(3, 0, 2 ** 29),
+    tokens: Float64Array.of(127, 1, 2 ** 30),
+  },
   tokensSpent: 384,
 };
 

@@ -78,8 +78,7 @@ describe('something stored that does not parse', () => {
             key: KEY,
             label: {
               metrics: { perplexity: 1 },
-              windowLosses: Float64Array.of(1),
-              windowTokens: Int32Array.of(1),
+              items: { losses: Float64Array.of(1), tokens: Float64Array.of(1) },
               tokensSpent: 1,
             },
           },
@@ -99,15 +98,14 @@ describe('something stored that does not parse', () => {
             key: KEY,
             label: {
               metrics: { perplexity: 1 },
-              windowLosses: Float64Array.of(1),
-              windowTokens: Int32Array.of(1),
+              items: { losses: Float64Array.of(1), tokens: Float64Array.of(1) },
               tokensSpent: 1,
             },
           },
         ]);
         await state.database
           .updateTable('labels')
-          .set({ window_losses: Uint8Array.of(1, 2, 3) })
+          .set({ items: Uint8Array.of(1, 2, 3) })
           .execute();
         return store.labels.getMany([KEY]);
       },

@@ -66,7 +66,7 @@ describe.each([1, 2, 3, 4, 5])('a state folder of schema %i', (schema) => {
           architectureKey: 'b',
         },
       ]);
-      expect(other?.windowHits).toEqual(schema < 4 ? undefined : Int32Array.of(9));
+      expect(other?.items['hits']).toEqual(schema < 4 ? undefined : Float64Array.of(9));
       const predictors = recordsIn(database).predictors;
       expect(await predictors.get('predictor-1')).toMatchObject({
         model: Uint8Array.of(3, 4, 5),
@@ -108,16 +108,12 @@ describe('labels that version 0.1 measured', () => {
   const architecture: Architecture = [{ kvHeads: 1, queryHeadsPerKv: 1, ffnChannels: 1 }];
   const measured = {
     metrics: { perplexity: 9 },
-    windowLosses: Float64Array.of(2),
-    windowHits: Int32Array.of(1),
-    windowTokens: Int32Array.of(3),
+    items: { losses: Float64Array.of(2), hits: Float64Array.of(1), tokens: Float64Array.of(3) },
   };
 
   const evaluator = {
     metrics: [{ name: 'perplexity' }],
-    measure: async function* measure() {
-      yield { index: 0, ...measured };
-    },
+    reduce: () => measured,
   } as unknown as Evaluator;
 
   /** What a label queue gives for a measurement, in a store where version 0.1 has labelled the same with BOS and without. */
@@ -125,7 +121,7 @@ describe('labels that version 0.1 measured', () => {
     await copyFile(join(STORES, 'schema-4.db'), join(folder, 'prunecast.db'));
     const { database, close } = await openDatabase(folder);
     const { store } = recordsIn(database);
-    const fidelity = { tokens: 4, windowStarts: [0], precision: 'float32' } as const;
+    const fidelity = { tokens: 4, items: [0], precision: 'float32' } as const;
     const shared = {
       checkpointDigest: 'c',
       fidelityDigest: fidelityDigest(fidelity),
@@ -154,6 +150,7 @@ describe('labels that version 0.1 measured', () => {
     };
     const subject = {
       shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] },
+      observe: observeOnce,
     } as unknown as EvaluationSubject;
     const target = {
       checkpointDigest: 'c',
@@ -162,7 +159,7 @@ describe('labels that version 0.1 measured', () => {
       subject,
       evaluator,
       evaluatorOptions: {},
-      plan: { windows: [], measurement, fidelity },
+      plan: { sequences: [], measurement, fidelity },
     };
     const labels = [];
     const queue = createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry: NO_TELEMETRY });
@@ -312,3 +309,7 @@ describe('messages of a version that listed kept units and named presets and con
     await close();
   });
 });
+
+async function* observeOnce() {
+  yield { index: 0, losses: Float64Array.of(2), hits: Int32Array.of(1) };
+}

@@ -35,8 +35,7 @@ describe('labels', () => {
   it('of an earlier version have numbers that JSON lacks as texts, and come back as numbers', async () => {
     const label: Label = {
       metrics: { perplexity: 2 },
-      windowLosses: Float64Array.of(1),
-      windowTokens: Int32Array.of(1),
+      items: { losses: Float64Array.of(1), tokens: Float64Array.of(1) },
       tokensSpent: 1,
     };
     const key = {

@@ -1,6 +1,7 @@
 import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { ArchitectureLosses, Window } from '../../core/ports/evaluator.js';
+import type { Sequence } from '../../core/sequence.js';
+import type { Observation } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
@@ -8,37 +9,37 @@ import type { KeyedRecipe } from '../weights/recipe.js';
 import type { ModelMemory } from './model-memory.js';
 import { describeWorkload, type WeightsProvider } from './weights-provider.js';
 
-export interface LossRequest {
+export interface ObservedArchitectures {
   readonly recipe: KeyedRecipe;
   readonly architectures: readonly Architecture[];
-  readonly windows: readonly Window[];
+  readonly sequences: readonly Sequence[];
   readonly precision: Precision;
 }
 
 /** The losses of each architecture under a recipe: all architectures together, unless each has its own weights. */
-export async function* measureLosses(
+export async function* observeArchitectures(
   memory: ModelMemory,
   provider: WeightsProvider,
   dense: Architecture,
-  request: LossRequest,
+  request: ObservedArchitectures,
   work: WorkContext,
-): AsyncGenerator<ArchitectureLosses> {
-  const { recipe, architectures, windows, precision } = request;
+): AsyncGenerator<Observation> {
+  const { recipe, architectures, sequences, precision } = request;
   if (provider.isOnStream(recipe)) {
-    yield* measureOnStreams(memory, provider, request, work);
+    yield* observeOnStreams(memory, provider, request, work);
     return;
   }
   const weights = provider.inPrecision(await provider.provide(recipe, dense, work), precision);
-  yield* evaluateArchitectures(await startEvaluation(memory, request), weights, architectures, windows, work);
+  yield* evaluateArchitectures(await startEvaluation(memory, request), weights, architectures, sequences, work);
 }
 
-async function* measureOnStreams(
+async function* observeOnStreams(
   memory: ModelMemory,
   provider: WeightsProvider,
-  request: LossRequest,
+  request: ObservedArchitectures,
   work: WorkContext,
-): AsyncGenerator<ArchitectureLosses> {
-  const { recipe, architectures, windows, precision } = request;
+): AsyncGenerator<Observation> {
+  const { recipe, architectures, sequences, precision } = request;
   for (let from = 0; from < architectures.length; ) {
     const together = await provider.provideOnStreams(recipe, architectures.slice(from), work);
     for (const [place, own] of together.entries()) {
@@ -50,7 +51,7 @@ async function* measureOnStreams(
         await startEvaluation(memory, request),
         provider.inPrecision(own, precision, digestOf(architecture)),
         [architecture],
-        windows,
+        sequences,
         { signal: work.signal, ...report },
       ))
         yield { ...result, index };
@@ -59,9 +60,9 @@ async function* measureOnStreams(
   }
 }
 
-function startEvaluation(memory: ModelMemory, { recipe, windows, precision }: LossRequest) {
+function startEvaluation(memory: ModelMemory, { recipe, sequences, precision }: ObservedArchitectures) {
   return memory.startCall(
-    windows.map(({ tokens }) => tokens),
+    sequences.map(({ tokens }) => tokens),
     { ...describeWorkload(recipe), precision },
   );
 }

@@ -1,9 +1,9 @@
-/** Windows of the same length that run together. */
-export interface WindowBatch {
-  /** Tokens of each window. */
+/** Sequences of the same length that run together. */
+export interface SequenceBatch {
+  /** Tokens of each sequence. */
   readonly length: number;
-  /** Index of each window in the list that was batched. */
-  readonly windows: readonly number[];
+  /** Index of each sequence in the list that was batched. */
+  readonly sequences: readonly number[];
 }
 
 /**
@@ -13,15 +13,15 @@ export interface WindowBatch {
 export const TOKENS_PER_RUN = 2048;
 
 /**
- * Batches windows of the same length, in their order. Batches depend on the windows alone, so that a window always gets
+ * Batches sequences of the same length, in their order. Batches depend on the sequences alone, so that a sequence always gets
  * the same batch, and so the same arithmetic, whatever else is evaluated.
  */
-export function batchWindows(
-  windows: readonly { readonly tokens: Int32Array }[],
+export function batchSequences(
+  sequences: readonly { readonly tokens: Int32Array }[],
   tokensPerRun = TOKENS_PER_RUN,
-): WindowBatch[] {
+): SequenceBatch[] {
   const byLength = new Map<number, number[]>();
-  windows.forEach(({ tokens }, index) => {
+  sequences.forEach(({ tokens }, index) => {
     const others = byLength.get(tokens.length);
     if (others === undefined) byLength.set(tokens.length, [index]);
     else others.push(index);
@@ -30,7 +30,7 @@ export function batchWindows(
     const together = Math.max(1, Math.floor(tokensPerRun / length));
     return Array.from({ length: Math.ceil(indices.length / together) }, (_, batch) => ({
       length,
-      windows: indices.slice(batch * together, (batch + 1) * together),
+      sequences: indices.slice(batch * together, (batch + 1) * together),
     }));
   });
 }

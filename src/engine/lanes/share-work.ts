@@ -1,37 +1,37 @@
 import type { Architecture } from '../../core/model/shape.js';
-import { batchWindows } from '../forward/window-batches.js';
+import { batchSequences } from '../forward/sequence-batches.js';
 import { isDropped, listSteps } from '../weights/half-blocks.js';
 
-/** What one lane computes of a call: these architectures on these windows, each by its place in the call, rising. */
-export interface LossShare {
+/** What one lane computes of a call: these architectures on these sequences, each by its place in the call, rising. */
+export interface Share {
   readonly lane: number;
   readonly architectures: readonly number[];
-  readonly windows: readonly number[];
+  readonly sequences: readonly number[];
 }
 
 /** What is to be shared. */
-export interface SharedLosses {
+export interface SharedWork {
   readonly architectures: readonly Architecture[];
-  readonly windows: readonly { readonly tokens: Int32Array }[];
+  readonly sequences: readonly { readonly tokens: Int32Array }[];
 }
 
 /**
- * Shares losses among lanes: each takes all architectures on a part of the windows, so that what architectures have in
+ * Shares losses among lanes: each takes all architectures on a part of the sequences, so that what architectures have in
  * common is still computed once. If that leaves a lane with much less than others, as with a single batch, each takes a
- * part of the architectures on all windows instead: those that begin alike stay together. A single share if there is
+ * part of the architectures on all sequences instead: those that begin alike stay together. A single share if there is
  * nothing to divide.
  *
- * Windows are divided by whole batches, which then come out the same in each lane, so that results are the same bit for
+ * Sequences are divided by whole batches, which then come out the same in each lane, so that results are the same bit for
  * bit.
  */
-export function shareLosses({ architectures, windows }: SharedLosses, lanes: number): LossShare[] {
-  const byWindows = divideBatches(windows, lanes);
+export function shareWork({ architectures, sequences }: SharedWork, lanes: number): Share[] {
+  const bySequences = divideBatches(sequences, lanes);
   const byArchitectures = divideByBeginning(architectures, lanes);
   const allArchitectures = [...architectures.keys()];
-  const allWindows = [...windows.keys()];
-  return byWindows.largest <= MOST_UNEVEN * byArchitectures.largest
-    ? byWindows.parts.map((part, lane) => ({ lane, architectures: allArchitectures, windows: part }))
-    : byArchitectures.parts.map((part, lane) => ({ lane, architectures: part, windows: allWindows }));
+  const allSequences = [...sequences.keys()];
+  return bySequences.largest <= MOST_UNEVEN * byArchitectures.largest
+    ? bySequences.parts.map((part, lane) => ({ lane, architectures: allArchitectures, sequences: part }))
+    : byArchitectures.parts.map((part, lane) => ({ lane, architectures: part, sequences: allSequences }));
 }
 
 /**
@@ -41,21 +41,21 @@ export function shareLosses({ architectures, windows }: SharedLosses, lanes: num
  * @param laneOf the lane that has fitted an architecture; undefined: none
  */
 export function shareFits(
-  { architectures, windows }: SharedLosses,
+  { architectures, sequences }: SharedWork,
   lanes: number,
   laneOf: (architecture: number) => number | undefined,
-): LossShare[] {
+): Share[] {
   const known = architectures.map((_, index) => laneOf(index));
   const unknown = [...architectures.keys()].filter((index) => known[index] === undefined);
   for (const [place, index] of unknown.entries()) known[index] = Math.floor((place * lanes) / unknown.length);
   return Array.from({ length: lanes }, (_, lane) => ({
     lane,
     architectures: [...architectures.keys()].filter((index) => known[index] === lane),
-    windows: [...windows.keys()],
+    sequences: [...sequences.keys()],
   })).filter((share) => share.architectures.length > 0);
 }
 
-/** Shares of windows may be this much larger than those of architectures: they keep all that is in common. */
+/** Shares of sequences may be this much larger than those of architectures: they keep all that is in common. */
 const MOST_UNEVEN = 1.1;
 
 interface Division {
@@ -66,9 +66,9 @@ interface Division {
 }
 
 /** Gives each batch, the largest first, to the part that has least. */
-function divideBatches(windows: SharedLosses['windows'], lanes: number): Division {
-  const batches = batchWindows(windows)
-    .map((batch) => ({ indices: batch.windows, tokens: batch.windows.length * batch.length }))
+function divideBatches(sequences: SharedWork['sequences'], lanes: number): Division {
+  const batches = batchSequences(sequences)
+    .map((batch) => ({ indices: batch.sequences, tokens: batch.sequences.length * batch.length }))
     .sort((a, b) => b.tokens - a.tokens);
   const parts = Array.from({ length: lanes }, (): { indices: number[]; tokens: number } => ({
     indices: [],

@@ -1,49 +1,51 @@
-import type { Window } from '../../core/ports/evaluator.js';
+import type { Sequence } from '../../core/sequence.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { BlockRunner } from './block-runner.js';
 import type { HiddenStates, StatePool } from './hidden-states.js';
-import type { WindowBatch } from './window-batches.js';
+import type { SequenceBatch } from './sequence-batches.js';
 
-/** One entry per window. */
-export interface WindowScores {
+/** One entry per span. */
+export interface SpanScores {
   /** Summed negative log-likelihoods, natural log. */
   readonly losses: Float64Array;
   /** Number of scored tokens that were the most likely ones. */
   readonly hits: Int32Array;
 }
 
-export function createWindowScores(windows: number): WindowScores {
-  return { losses: new Float64Array(windows), hits: new Int32Array(windows) };
+export function createSpanScores(spans: number): SpanScores {
+  return { losses: new Float64Array(spans), hits: new Int32Array(spans) };
 }
 
 /** Batches with their hidden states after the last block. */
 export interface EndedBatches {
-  readonly batches: readonly WindowBatch[];
-  readonly windows: readonly Window[];
+  readonly batches: readonly SequenceBatch[];
+  readonly sequences: readonly Sequence[];
+  /** Where the spans of each sequence begin among those of all (`placeSpans`). */
+  readonly places: Int32Array;
   readonly states: HiddenStates;
   /** Lends the arrays for the rows that go through the head. */
   readonly pool: StatePool;
 }
 
 /**
- * Adds each window's loss, in float64, and its hits to `scores`.
+ * Adds each span's loss, in float64, and its hits to `scores`.
  *
- * Only the rows that predict a scored token go through the head, some hundred at a time: all logits of a window of 512
+ * Only the rows that predict a scored token go through the head, some hundred at a time: all logits of a sequence of 512
  * tokens of SmolLM2 would take 100 MB. A head of several parts is read once, part by part, whatever the number of
  * batches.
  */
-export async function scoreWindows(
+export async function scoreSpans(
   runner: BlockRunner,
   head: HeadReader,
   ended: EndedBatches,
-  scores: WindowScores,
+  scores: SpanScores,
   signal: AbortSignal,
 ): Promise<void> {
   const [only, ...others] = head.parts;
   if (only === undefined) throw new RangeError('a head has at least one part');
-  const add = (window: number, logLikelihood: number, hit: number): void => {
-    scores.losses[window] = (scores.losses[window] ?? 0) - logLikelihood;
-    scores.hits[window] = (scores.hits[window] ?? 0) + hit;
+  const add = (span: number, logLikelihood: number, hit: number): void => {
+    scores.losses[span] = (scores.losses[span] ?? 0) - logLikelihood;
+    scores.hits[span] = (scores.hits[span] ?? 0) + hit;
   };
   if (others.length > 0) {
     await scoreByParts(runner, head, ended, add, signal);
@@ -51,11 +53,11 @@ export async function scoreWindows(
   }
   const weights = { norm: head.norm, head: await only.read() };
   for await (const { scored, states } of listRuns(ended, head, only.tokens, signal)) {
-    const { targets, windows } = scored;
+    const { targets, spans } = scored;
     const found = { logLikelihoods: new Float32Array(targets.length), hits: new Int32Array(targets.length) };
     await runner.scoreTargets(weights, states, targets, found);
-    for (const [place, window] of windows.entries())
-      add(window, found.logLikelihoods[place] as number, found.hits[place] as number);
+    for (const [place, span] of spans.entries())
+      add(span, found.logLikelihoods[place] as number, found.hits[place] as number);
   }
 }
 
@@ -73,19 +75,19 @@ interface ScoredTokens {
   /** Row of the batch whose state predicts the token; rising. */
   readonly rows: Int32Array;
   readonly targets: Int32Array;
-  readonly windows: Int32Array;
+  readonly spans: Int32Array;
 }
 
 async function scoreByParts(
   runner: BlockRunner,
   head: HeadReader,
   ended: EndedBatches,
-  add: (window: number, logLikelihood: number, hit: number) => void,
+  add: (span: number, logLikelihood: number, hit: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const count = ended.batches.reduce((sum, batch) => sum + countScored(batch, ended.windows), 0);
+  const count = ended.batches.reduce((sum, batch) => sum + countScored(batch, ended.sequences), 0);
   const totals = {
-    window: new Int32Array(count),
+    span: new Int32Array(count),
     target: new Float64Array(count).fill(NaN),
     most: new Float64Array(count).fill(-Infinity),
     logSum: new Float64Array(count).fill(-Infinity),
@@ -94,7 +96,7 @@ async function scoreByParts(
     const weights = { norm: head.norm, head: await part.read() };
     const holds = (token: number): boolean => token >= part.first && token < part.first + part.tokens;
     for await (const { scored, states, offset } of listRuns(ended, head, part.tokens, signal)) {
-      const { targets, windows } = scored;
+      const { targets, spans } = scored;
       const found = {
         target: new Float32Array(targets.length),
         most: new Float32Array(targets.length),
@@ -106,7 +108,7 @@ async function scoreByParts(
         targets.map((target) => (holds(target) ? target - part.first : 0)),
         found,
       );
-      totals.window.set(windows, offset);
+      totals.span.set(spans, offset);
       for (const [place, target] of targets.entries()) {
         const at = offset + place;
         if (holds(target)) totals.target[at] = found.target[place] as number;
@@ -115,9 +117,9 @@ async function scoreByParts(
       }
     }
   }
-  for (const [at, window] of totals.window.entries()) {
+  for (const [at, span] of totals.span.entries()) {
     const target = totals.target[at] as number;
-    add(window, target - (totals.logSum[at] as number), target >= (totals.most[at] as number) ? 1 : 0);
+    add(span, target - (totals.logSum[at] as number), target >= (totals.most[at] as number) ? 1 : 0);
   }
 }
 
@@ -129,7 +131,7 @@ function addLogs(a: number, b: number): number {
 
 /** The scored tokens of all batches, in runs that fit through a head part of this many tokens. */
 async function* listRuns(
-  { batches, windows, states: ended, pool }: EndedBatches,
+  { batches, sequences, places, states: ended, pool }: EndedBatches,
   { norm: { length: hidden } }: HeadReader,
   tokens: number,
   signal: AbortSignal,
@@ -143,7 +145,7 @@ async function* listRuns(
   const rowsPerRun = countHeadRows(tokens);
   let offset = 0;
   for (const [index, batch] of batches.entries()) {
-    const inBatch = listScored(batch, windows);
+    const inBatch = listScored(batch, { sequences, places });
     for (let start = 0; start < inBatch.rows.length; start += rowsPerRun) {
       signal.throwIfAborted();
       const scored = sliceScored(inBatch, start, start + rowsPerRun);
@@ -156,34 +158,36 @@ async function* listRuns(
   }
 }
 
-function listScored(batch: WindowBatch, windows: readonly Window[]): ScoredTokens {
-  const count = countScored(batch, windows);
-  const scored = { rows: new Int32Array(count), targets: new Int32Array(count), windows: new Int32Array(count) };
+function listScored(
+  batch: SequenceBatch,
+  { sequences, places }: Pick<EndedBatches, 'sequences' | 'places'>,
+): ScoredTokens {
+  const count = countScored(batch, sequences);
+  const scored = { rows: new Int32Array(count), targets: new Int32Array(count), spans: new Int32Array(count) };
   let at = 0;
-  for (const [place, window] of batch.windows.entries()) {
-    const { tokens, scoredFrom } = windows[window] as Window;
-    const targets = tokens.subarray(scoredFrom);
-    scored.targets.set(targets, at);
-    scored.windows.fill(window, at, at + targets.length);
-    for (let index = 0; index < targets.length; index++)
-      scored.rows[at + index] = place * batch.length + scoredFrom - 1 + index;
-    at += targets.length;
+  for (const [place, sequence] of batch.sequences.entries()) {
+    const { tokens, spans } = sequences[sequence] as Sequence;
+    for (const [number, { from, to }] of spans.entries()) {
+      scored.targets.set(tokens.subarray(from, to), at);
+      scored.spans.fill((places[sequence] ?? 0) + number, at, at + to - from);
+      for (let position = from; position < to; position++) scored.rows[at++] = place * batch.length + position - 1;
+    }
   }
   return scored;
 }
 
-function countScored(batch: WindowBatch, windows: readonly Window[]): number {
-  return batch.windows.reduce((sum, window) => {
-    const { tokens, scoredFrom } = windows[window] as Window;
-    return sum + Math.max(0, tokens.length - scoredFrom);
+function countScored(batch: SequenceBatch, sequences: readonly Sequence[]): number {
+  return batch.sequences.reduce((sum, sequence) => {
+    const { spans } = sequences[sequence] as Sequence;
+    return sum + spans.reduce((tokens, { from, to }) => tokens + to - from, 0);
   }, 0);
 }
 
-function sliceScored({ rows, targets, windows }: ScoredTokens, start: number, end: number): ScoredTokens {
+function sliceScored({ rows, targets, spans }: ScoredTokens, start: number, end: number): ScoredTokens {
   return {
     rows: rows.subarray(start, end),
     targets: targets.subarray(start, end),
-    windows: windows.subarray(start, end),
+    spans: spans.subarray(start, end),
   };
 }
 
