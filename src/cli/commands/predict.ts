@@ -142,7 +142,9 @@ function describeDense({ denseReportMetrics, predictions }: PredictResponse): st
   });
   return known.length === 0
     ? []
-    : [`unpruned: ${known.join(', ')}, on the report windows of the study, which are others`];
+    : [
+        `unpruned: ${known.join(', ')} on the report windows of the study: other windows, so the difference is not what pruning costs`,
+      ];
 }
 
 function formatInterval(low: number | undefined, high: number | undefined): string {
