@@ -8,6 +8,7 @@ import type { TrialCount } from '../../search/study/phase.js';
 import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { countCompensations, countErrors, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
+import { FIT_PHASE } from '../pruning/fit-on-stream.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
 import { planOf } from '../requests/plan-study-texts.js';
@@ -28,6 +29,7 @@ export function planPhases(study: PlannedStudy, knownTrials = 0): PlannedPhase[]
     const knownOfPhase = known.get(phase) ?? 0;
     const left = trials === 0 ? 0 : 1 - knownOfPhase / trials;
     return [
+      ...(phase === 'export' ? planStreamFit(study) : []),
       ...(phase === 'export' && recovery !== undefined
         ? [estimateRecovery(model.language.shape, findTypical(plan), recovery)]
         : []),
@@ -50,6 +52,14 @@ export function planPhases(study: PlannedStudy, knownTrials = 0): PlannedPhase[]
   return planned.filter(
     ({ trials, known: free = 0, work, seconds }) => trials + free + work.products + work.factors + seconds > 0,
   );
+}
+
+/** The winner is compensated once more to be trained or written, on its own stream if it was found to be better so. */
+function planStreamFit({ model, plan, recipes: { compared }, output, recovery }: PlannedStudy): PlannedPhase[] {
+  const stream = compared[0]?.stream;
+  if (stream === undefined || plan.compensation.mode === 'one-shot') return [];
+  if (output === undefined && recovery === undefined) return [];
+  return [planPhase(FIT_PHASE, { work: countCompensations(model.language.shape, stream, findTypical(plan), 1) })];
 }
 
 /** How many of the first trials of a study fall to each phase. */

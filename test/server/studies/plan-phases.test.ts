@@ -136,6 +136,18 @@ describe('the phases of a study', () => {
     expect(time({ ...study, recovery: recovery(0.01) }).recover).toBeCloseTo(0.6, 9);
   });
 
+  it('compensate the winner on its own stream before it is written, if that may be better', () => {
+    const compensation = (mode: 'one-shot' | 'better') => createStudy({ compensation: { mode, candidates: 2 } });
+    const output = {} as Study['output'];
+    const names = (of: Parameters<typeof planPhases>[0]) => planPhases(of).map(({ name }) => name);
+    const written = { ...compensation('better'), output };
+    expect(names(written).slice(-4)).toEqual(['compensate', 'export', 'controls', 'report']);
+    expect(names({ ...compensation('one-shot'), output })).not.toContain('compensate');
+    expect(names(compensation('better'))).not.toContain('compensate');
+    // One dense pass over the calibration text, and two of the pruned model, with the equations of the fit.
+    expect(time(written).compensate).toBeGreaterThan((2 * 12_800 * (DENSE - 2 * 64 * 512)) / SPEEDS.products);
+  });
+
   it('cost nothing for trials that are known: of the first ones a part of the first phases, of all the fits remain', () => {
     const study = createStudy({});
     const all = planPhases(study);
