@@ -64,8 +64,10 @@ describe('before a job begins', () => {
   });
 
   it('architectures that an earlier search has measured are told apart', async () => {
-    const { said } = await announce(() => Promise.resolve({ ...PLAN, trials: 6n, knownTrials: 90n }));
+    const phases = [...PLAN.phases, { name: 'verify', trials: 0n, tokens: 0n, estimatedSeconds: 0 }];
+    const { said } = await announce(() => Promise.resolve({ ...PLAN, phases, trials: 6n, knownTrials: 90n }));
     expect(said[0]).toContain(': 6 architectures to evaluate, 90 known from an earlier search, 466.9 k tokens');
+    expect(said[1]).toBe('score 2 min 30 s, sample 10 min 12 s'); // nothing is left to verify
   });
 
   it('nothing is told, nor asked, with --json or --quiet', async () => {

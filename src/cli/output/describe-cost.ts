@@ -25,7 +25,7 @@ export function describeCost({
       : `about ${formatDuration(estimatedSeconds)}`;
   // Without times, the tokens of the phases tell how the work is shared out.
   const parts = phases.flatMap(({ name, tokens: run, estimatedSeconds: seconds }) => {
-    if (seconds !== undefined) return [`${name} ${formatDuration(seconds)}`];
+    if (seconds !== undefined) return seconds === 0 ? [] : [`${name} ${formatDuration(seconds)}`];
     return run === 0n ? [] : [`${name} ${formatAmount(run)} tokens`];
   });
   return [
