@@ -56,6 +56,10 @@ function time(study: Parameters<typeof planPhases>[0]): Record<string, number> {
   return Object.fromEntries(planPhases(study).map((phase) => [phase.name, timePhase(phase, SPEEDS)]));
 }
 
+function names(study: Parameters<typeof planPhases>[0]): string[] {
+  return planPhases(study).map(({ name }) => name);
+}
+
 /** Operations per token of the unpruned demo model: layers with attention over 128 tokens, and the head. */
 const DENSE = 5 * (2 * (2 * 64 * 64 + 2 * 64 * 32) + 2 * 64 * 128 + 2 * 3 * 64 * 172) + 2 * 64 * 512;
 
@@ -124,7 +128,6 @@ describe('the phases of a study', () => {
 
   it('train the winner before it is written, as long as that takes or is allowed to', () => {
     const study = createStudy({});
-    const names = (of: typeof study) => planPhases(of).map(({ name }) => name);
     expect(names(study)).not.toContain('recover');
     const phases = names({ ...study, recovery: recovery(20) });
     expect(phases.indexOf('recover')).toBe(phases.indexOf('verify') + 1);
@@ -137,13 +140,13 @@ describe('the phases of a study', () => {
   });
 
   it('compensate the winner on its own stream before it is written, if that may be better', () => {
-    const compensation = (mode: 'one-shot' | 'better') => createStudy({ compensation: { mode, candidates: 2 } });
+    const better = createStudy({ compensation: { mode: 'better', candidates: 2 } });
+    const oneShotOnly = createStudy({ compensation: { mode: 'one-shot', candidates: 2 } });
     const output = {} as Study['output'];
-    const names = (of: Parameters<typeof planPhases>[0]) => planPhases(of).map(({ name }) => name);
-    const written = { ...compensation('better'), output };
+    const written = { ...better, output };
     expect(names(written).slice(-4)).toEqual(['compensate', 'export', 'controls', 'report']);
-    expect(names({ ...compensation('one-shot'), output })).not.toContain('compensate');
-    expect(names(compensation('better'))).not.toContain('compensate');
+    expect(names({ ...oneShotOnly, output })).not.toContain('compensate');
+    expect(names(better)).not.toContain('compensate');
     // One dense pass over the calibration text, and two of the pruned model, with the equations of the fit.
     expect(time(written).compensate).toBeGreaterThan((2 * 12_800 * (DENSE - 2 * 64 * 512)) / SPEEDS.products);
   });
