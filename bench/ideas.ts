@@ -62,7 +62,8 @@ async function measure(name: string, seed: number): Promise<void> {
     errors: errors.map((own) => Number(rootMeanSquare(own).toFixed(3))),
   };
   rows = [...rows, row];
-  await writeFile(json ?? '', `${JSON.stringify({ settings, rows }, undefined, 2)}\n`);
+  const lines = rows.map((known) => JSON.stringify(known)).join(',\n');
+  await writeFile(json ?? '', `{ "settings": ${JSON.stringify(settings)}, "rows": [\n${lines}\n] }\n`);
   console.log(JSON.stringify(row), `${((performance.now() - started) / 1000).toFixed(0)} s`);
 }
 

@@ -3,6 +3,7 @@ import { appendFileSync } from 'node:fs';
 import type { ErrorTable } from '../../src/core/features/error-table.js';
 import type { Budget } from '../../src/core/budget/budget.js';
 import type { EvaluationPlan, EvaluationText } from '../../src/core/ports/evaluator.js';
+import { countScored } from '../../src/core/sequence.js';
 import { countsKey, decodeCounts, type Counts, type SearchSpace } from '../../src/core/space/search-space.js';
 import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
 import { createCheckpointFiles } from '../../src/engine/files/checkpoint-files.js';
@@ -134,9 +135,10 @@ export async function openLabelModel({
       );
       const missing = keys.flatMap((key, index) => (labels.has(key) ? [] : [index]));
       const asked = missing.map((index) => architectures[index] ?? []);
-      for await (const { index, windowLosses, windowTokens } of perplexity.measure(subject, asked, plan, work, {})) {
+      const { sequences } = plan;
+      for await (const { index, losses } of subject.observe(asked, { sequences }, work)) {
         const key = keys[missing[index] ?? -1] ?? '';
-        const label = { losses: [...windowLosses], scored: windowTokens.reduce((sum, count) => sum + count, 0) };
+        const label = { losses: [...losses], scored: countScored(sequences) };
         labels.set(key, label);
         if (cache !== undefined) appendFileSync(cache, `${JSON.stringify([key, label])}\n`);
       }
