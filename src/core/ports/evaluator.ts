@@ -121,9 +121,25 @@ export interface WindowProtocol {
 /** What is to be run for a measurement. */
 export interface EvaluationPlan {
   readonly sequences: readonly Sequence[];
+  /** What is to be observed of them beside losses and hits. */
+  readonly observe?: Omit<ObservationRequest, 'sequences' | 'precision'>;
+  /** Which of the evaluator's metrics it measures; all by default. */
+  readonly metrics?: readonly string[];
   readonly measurement: Measurement;
   /** Of as many items as `reduce` gives numbers of. */
   readonly fidelity: Fidelity;
+  /** What `reduce` must know beside this, such as the right answers; it may be sent to another thread. */
+  readonly forReduce?: unknown;
+  /** Prompts that are too long for the model; undefined if nothing is asked. */
+  readonly shortened?: ShortenedPrompts;
+}
+
+/** How many prompts were too long for the model's context, and what was done about it. */
+export interface ShortenedPrompts {
+  /** Prompts that begin with fewer examples than asked for. */
+  readonly fewerShots: number;
+  /** Prompts that lost tokens on the left, since they are too long without examples too. */
+  readonly cut: number;
 }
 
 /** A model under one recipe: what an evaluator measures. */

@@ -13,9 +13,9 @@ import { nameType, pluginInvalid } from '../../core/ports/plugin-errors.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 
 /**
- * An evaluator whose answers are checked: a plan with sequences to run, and of each architecture all metrics that the
- * evaluator declares, with as many numbers as the plan has items. Whether a metric is finite is not checked here: a
- * model pruned too far has no finite perplexity.
+ * An evaluator whose answers are checked: a plan with sequences to run, and of each architecture all metrics of the plan,
+ * with as many numbers as the plan has items. Whether a metric is finite is not checked here: a model pruned too far has
+ * no finite perplexity.
  */
 export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluator {
   const { id, metrics, version = FIRST_VERSION } = evaluator;
@@ -26,6 +26,8 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
         planCall,
         `gave ${nameType(plan)} in place of {sequences, measurement, fidelity}, each sequence with tokens (Int32Array) and spans of them`,
       );
+    const unknown = plan.metrics?.find((name) => !metrics.some((known) => known.name === name));
+    if (unknown !== undefined) throw pluginInvalid(planCall, `names the metric ${unknown}, which it does not declare`);
     // Labels are stored by measurement: those of two evaluators, or versions, must never be taken for each other.
     const scorer = canonicalJson({ id, options });
     if (plan.measurement.scorer !== scorer)
@@ -40,7 +42,11 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
   const reduce: Evaluator['reduce'] = async (observed, plan, options, work) => {
     const call = { kind: 'evaluator', id, method: 'reduce' } as const;
     const evaluation = await awaitPlugin(call, limit, () => evaluator.reduce(observed, plan, options, work));
-    const fault = findFault(evaluation, metrics, plan.fidelity.items.length);
+    const fault = findFault(
+      evaluation,
+      metrics.filter(({ name }) => plan.metrics?.includes(name) ?? true),
+      plan.fidelity.items.length,
+    );
     if (fault !== undefined) throw pluginInvalid(call, fault);
     return evaluation;
   };
@@ -77,7 +83,7 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
 
 function isPlan(value: unknown): value is EvaluationPlan {
   if (typeof value !== 'object' || value === null) return false;
-  const { sequences, measurement, fidelity } = value as Readonly<Record<string, unknown>>;
+  const { sequences, measurement, fidelity, metrics } = value as Readonly<Record<string, unknown>>;
   return (
     Array.isArray(sequences) &&
     sequences.every(isSequence) &&
@@ -86,7 +92,8 @@ function isPlan(value: unknown): value is EvaluationPlan {
     typeof fidelity === 'object' &&
     fidelity !== null &&
     'items' in fidelity &&
-    Array.isArray(fidelity.items)
+    Array.isArray(fidelity.items) &&
+    (metrics === undefined || Array.isArray(metrics))
   );
 }
 

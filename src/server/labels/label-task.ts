@@ -39,7 +39,7 @@ export function orderLabels(target: LabelTarget, architectures: readonly Archite
       const key = architectureKey(architecture);
       return { ...shared, recipeDigest: key === dense ? '' : target.recipeDigest, architectureKey: key };
     }),
-    metrics: target.evaluator.metrics.map(({ name }) => name),
+    metrics: target.plan.metrics ?? target.evaluator.metrics.map(({ name }) => name),
     task: { ...target, architectures },
   };
 }
