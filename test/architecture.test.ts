@@ -32,6 +32,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     own: ['core', 'engine', 'gen/onnx', 'onnx-runtime', 'plugin-host'],
     packages: ['node:', '@huggingface/tokenizers'],
   },
+  'engine/texts': {
+    own: ['core', 'engine/files', 'engine/texts'],
+    packages: ['node:', 'csv-parse', 'hyparquet', 'hyparquet-compressors'],
+  },
   plugins: { own: ['core', 'plugins'], packages: ['zod'] },
   'plugins/define': { own: ['core'], packages: ['zod'] },
   'plugins/index': { own: PLUGIN_API, packages: ['zod'] },

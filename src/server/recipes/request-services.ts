@@ -35,6 +35,7 @@ export function createRequestServices(
     digestOf,
     recipes: recipes.of(model),
     loadText: (text, field, tokens) => texts.load(text, model, field, { tokens }),
+    loadRows: (text, folders, field) => texts.loadRows(text, model, field, folders),
     readManifest: (output, field) => outputs.readManifest(output, field),
   };
 }

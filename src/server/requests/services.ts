@@ -1,7 +1,7 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Precision } from '../../core/measurement.js';
 import type { ModelShape } from '../../core/model/shape.js';
-import type { EvaluationText } from '../../core/ports/evaluator.js';
+import type { EvaluationRows, EvaluationText } from '../../core/ports/evaluator.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { PluginLookup } from './plugin-lookup.js';
 import type { RecipeSource } from './recipe.js';
@@ -19,6 +19,15 @@ export interface RequestServices {
    * @throws PrunecastError INVALID_REQUEST, TEXT_NOT_FOUND, PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
    */
   loadText(text: Text | undefined, field: string, tokens?: number): Promise<EvaluationText>;
+  /**
+   * The rows of the files that a text of the request names, with the model's tokenizer.
+   *
+   * @param folders the folders whose files are read, inside of the named one; undefined: the named one is a file
+   * @param field the text's path in the request
+   * @throws PrunecastError INVALID_REQUEST with the file and the line of a row that cannot be read, TEXT_NOT_FOUND,
+   * PATH_OUTSIDE_ROOTS, TOKENIZER_MISSING
+   */
+  loadRows(text: Text | undefined, folders: readonly string[] | undefined, field: string): Promise<EvaluationRows>;
   /** SHA-256 of a value's canonical JSON. */
   readonly digestOf: (value: unknown) => string;
   /** The manifest of an earlier output, as `OutputFolders.readManifest` has it. */

@@ -1,9 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { EvaluationText } from '../../core/ports/evaluator.js';
-import { digestBytes } from '../../engine/files/digest.js';
+import type { EvaluationRows, EvaluationText } from '../../core/ports/evaluator.js';
+import { digestBytes, digestOf } from '../../engine/files/digest.js';
 import { formatOf } from '../../engine/texts/decode-text.js';
 import { countLeadBytes, WHOLE_TEXT_BYTES } from '../../engine/texts/lead.js';
-import type { TextFile } from '../../engine/tokenizer/tokenizer.js';
+import type { TextFile, Tokenizer } from '../../engine/tokenizer/tokenizer.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
 import { openFileWithin } from '../config/open-file-within.js';
@@ -12,6 +12,7 @@ import { atField } from '../../core/errors/at-field.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { WorkContext, WorkProgress } from '../../core/ports/work-context.js';
 import { createSharedWorks } from '../../core/shared-works.js';
+import { readDataFiles } from './read-data-files.js';
 
 /**
  * The largest text file that is read. A training split of 500 MB has about 125 million tokens, far more than a study
@@ -42,6 +43,22 @@ export interface TextSource {
     field: string,
     asked?: Partial<WorkContext> & { readonly tokens?: number | undefined },
   ): Promise<EvaluationText>;
+  /**
+   * The rows of the files that a text names, with the model's tokenizer. Texts that were tokenized before are not
+   * tokenized again as long as they are kept.
+   *
+   * @param folders the folders whose files are read, inside of the named one; undefined: the named one is a file
+   * @param field the text's path in the request
+   * @throws PrunecastError as `readDataFiles`, TOKENIZER_MISSING, and INVALID_REQUEST for a text that is no file;
+   * `tokenize` those of `Tokenizer.encode`, or the signal's reason
+   */
+  loadRows(
+    text: Text | undefined,
+    model: OpenModel,
+    field: string,
+    folders?: readonly string[],
+    asked?: Partial<WorkContext>,
+  ): Promise<EvaluationRows>;
   /** The real path of a text's file; undefined for a text that `load` refuses. */
   locate(path: string): Promise<string | undefined>;
 }
@@ -54,6 +71,10 @@ export function createTextSource(
   const known = createSharedWorks<TokenizedText, WorkProgress>(CACHED_TEXTS, {
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
     of: ({ tokens }) => tokens.byteLength,
+  });
+  const knownRows = createSharedWorks<readonly Int32Array[], WorkProgress>(CACHED_TEXTS, {
+    most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
+    of: (all) => all.reduce((sum, { byteLength }) => sum + byteLength, 0),
   });
   const readLead = async (
     path: string,
@@ -140,6 +161,35 @@ export function createTextSource(
           );
       }
     },
+    async loadRows(text, model, field, folders, asked = {}) {
+      if (text?.source?.$case !== 'path')
+        throw PrunecastError.ofField(field, 'rows are read from files: send a path under a data root');
+      const tokenizer = requireTokenizer(model, field);
+      const work: WorkContext = { signal: new AbortController().signal, ...asked };
+      const data = await readDataFiles(
+        { dataRoots, dataLinks },
+        { path: text.source.value, field: `${field}.path` },
+        folders,
+      );
+      const { shape, checkpoint } = model.language;
+      const bosToken = bosTokenOf(model);
+      return {
+        ...data,
+        tokenizerDigest: tokenizer.digest,
+        ...(bosToken === undefined ? {} : { bosToken }),
+        shape,
+        maxPositions: checkpoint.config.maxPositions,
+        tokenize: async (texts) => {
+          const key = JSON.stringify([digestOf(texts), tokenizer.digest]);
+          const tokens = await knownRows
+            .run(key, (shared) => tokenizer.encodeAll(texts, shared), work)
+            .catch((error: unknown) => {
+              throw atField(error, field);
+            });
+          return [...tokens];
+        },
+      };
+    },
   };
 }
 
@@ -159,21 +209,24 @@ async function tokenize(
   { field, source }: { readonly field: string; readonly source: 'path' | 'inline' },
   work: WorkContext,
 ): Promise<TokenizedText> {
-  if (model.tokenizer === undefined) {
-    throw new PrunecastError(
-      'TOKENIZER_MISSING',
-      `${field}: the model ${model.name} has no tokenizer.json: make it, python -c "from transformers import AutoTokenizer as T; T.from_pretrained('FOLDER').save_pretrained('FOLDER')", or send token ids in place of text`,
-      {
-        violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
-      },
-    );
-  }
-  const tokens = await model.tokenizer.encode(text, work).catch((error: unknown) => {
+  const tokenizer = requireTokenizer(model, field);
+  const tokens = await tokenizer.encode(text, work).catch((error: unknown) => {
     throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST'
       ? PrunecastError.ofField(`${field}.${source}`, error.message)
       : atField(error, field);
   });
-  return { tokens, digest: digestBytes(tokens), tokenizerDigest: model.tokenizer.digest };
+  return { tokens, digest: digestBytes(tokens), tokenizerDigest: tokenizer.digest };
+}
+
+function requireTokenizer({ name, tokenizer }: OpenModel, field: string): Tokenizer {
+  if (tokenizer !== undefined) return tokenizer;
+  throw new PrunecastError(
+    'TOKENIZER_MISSING',
+    `${field}: the model ${name} has no tokenizer.json: make it, python -c "from transformers import AutoTokenizer as T; T.from_pretrained('FOLDER').save_pretrained('FOLDER')", or send token ids in place of text`,
+    {
+      violations: [{ field, description: 'the model has no tokenizer: send token ids' }],
+    },
+  );
 }
 
 /**
@@ -200,10 +253,16 @@ function takeTokenIds(ids: readonly number[], model: OpenModel, field: string): 
 }
 
 /** The BOS token belongs to the model, not to the text: it never goes into the cache. */
-function withBos({ language }: OpenModel, text: TokenizedText): EvaluationText {
+function withBos(model: OpenModel, text: TokenizedText): EvaluationText {
+  const bosToken = bosTokenOf(model);
+  return bosToken === undefined ? text : { ...text, bosToken };
+}
+
+/** undefined if the model has none, or one that is not of its vocabulary. */
+function bosTokenOf({ language }: OpenModel): number | undefined {
   const {
     config: { bosTokenId },
     shape,
   } = language.checkpoint;
-  return bosTokenId === undefined || bosTokenId >= shape.vocabulary ? text : { ...text, bosToken: bosTokenId };
+  return bosTokenId === undefined || bosTokenId >= shape.vocabulary ? undefined : bosTokenId;
 }

@@ -101,6 +101,7 @@ describe('a recipe that was calibrated on a long text', () => {
         const ids = Int32Array.from({ length: Math.min(4 * tokens, 100_000) }, (_, at) => at % 512);
         return Promise.resolve({ tokens: ids, digest: digestBytes(ids) });
       },
+      loadRows: () => Promise.reject(new Error('a calibration has no rows')),
     };
     const reading = new RecipeResolver(new PluginRegistry(BUILTIN_PLUGINS), texts);
     const text = Text.fromPartial(CALIBRATION.text);
