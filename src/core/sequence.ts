@@ -1,7 +1,7 @@
 /** Token ids that run through the model as one context. */
 export interface Sequence {
   readonly tokens: Int32Array;
-  /** What is scored: one or more, in rising order, apart. */
+  /** What is scored, in rising order, apart; none if the sequence is only continued. */
   readonly spans: readonly Span[];
 }
 

@@ -96,14 +96,15 @@ export async function openLanguageModel(
     const isOnStream = trained === undefined && (compensation?.plugin.stream?.isAsked(compensation.options) ?? false);
     return {
       shape,
-      observe: async function* observe(architectures, { sequences, precision = 'float32' }, work) {
+      observe: async function* observe(architectures, request, work) {
+        const { sequences, precision = 'float32', ...further } = request;
         await requirePrecision(precision, checkInt8);
         const results = thread.stream(
           'observe',
-          { recipe: message, architectures, sequences, precision, ...(isOnStream ? { fit: 'stream' } : {}) },
+          { recipe: message, architectures, request, ...(isOnStream ? { fit: 'stream' } : {}) },
           work,
         );
-        yield* precision === 'float32'
+        yield* precision === 'float32' && Object.keys(further).length === 0
           ? pace.watch(
               results,
               ({ index }) =>

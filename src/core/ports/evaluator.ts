@@ -120,9 +120,10 @@ export interface WindowProtocol {
 
 /** What is to be run for a measurement. */
 export interface EvaluationPlan {
+  /** Each has spans, unless it is only continued. */
   readonly sequences: readonly Sequence[];
-  /** What is to be observed of them beside losses and hits. */
-  readonly observe?: Omit<ObservationRequest, 'sequences' | 'precision'>;
+  /** What `reduce` gets beside the losses and hits of the spans; undefined: nothing. */
+  readonly observe?: FurtherObservations;
   /** Which of the evaluator's metrics it measures; all by default. */
   readonly metrics?: readonly string[];
   readonly measurement: Measurement;
@@ -157,10 +158,16 @@ export interface EvaluationSubject {
 }
 
 /** What is to be observed of an architecture. */
-export interface ObservationRequest {
+export interface ObservationRequest extends FurtherObservations {
   readonly sequences: readonly Sequence[];
   /** @default 'float32' */
   readonly precision?: Precision;
+}
+
+/** What is observed beside the losses of spans; each only if it is asked for, as each takes further runs. */
+export interface FurtherObservations {
+  /** Most tokens that each sequence is continued by, 1 or more. */
+  readonly continuation?: number;
 }
 
 /** What an architecture made of sequences: one number per span, in the order of the sequences and of their spans. */
@@ -171,6 +178,12 @@ export interface Observation {
   readonly losses: Float64Array;
   /** How many scored tokens were the model's most likely one; of two equally likely both count. */
   readonly hits: Int32Array;
+  /**
+   * If asked for, the tokens that follow each sequence, every one the model's most likely next (of equally likely ones
+   * the first of the vocabulary). Shorter than asked for where the model ends its text; the token that says so is left
+   * out.
+   */
+  readonly continuations?: readonly Int32Array[];
 }
 
 /** What was observed of one architecture. */

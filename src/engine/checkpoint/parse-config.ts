@@ -81,6 +81,7 @@ export function parseConfig(config: RawConfig): ModelConfig {
     maxPositions,
     slidingWindows: family.readSlidingWindows(config, layerCount),
     bosTokenId: readBosToken(config),
+    endTokenIds: readEndTokens(config),
   };
 }
 
@@ -150,6 +151,13 @@ function readBosToken(config: RawConfig): number | undefined {
   if (Array.isArray(config['bos_token_id'])) return undefined;
   const bos = readSize(config, 'bos_token_id', { min: -1, max: Number.MAX_SAFE_INTEGER, fallback: -1 });
   return bos < 0 ? undefined : bos;
+}
+
+/** One or a list; what is no token id, such as null or -1, means none. */
+function readEndTokens({ eos_token_id: given }: RawConfig): number[] {
+  return (Array.isArray(given) ? given : [given]).filter(
+    (token): token is number => typeof token === 'number' && Number.isInteger(token) && token >= 0,
+  );
 }
 
 function readHeadDim(config: RawConfig, family: Family, hidden: number): number {

@@ -9,6 +9,8 @@ export interface ModelConfig {
   /** Per layer, how many tokens a token sees, counting itself and the last ones before it; undefined: all before it. */
   readonly slidingWindows: readonly (number | undefined)[];
   readonly bosTokenId: number | undefined;
+  /** Each of them ends a text; some models have several, others none. */
+  readonly endTokenIds: readonly number[];
 }
 
 /** Rotary embeddings; the inverse frequencies follow from these values ("RoFormer", arXiv 2104.09864). */

@@ -36,6 +36,10 @@ export async function* evaluateArchitectures(
   work: WorkContext,
 ): AsyncGenerator<Observation> {
   const batches = batchSequences(sequences);
+  if (batches.length === 0) {
+    for (const index of architectures.keys()) yield { index, ...createSpanScores(0) };
+    return;
+  }
   const places = placeSpans(sequences);
   const spans = countSpans(sequences);
   const heldStates = (part: readonly Architecture[]): number =>

@@ -35,7 +35,10 @@ export async function* runShares(
             {
               ...call,
               architectures: share.architectures.map((place) => call.architectures[place] ?? []),
-              sequences: share.sequences.flatMap((place) => call.sequences[place] ?? []),
+              request: {
+                ...call.request,
+                sequences: share.sequences.flatMap((place) => call.request.sequences[place] ?? []),
+              },
               ...(shares.length > 1 ? { threads: 1 } : {}),
             },
             { signal, ...(report === undefined ? {} : { report }) },
@@ -55,7 +58,7 @@ export async function* runShares(
 }
 
 /** What each share is of the whole. */
-function weigh(shares: readonly Share[], { architectures, sequences }: ObserveArgument): number[] {
+function weigh(shares: readonly Share[], { architectures, request: { sequences } }: ObserveArgument): number[] {
   const countTokens = (places: readonly number[]): number =>
     places.reduce((sum, place) => sum + (sequences[place]?.tokens.length ?? 0), 0);
   const all = architectures.length * countTokens([...sequences.keys()]);
@@ -65,7 +68,7 @@ function weigh(shares: readonly Share[], { architectures, sequences }: ObserveAr
 /** Puts together what shares give for an architecture; undefined as long as a share of it is missing. */
 function gather(
   shares: readonly Share[],
-  { sequences }: ObserveArgument,
+  { request: { sequences } }: ObserveArgument,
 ): (stream: number, item: Observation) => Observation | undefined {
   const missing = new Map<number, number>();
   for (const { architectures } of shares)
@@ -73,22 +76,22 @@ function gather(
   const places = placeSpans(sequences);
   const spans = countSpans(sequences);
   const open = new Map<number, Observation>();
-  return (stream, { index: place, losses, hits }) => {
+  return (stream, { index: place, losses, hits, continuations }) => {
     const share = shares[stream];
     const index = share?.architectures[place];
     if (share === undefined || index === undefined) return undefined;
-    const whole = open.get(index) ?? {
-      index,
-      losses: new Float64Array(spans),
-      hits: new Int32Array(spans),
-    };
+    const before = open.get(index) ?? { index, losses: new Float64Array(spans), hits: new Int32Array(spans) };
     let at = 0;
     for (const sequence of share.sequences) {
       const [first, count] = [places[sequence] ?? 0, sequences[sequence]?.spans.length ?? 0];
-      whole.losses.set(losses.subarray(at, at + count), first);
-      whole.hits.set(hits.subarray(at, at + count), first);
+      before.losses.set(losses.subarray(at, at + count), first);
+      before.hits.set(hits.subarray(at, at + count), first);
       at += count;
     }
+    const whole =
+      continuations === undefined
+        ? before
+        : { ...before, continuations: fill(before.continuations ?? [], share.sequences, continuations) };
     const left = (missing.get(index) ?? 1) - 1;
     missing.set(index, left);
     if (left > 0) {
@@ -98,6 +101,15 @@ function gather(
     open.delete(index);
     return whole;
   };
+}
+
+/** The list with these items at these places. */
+function fill<Item>(list: readonly Item[], places: readonly number[], items: readonly Item[]): Item[] {
+  const filled = [...list];
+  places.forEach((place, index) => {
+    filled[place] = items[index] as Item;
+  });
+  return filled;
 }
 
 /** The items of streams as they come, each with its stream's place. Throws the first error. */

@@ -7,6 +7,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestOf } from '../files/digest.js';
 import type { ModelCalls, ModelThreadData } from '../workers/model-messages.js';
 import { startModelThread, type ModelThread } from '../workers/model-thread.js';
+import { describeObservation } from '../runtime/plan-memory.js';
 import { hasRoom, laneBudget } from './count-lanes.js';
 import { runShares, type ObserveArgument } from './run-shares.js';
 import { shareFits, shareWork, type Share } from './share-work.js';
@@ -78,18 +79,18 @@ export function startLanes(
     work: WorkContext,
     budgetBytes: number,
   ): AsyncGenerator<Observation> {
-    const { architectures, sequences, precision, recipe, fit } = argument;
+    const { architectures, request, recipe, fit } = argument;
     architectures.forEach((architecture, index) =>
       validateArchitecture(shape, architecture, `architectures[${index}]`),
     );
     const ownBytes = laneBudget(budgetBytes, count);
-    const longest = sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1);
     let given = 0;
-    if (alone === 0 && hasRoom(shape, ownBytes, { longest, precision })) {
+    if (alone === 0 && hasRoom(shape, ownBytes, describeObservation(request))) {
+      const shared = { architectures, sequences: request.sequences };
       const shares =
         fit === 'stream'
-          ? shareFits(argument, count, (index) => fitted.laneOf(recipe.key, architectures[index] ?? []))
-          : shareWork(argument, count);
+          ? shareFits(shared, count, (index) => fitted.laneOf(recipe.key, architectures[index] ?? []))
+          : shareWork(shared, count);
       if (fit === 'stream') fitted.keep(recipe.key, architectures, shares);
       try {
         for await (const item of runShares(lanes, shares, argument, work, ownBytes)) {

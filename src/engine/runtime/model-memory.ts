@@ -27,8 +27,12 @@ export interface ModelMemory {
   readonly grams: GramStore;
   readonly multiplyTransposed: TransposedProduct;
   readonly scratchDirectory: string;
-  /** Plans the memory of a call on these sequences, and keeps to the plan until the next call. */
-  startCall(sequences: readonly Int32Array[], workload?: Omit<Workload, 'longest' | 'tokens'>): Promise<CallContext>;
+  /**
+   * Plans the memory of a call on these sequences, and keeps to the plan until the next call.
+   *
+   * @param workload `longest` and `tokens` are those of the sequences unless given
+   */
+  startCall(sequences: readonly Int32Array[], workload?: Partial<Workload>): Promise<CallContext>;
   /** Sets what later calls may use, at most the whole budget; the whole budget if omitted. */
   allow(budgetBytes: number | undefined): void;
   /** Sets with how many threads later graphs run; by default with those of the options. */

@@ -93,17 +93,11 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
   });
 
   return {
-    observe: async function* observe(recipe, architectures, { sequences, precision = 'float32' }, work) {
+    observe: async function* observe(recipe, architectures, request, work) {
       architectures.forEach((architecture, index) =>
         validateArchitecture(shape, architecture, `architectures[${index}]`),
       );
-      yield* observeArchitectures(
-        memory,
-        provider,
-        shape.layers,
-        { recipe, architectures, sequences, precision },
-        work,
-      );
+      yield* observeArchitectures(memory, provider, config, { recipe, architectures, request }, work);
     },
     calibrate: calibrator.calibrate,
     scoreUnits: async (recipe, calibration, work) => {

@@ -1,69 +1,87 @@
-import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { Sequence } from '../../core/sequence.js';
-import type { Observation } from '../../core/ports/evaluator.js';
+import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import type { ModelConfig } from '../config/config.js';
 import { digestOf } from '../files/digest.js';
+import { continueSequences } from '../forward/continue-sequences.js';
 import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
+import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
-import type { ModelMemory } from './model-memory.js';
+import type { CallContext, ModelMemory } from './model-memory.js';
+import { describeObservation } from './plan-memory.js';
 import { describeWorkload, type WeightsProvider } from './weights-provider.js';
 
 export interface ObservedArchitectures {
   readonly recipe: KeyedRecipe;
   readonly architectures: readonly Architecture[];
-  readonly sequences: readonly Sequence[];
-  readonly precision: Precision;
+  readonly request: ObservationRequest;
 }
 
-/** The losses of each architecture under a recipe: all architectures together, unless each has its own weights. */
+/** What is asked of each architecture under a recipe: all architectures together, unless each has its own weights. */
 export async function* observeArchitectures(
   memory: ModelMemory,
   provider: WeightsProvider,
-  dense: Architecture,
-  request: ObservedArchitectures,
+  config: ModelConfig,
+  asked: ObservedArchitectures,
   work: WorkContext,
 ): AsyncGenerator<Observation> {
-  const { recipe, architectures, sequences, precision } = request;
-  if (provider.isOnStream(recipe)) {
-    yield* observeOnStreams(memory, provider, request, work);
+  const { recipe, architectures, request } = asked;
+  const { precision = 'float32' } = request;
+  if (!provider.isOnStream(recipe)) {
+    const weights = provider.inPrecision(await provider.provide(recipe, config.shape.layers, work), precision);
+    yield* observeUnder(weights, memory, config, asked, work);
     return;
   }
-  const weights = provider.inPrecision(await provider.provide(recipe, dense, work), precision);
-  yield* evaluateArchitectures(await startEvaluation(memory, request), weights, architectures, sequences, work);
-}
-
-async function* observeOnStreams(
-  memory: ModelMemory,
-  provider: WeightsProvider,
-  request: ObservedArchitectures,
-  work: WorkContext,
-): AsyncGenerator<Observation> {
-  const { recipe, architectures, sequences, precision } = request;
   for (let from = 0; from < architectures.length; ) {
     const together = await provider.provideOnStreams(recipe, architectures.slice(from), work);
     for (const [place, own] of together.entries()) {
       const index = from + place;
       const architecture = architectures[index] ?? [];
+      const weights = provider.inPrecision(own, precision, digestOf(architecture));
       const report =
         work.report === undefined ? {} : { report: shareProgress(work.report, index, architectures.length) };
-      for await (const result of evaluateArchitectures(
-        await startEvaluation(memory, request),
-        provider.inPrecision(own, precision, digestOf(architecture)),
-        [architecture],
-        sequences,
-        { signal: work.signal, ...report },
-      ))
+      const alone = { ...asked, architectures: [architecture] };
+      for await (const result of observeUnder(weights, memory, config, alone, { signal: work.signal, ...report }))
         yield { ...result, index };
     }
     from += together.length;
   }
 }
 
-function startEvaluation(memory: ModelMemory, { recipe, sequences, precision }: ObservedArchitectures) {
+/** What is asked of architectures that have their weights in common. */
+async function* observeUnder(
+  weights: HalfBlocks,
+  memory: ModelMemory,
+  { endTokenIds }: ModelConfig,
+  { recipe, architectures, request }: ObservedArchitectures,
+  work: WorkContext,
+): AsyncGenerator<Observation> {
+  const { sequences, continuation } = request;
+  const isScored = sequences.some(({ spans }) => spans.length > 0);
+  const context = await startObservation(memory, recipe, request);
+  const results = evaluateArchitectures(context, weights, architectures, isScored ? sequences : [], work);
+  if (continuation === undefined) {
+    yield* results;
+    return;
+  }
+  // A run for the losses keeps hidden states until its last result is there; continuing needs their memory.
+  const scored: Observation[] = [];
+  for await (const result of results) scored.push(result);
+  const continuing = { most: continuation, endTokens: endTokenIds };
+  for (const [done, result] of scored.entries()) {
+    const architecture = architectures[result.index] ?? [];
+    yield {
+      ...result,
+      continuations: await continueSequences(context, weights, architecture, sequences, continuing, work.signal),
+    };
+    work.report?.({ activity: 'continuing', what: 'architectures', done: done + 1, total: scored.length });
+  }
+}
+
+function startObservation(memory: ModelMemory, recipe: KeyedRecipe, request: ObservationRequest): Promise<CallContext> {
   return memory.startCall(
-    sequences.map(({ tokens }) => tokens),
-    { ...describeWorkload(recipe), precision },
+    request.sequences.map(({ tokens }) => tokens),
+    { ...describeWorkload(recipe), ...describeObservation(request) },
   );
 }
 
@@ -73,5 +91,6 @@ function shareProgress(
   index: number,
   count: number,
 ): NonNullable<WorkContext['report']> {
-  return ({ what, done, total }) => report({ what, done: index * total + done, total: count * total });
+  return (progress) =>
+    report({ ...progress, done: index * progress.total + progress.done, total: count * progress.total });
 }

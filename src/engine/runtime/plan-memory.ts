@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Precision } from '../../core/measurement.js';
 import { countAttentionParameters, countFfnParameters, countParameters } from '../../core/model/parameters.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
 import { countHeadRows } from '../forward/score-spans.js';
 import { TOKENS_PER_RUN } from '../forward/sequence-batches.js';
@@ -37,6 +38,18 @@ export interface Workload {
     readonly stepTokens: number;
     /** Whether the layers' own errors count, for which the teacher's states after each layer are kept. */
     readonly layerErrors: boolean;
+  };
+}
+
+/** What an observation is about to do, as far as its memory depends on it. */
+export function describeObservation({
+  sequences,
+  precision = 'float32',
+  continuation = 0,
+}: ObservationRequest): Pick<Workload, 'longest' | 'precision'> {
+  return {
+    longest: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1) + continuation,
+    precision,
   };
 }
 

@@ -1,9 +1,7 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
-import type { Precision } from '../../core/measurement.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
-import type { Sequence } from '../../core/sequence.js';
-import type { Observation } from '../../core/ports/evaluator.js';
+import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
@@ -46,8 +44,7 @@ export type ModelCalls = {
     argument: {
       readonly recipe: RecipeMessage;
       readonly architectures: readonly Architecture[];
-      readonly sequences: readonly Sequence[];
-      readonly precision: Precision;
+      readonly request: ObservationRequest;
       /** `stream`: each architecture is compensated on its own stream. */
       readonly fit?: 'stream';
       /** Threads of ONNX Runtime for this call; by default those of the thread. */

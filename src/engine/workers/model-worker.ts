@@ -24,10 +24,9 @@ const runtime = createModelRuntime(source, { ...options, guard: (run) => passGat
 serveCalls<ModelCalls>(
   openThreadChannel(),
   {
-    observe: async ({ recipe, architectures, sequences, precision, threads }, { work, send }) => {
+    observe: async ({ recipe, architectures, request, threads }, { work, send }) => {
       if (threads !== undefined) runtime.useThreads(threads);
-      for await (const item of runtime.observe(await loadRecipe(recipe), architectures, { sequences, precision }, work))
-        send(item);
+      for await (const item of runtime.observe(await loadRecipe(recipe), architectures, request, work)) send(item);
       return undefined;
     },
     calibrate: ({ sequences, needs, threads }, { work }) => {

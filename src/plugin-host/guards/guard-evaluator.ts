@@ -5,6 +5,7 @@ import type { Sequence } from '../../core/sequence.js';
 import type {
   EvaluationPlan,
   Evaluator,
+  FurtherObservations,
   ModelEvaluator,
   RowsEvaluator,
   TextEvaluator,
@@ -24,7 +25,7 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
     if (!isPlan(plan))
       throw pluginInvalid(
         planCall,
-        `gave ${nameType(plan)} in place of {sequences, measurement, fidelity}, each sequence with tokens (Int32Array) and spans of them`,
+        `gave ${nameType(plan)} in place of {sequences, measurement, fidelity}, each sequence with tokens (Int32Array) and spans of them (none only if sequences are continued)`,
       );
     const unknown = plan.metrics?.find((name) => !metrics.some((known) => known.name === name));
     if (unknown !== undefined) throw pluginInvalid(planCall, `names the metric ${unknown}, which it does not declare`);
@@ -83,10 +84,14 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
 
 function isPlan(value: unknown): value is EvaluationPlan {
   if (typeof value !== 'object' || value === null) return false;
-  const { sequences, measurement, fidelity, metrics } = value as Readonly<Record<string, unknown>>;
+  const { sequences, observe = {}, measurement, fidelity, metrics } = value as Readonly<Record<string, unknown>>;
+  if (typeof observe !== 'object' || observe === null) return false;
+  const { continuation } = observe as Partial<FurtherObservations>;
+  const fewestSpans = continuation === undefined ? 1 : 0;
   return (
+    (continuation === undefined || (Number.isInteger(continuation) && continuation >= 1)) &&
     Array.isArray(sequences) &&
-    sequences.every(isSequence) &&
+    sequences.every((sequence) => isSequence(sequence, fewestSpans)) &&
     typeof measurement === 'object' &&
     measurement !== null &&
     typeof fidelity === 'object' &&
@@ -97,10 +102,10 @@ function isPlan(value: unknown): value is EvaluationPlan {
   );
 }
 
-function isSequence(value: unknown): boolean {
+function isSequence(value: unknown, fewestSpans: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { tokens, spans } = value as Partial<Sequence>;
-  if (!(tokens instanceof Int32Array) || !Array.isArray(spans) || spans.length === 0) return false;
+  if (!(tokens instanceof Int32Array) || !Array.isArray(spans) || spans.length < fewestSpans) return false;
   let before = 1;
   for (const { from, to } of spans as Sequence['spans']) {
     if (!Number.isInteger(from) || !Number.isInteger(to) || from < before || to <= from) return false;

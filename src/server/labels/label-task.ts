@@ -48,8 +48,9 @@ export function orderLabels(target: LabelTarget, architectures: readonly Archite
 export const evaluatorLabeller: Labeller<LabelTask> = {
   async *measure({ architectures, evaluator, evaluatorOptions, subject, plan, requireUnchanged }, indices, work) {
     const asked = indices.map((index) => architectures[index] as Architecture);
-    const { sequences, fidelity } = plan;
-    for await (const { index, ...seen } of subject.observe(asked, { sequences, precision: fidelity.precision }, work)) {
+    const { sequences, fidelity, observe } = plan;
+    const request = { ...observe, sequences, precision: fidelity.precision };
+    for await (const { index, ...seen } of subject.observe(asked, request, work)) {
       const observed = { ...seen, shape: subject.shape, architecture: asked[index] as Architecture };
       const { metrics, items } = await evaluator.reduce(observed, plan, evaluatorOptions, work);
       await requireUnchanged(work.signal);

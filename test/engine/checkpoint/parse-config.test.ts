@@ -25,7 +25,7 @@ const LLAMA3_READ = {
 
 describe('parseConfig', () => {
   it('reads sizes, and head_dim as hidden / heads if it is missing', () => {
-    expect(parseConfig({ ...BASE, bos_token_id: 1, tie_word_embeddings: true })).toEqual({
+    expect(parseConfig({ ...BASE, bos_token_id: 1, eos_token_id: [2, null, -1], tie_word_embeddings: true })).toEqual({
       shape: {
         family: 'llama',
         hidden: 64,
@@ -41,6 +41,7 @@ describe('parseConfig', () => {
       maxPositions: 512,
       slidingWindows: [undefined, undefined],
       bosTokenId: 1,
+      endTokenIds: [2],
     });
   });
 
