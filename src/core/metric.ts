@@ -80,3 +80,8 @@ export function findLabelFault({ scale }: Pick<MetricDefinition, 'scale'>, value
     ? undefined
     : `is ${value}; a number from -${LARGEST_LABEL} to ${LARGEST_LABEL} is needed`;
 }
+
+/** A metric as requests and reports name it: of a further measurement `mmlu.accuracy`, of the first one `accuracy`. */
+export function nameMetric(measurement: string, metric: string): string {
+  return measurement === '' ? metric : `${measurement}.${metric}`;
+}

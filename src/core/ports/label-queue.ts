@@ -4,18 +4,22 @@ import type { WorkContext } from './work-context.js';
 
 /** Labels that are wanted. */
 export interface LabelOrder<Task> {
-  /** One per label. Two equal keys want the same label: it is measured once. */
-  readonly keys: readonly LabelKey[];
-  /** The metrics that each label must have. A stored label that lacks one is measured again. */
-  readonly metrics: readonly string[];
+  /** One per label. Two with equal keys and metrics want the same label: it is measured once. */
+  readonly wanted: readonly WantedLabel[];
   /** What the labeller needs to measure them; a queue hands it on as it is. */
   readonly task: Task;
+}
+
+export interface WantedLabel {
+  readonly key: LabelKey;
+  /** The metrics that it must have. A stored label that lacks one is measured again. */
+  readonly metrics: readonly string[];
 }
 
 /** Measures what a label queue has no label of. Only a queue calls it. */
 export interface Labeller<Task> {
   /**
-   * Measures some labels of a task, by their index in the order's keys. Each label comes as soon as it is there, in any
+   * Measures some labels of a task, by their index in what the order wants. Each label comes as soon as it is there, in any
    * order. Throws what the measurement fails with, or the signal's reason.
    */
   measure(
@@ -25,7 +29,7 @@ export interface Labeller<Task> {
   ): AsyncIterable<{ readonly index: number; readonly label: Label }>;
 }
 
-/** An answer names the key that it is for by its index. */
+/** An answer names what it is for by its index. */
 export type LabelAnswer = LabelledAnswer | InvalidAnswer;
 
 export interface LabelledAnswer {
@@ -62,7 +66,7 @@ export interface InvalidAnswer {
  */
 export interface LabelQueue<Task> {
   /**
-   * One answer per key, in any order: first those that the store has, then the others as they are measured. Ends early
+   * One answer per wanted label, in any order: first those that the store has, then the others as they are measured. Ends early
    * if the caller stops reading. Throws STATE_DAMAGED, what the labeller throws, or the signal's reason.
    */
   label(order: LabelOrder<Task>, work: WorkContext): AsyncIterable<LabelAnswer>;

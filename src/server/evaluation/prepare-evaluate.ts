@@ -1,4 +1,4 @@
-import { countScored } from '../../core/sequence.js';
+import { findLongest } from '../../core/sequence.js';
 import { setImmediate } from 'node:timers/promises';
 import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
@@ -9,12 +9,15 @@ import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
-import { encodeFidelity, encodeMeasurement, measurementFingerprint } from '../encoding/measurement.js';
+import { encodeFound } from '../encoding/further-results.js';
+import { measurementFingerprint } from '../encoding/measurement.js';
 import { workContext, type JobContext, type JobResult } from '../kinds/job-context.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
-import { orderLabels, type ArchitectureLabels } from '../labels/label-task.js';
+import type { ArchitectureLabels } from '../labels/label-task.js';
+import { measureArchitectures } from '../labels/measure-architectures.js';
+import type { Label } from '../../core/ports/label-store.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
 import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
@@ -59,12 +62,17 @@ interface Evaluation extends ResolvedEvaluate {
 /** The number of costs counted before other work gets a turn. */
 const TARGETS_PER_TURN = 16;
 
+/** Tokens that are run for a target. */
+function countTokens(measurements: Evaluation['measurements']): number {
+  return measurements.reduce((tokens, { plan }) => tokens + plan.fidelity.tokens, 0);
+}
+
 /** The phases of an Evaluate job. */
-function planPhases({ recipe, selections, plan }: Evaluation): PhasePlan[] {
+function planPhases({ recipe, selections, measurements }: Evaluation): PhasePlan[] {
   const total = selections.length;
   return [
     ...(recipe === undefined ? [] : [{ name: 'calibrate', tokens: countCalibrated(recipe).tokens }]),
-    { name: 'measure', tokens: total * plan.fidelity.tokens, total, unit: 'targets' },
+    { name: 'measure', tokens: total * countTokens(measurements), total, unit: 'targets' },
   ];
 }
 
@@ -107,11 +115,14 @@ async function runEvaluation(
  * Tokens spent on the targets whose results are stored, if an earlier server began the job. A job of an earlier version
  * stored no plan: throws JOB_NOT_RESUMABLE if its results were measured on something else.
  */
-async function listTold({ model, plan }: Evaluation, context: JobContext): Promise<ReadonlyMap<number, number>> {
+async function listTold(
+  { model, measurements: [first] }: Evaluation,
+  context: JobContext,
+): Promise<ReadonlyMap<number, number>> {
   const told = new Map<number, number>();
   const today = {
     checkpointDigest: model.language.checkpoint.digest,
-    measurement: measurementFingerprint(plan.measurement),
+    measurement: first === undefined ? '' : measurementFingerprint(first.plan.measurement),
   };
   for await (const { payload } of context.stored()) {
     if (payload?.$case !== 'evaluation') continue;
@@ -132,7 +143,7 @@ function sum(values: Iterable<number>): number {
 /** Measures targets with the same ranking, and tells of each that is measured; returns the tokens spent. */
 async function measure(
   services: EvaluateServices,
-  { model, plan, evaluator }: Evaluation,
+  { model, measurements }: Evaluation,
   ranked: RankedModel,
   targets: readonly { readonly index: number; readonly architecture: Architecture }[],
   context: JobContext,
@@ -145,36 +156,38 @@ async function measure(
     requireUnchanged: checkpoint.files.requireUnchanged,
     recipeDigest: ranked.recipeDigest,
     subject: ranked.subject,
-    evaluator: evaluator.plugin,
-    evaluatorOptions: evaluator.options,
-    plan,
+    measurements: measurements.map(({ name, evaluator: { plugin, options }, plan }) => ({
+      name,
+      evaluator: plugin,
+      options,
+      plan,
+    })),
   };
   let tokensSpent = 0;
-  for await (const found of services.labels.label(
-    orderLabels(
-      target,
-      targets.map(({ architecture }) => architecture),
-    ),
+  for await (const found of measureArchitectures(
+    services.labels,
+    target,
+    targets.map(({ architecture }) => architecture),
     workContext(context, 'evaluating'),
   )) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];
     if ('invalid' in found) throw atField(found.invalid, `targets[${index}]`);
-    const { label, record } = found;
-    tokensSpent += label.tokensSpent;
-    if (record !== undefined) context.keep(record);
+    tokensSpent += found.tokensSpent;
+    for (const record of found.records) context.keep(record);
     measured();
+    const [first, ...further] = measurements.map((own, place) => encodeFound(own, found.labels[place] as Label));
+    if (first === undefined) continue;
+    const { name: _, ...own } = first;
     await context.emit({
       $case: 'evaluation',
       value: {
+        ...own,
         index,
-        metrics: { ...label.metrics },
+        further,
         architecture: encodeArchitecture(architecture),
         costs: encodeCosts(shape, architecture, [], exportedShape(shape, architecture, ranked.recipe.compensation)),
-        measurement: encodeMeasurement(plan.measurement),
-        fidelity: encodeFidelity(plan.fidelity),
         recipeDigest: architectureKey(architecture) === architectureKey(shape.layers) ? '' : ranked.recipeDigest,
-        scoredTokens: BigInt(countScored(plan.sequences)),
-        tokensSpent: BigInt(label.tokensSpent),
+        tokensSpent: BigInt(found.tokensSpent),
         checkpointDigest: checkpoint.digest,
       },
     });
@@ -183,7 +196,7 @@ async function measure(
 }
 
 async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
-  const { model, plan, selections, recipe, restored } = evaluation;
+  const { model, measurements, selections, recipe, restored } = evaluation;
   const { language } = model;
   const costs: Cost[] = [];
   for (const [index, { architecture, keptUnits }] of selections.entries()) {
@@ -198,7 +211,11 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
   }
   return {
     ...(await timePhases(model, estimatePhases(evaluation))),
-    ...estimateMemory(model, [plan], recipe === undefined ? [] : [recipe]),
+    ...estimateMemory(
+      model,
+      measurements.map(({ plan }) => plan),
+      recipe === undefined ? [] : [recipe],
+    ),
     diskBytes: 0n,
     streamFit: undefined,
     feasible: [],
@@ -208,11 +225,14 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
   };
 }
 
-function estimatePhases({ model, plan, selections, recipe, restored }: Evaluation): PlannedPhase[] {
+function estimatePhases({ model, measurements, selections, recipe, restored }: Evaluation): PlannedPhase[] {
   const { shape } = model.language;
-  const tokens = { tokens: plan.fidelity.tokens, window: plan.measurement.window };
   const measured = selections.map(({ architecture, keptUnits }, index) => {
-    const losses = countLosses(shape, architecture, tokens);
+    const losses = addWork(
+      ...measurements.map(({ plan: { fidelity, sequences } }) =>
+        countLosses(shape, architecture, { tokens: fidelity.tokens, window: findLongest(sequences) }),
+      ),
+    );
     if (keptUnits === undefined)
       return addWork(losses, recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, 1));
     // An output of an earlier call, whose recipe is prepared when its turn comes.
@@ -239,7 +259,7 @@ function estimatePhases({ model, plan, selections, recipe, restored }: Evaluatio
     ...calibrated.filter(({ work }) => work.products + work.factors > 0),
     planPhase('measure', {
       trials: selections.length,
-      tokens: selections.length * tokens.tokens,
+      tokens: selections.length * countTokens(measurements),
       work: addWork(...measured),
     }),
   ];

@@ -1,10 +1,21 @@
+import { canonicalJson } from '../../core/canonical-json.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
 import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-queue.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 
-/** What is labelled: architectures of a checkpoint under a recipe, measured by a plan. */
+/** What an evaluator measures, with all that it needs for it. */
+export interface PlannedMeasurement {
+  /** What its metrics are told apart by from those of others; empty for the first of a request. */
+  readonly name: string;
+  readonly evaluator: Evaluator;
+  /** Complete. */
+  readonly options: unknown;
+  readonly plan: EvaluationPlan;
+}
+
+/** What is labelled: architectures of a checkpoint under a recipe, in one or more measurements. */
 export interface LabelTarget {
   readonly checkpointDigest: string;
   /**
@@ -14,9 +25,7 @@ export interface LabelTarget {
   /** The recipe's digest, or that of named units. The unpruned architecture is stored with an empty one. */
   readonly recipeDigest: string;
   readonly subject: EvaluationSubject;
-  readonly evaluator: Evaluator;
-  readonly evaluatorOptions: unknown;
-  readonly plan: EvaluationPlan;
+  readonly measurements: readonly PlannedMeasurement[];
 }
 
 /** Architectures to be labelled for one target. */
@@ -26,35 +35,80 @@ export interface LabelTask extends LabelTarget {
 
 export type ArchitectureLabels = LabelQueue<LabelTask>;
 
-/** The order for labels of architectures, one each. */
+/** The order for labels of architectures: of each in turn one per measurement. */
 export function orderLabels(target: LabelTarget, architectures: readonly Architecture[]): LabelOrder<LabelTask> {
-  const shared = {
-    checkpointDigest: target.checkpointDigest,
-    measurementFingerprint: measurementFingerprint(target.plan.measurement),
-    fidelityDigest: fidelityDigest(target.plan.fidelity),
-  };
+  const measured = target.measurements.map(({ evaluator, plan }) => ({
+    metrics: plan.metrics ?? evaluator.metrics.map(({ name }) => name),
+    measurementFingerprint: measurementFingerprint(plan.measurement),
+    fidelityDigest: fidelityDigest(plan.fidelity),
+  }));
   const dense = architectureKey(target.subject.shape.layers);
   return {
-    keys: architectures.map((architecture) => {
+    wanted: architectures.flatMap((architecture) => {
       const key = architectureKey(architecture);
-      return { ...shared, recipeDigest: key === dense ? '' : target.recipeDigest, architectureKey: key };
+      return measured.map(({ metrics, ...digests }) => ({
+        metrics,
+        key: {
+          checkpointDigest: target.checkpointDigest,
+          ...digests,
+          recipeDigest: key === dense ? '' : target.recipeDigest,
+          architectureKey: key,
+        },
+      }));
     }),
-    metrics: target.plan.metrics ?? target.evaluator.metrics.map(({ name }) => name),
     task: { ...target, architectures },
   };
 }
 
-/** Labels architectures by their evaluator. */
+/**
+ * Labels architectures by their evaluators. What several of them ask to be run is run once; otherwise each runs its
+ * own, so that a label does not depend on what else is measured.
+ */
 export const evaluatorLabeller: Labeller<LabelTask> = {
-  async *measure({ architectures, evaluator, evaluatorOptions, subject, plan, requireUnchanged }, indices, work) {
-    const asked = indices.map((index) => architectures[index] as Architecture);
-    const { sequences, fidelity, observe } = plan;
-    const request = { ...observe, sequences, precision: fidelity.precision };
-    for await (const { index, ...seen } of subject.observe(asked, request, work)) {
-      const observed = { ...seen, shape: subject.shape, architecture: asked[index] as Architecture };
-      const { metrics, items } = await evaluator.reduce(observed, plan, evaluatorOptions, work);
-      await requireUnchanged(work.signal);
-      yield { index: indices[index] as number, label: { metrics, items, tokensSpent: fidelity.tokens } };
+  async *measure({ architectures, measurements, subject, requireUnchanged }, indices, work) {
+    const missing = new Set(indices);
+    for (const together of groupAlike(measurements)) {
+      const asked = [...architectures.keys()].filter((architecture) =>
+        together.some((place) => missing.has(architecture * measurements.length + place)),
+      );
+      const [first] = together.map((place) => measurements[place] as PlannedMeasurement);
+      if (first === undefined || asked.length === 0) continue;
+      const chosen = asked.map((architecture) => architectures[architecture] as Architecture);
+      const { sequences, fidelity } = first.plan;
+      const observe = Object.assign({}, ...together.map((place) => measurements[place]?.plan.observe ?? {})) as object;
+      const request = { sequences, precision: fidelity.precision, ...observe };
+      const paid = new Set<number>();
+      for await (const { index, ...seen } of subject.observe(chosen, request, work)) {
+        const observed = { ...seen, shape: subject.shape, architecture: chosen[index] as Architecture };
+        for (const place of together) {
+          const wanted = (asked[index] as number) * measurements.length + place;
+          if (!missing.has(wanted)) continue;
+          const { evaluator, plan, options } = measurements[place] as PlannedMeasurement;
+          const { metrics, items } = await evaluator.reduce(observed, plan, options, work);
+          await requireUnchanged(work.signal);
+          // The first one pays for what was run.
+          yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : plan.fidelity.tokens } };
+          paid.add(index);
+        }
+      }
     }
   },
 };
+
+/**
+ * The places of measurements, those together that run the same sequences in the same precision. What only some of them
+ * observe of these is observed for all; what has a value of its own must have the same.
+ */
+function groupAlike(measurements: readonly PlannedMeasurement[]): readonly (readonly number[])[] {
+  if (measurements.length === 1) return [[0]];
+  const groups = new Map<string, number[]>();
+  for (const [place, { plan }] of measurements.entries()) {
+    const key = canonicalJson([
+      plan.fidelity.precision,
+      Object.entries(plan.observe ?? {}).filter(([, value]) => value !== true),
+      plan.sequences.map(({ tokens, spans }) => [tokens.join(), spans]),
+    ]);
+    groups.set(key, [...(groups.get(key) ?? []), place]);
+  }
+  return [...groups.values()];
+}

@@ -1,10 +1,11 @@
+import type { Evaluator } from '../../core/ports/evaluator.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Budget } from '../../core/budget/budget.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import { narrowSpace, type DimensionRange } from '../../core/space/narrow-space.js';
 import type { SearchSpace } from '../../core/space/search-space.js';
-import type { Evaluator } from '../../core/ports/evaluator.js';
+
 import { Preset, type SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { CompensationFit } from '../../gen/prunecast/v1/study_types.js';
 import { listCosts, type Objectives } from '../../search/objectives/objectives.js';
@@ -41,7 +42,7 @@ export async function decodeStudyPlan(
   model: BudgetedModel,
   counted: ModelShape,
   request: SearchRequest,
-  evaluator: Evaluator,
+  measured: Pick<Evaluator, 'id' | 'metrics'>,
 ): Promise<StudyPlan> {
   const budgets = await decodeBudgets(model, request.budgets);
   const options = decodeSpaceOptions(request.space);
@@ -49,7 +50,7 @@ export async function decodeStudyPlan(
   requireAttainable(space, budgets);
   const decoded = decodeObjectives(
     request.objectives,
-    evaluator,
+    measured,
     budgets.map(({ cost }) => cost),
   );
   const curve = request.preset === Preset.PAPER ? PAPER_CURVE : undefined;

@@ -39,11 +39,9 @@ export interface AskedWindows {
  */
 export async function planWindows(
   model: Pick<RequestModel, 'maxPositions' | 'requirePrecision'>,
-  { plugin, options }: ChosenEvaluator,
+  { plugin, options }: { readonly plugin: TextEvaluator; readonly options: unknown },
   { text, windows, fidelity, part, fields }: AskedWindows,
 ): Promise<EvaluationPlan> {
-  if (plugin.reads !== 'text')
-    throw PrunecastError.ofField(fields.text, `is a text, and the evaluator "${plugin.id}" does not read one`);
   const protocol = decodeProtocol(windows, fidelity, text, model.maxPositions, fields);
   const plan = cut(plugin, text, part === undefined ? protocol : { ...protocol, part }, options, fields.text);
   const asked = protocol.precision ?? 'float32';
@@ -145,15 +143,22 @@ const PRECISIONS: Readonly<Record<number, PrecisionName | undefined>> = {
   [Precision.INT8]: 'int8',
 };
 
+/** The arithmetic that a request asks for. Throws INVALID_REQUEST. */
+export function decodePrecision(fidelity: FidelitySpec | undefined, field: string): PrecisionName {
+  const asked = fidelity?.precision ?? Precision.UNSPECIFIED;
+  const precision = PRECISIONS[asked];
+  if (precision === undefined)
+    throw PrunecastError.ofField(`${field}.precision`, `is ${asked}; allowed are the values of Precision`);
+  return precision;
+}
+
 function decodeFidelity(
   fidelity: FidelitySpec | undefined,
   window: number,
   field: string,
 ): Pick<WindowProtocol, 'tokenLimit' | 'precision'> {
   if (fidelity === undefined) return {};
-  const precision = PRECISIONS[fidelity.precision];
-  if (precision === undefined)
-    throw PrunecastError.ofField(`${field}.precision`, `is ${fidelity.precision}; allowed are the values of Precision`);
+  const precision = decodePrecision(fidelity, field);
   if (fidelity.tokenLimit === undefined) return { precision };
   if (fidelity.tokenLimit < window)
     throw PrunecastError.ofField(

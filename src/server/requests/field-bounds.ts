@@ -20,6 +20,10 @@ const HEADS = 65_536;
 /** Longer than the context of any supported model; the model's own `max_position_embeddings` is a limit too. */
 const TOKENS = 1_048_576;
 const BUDGETS = 16;
+/** Beside the first one. */
+const MEASUREMENTS = 8;
+/** Names that a request gives. */
+const NAME = { characters: 64 } as const;
 const RUNGS = 16;
 /** The most pairs of ImportPairs. */
 const PAIRS = 100_000;
@@ -56,6 +60,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.Calibration.sequence_tokens': { min: 2, max: TOKENS },
   'prunecast.v1.WindowProtocol.window': { min: 2, max: TOKENS },
   'prunecast.v1.WindowProtocol.stride': { min: 1, max: TOKENS },
+  'prunecast.v1.MeasurementSpec.name': NAME,
   'prunecast.v1.FidelitySpec.token_limit': { min: 1, max: 1e12 },
   'prunecast.v1.Budget.at_most': { above: 0, max: 1e15 },
   'prunecast.v1.Budget.removed_share': { above: 0, below: 1 },
@@ -130,6 +135,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.EvaluateRequest.request_id': IDENTIFIER,
   'prunecast.v1.EvaluateRequest.model': PATH,
   'prunecast.v1.EvaluateRequest.targets': { entries: 1000 },
+  'prunecast.v1.EvaluateRequest.further_measurements': { entries: MEASUREMENTS },
   'prunecast.v1.EvaluateTarget.uniform_rate': RATE,
   'prunecast.v1.EvaluateTarget.manifest': MANIFEST,
   'prunecast.v1.EvaluateTarget.earlier_output': PATH,
@@ -146,6 +152,8 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.SearchRequest.pause_before': { entries: 16 },
   'prunecast.v1.SearchRequest.rounds': { min: 1, max: 100 },
   'prunecast.v1.SearchRequest.controls': { entries: 16 },
+  'prunecast.v1.SearchRequest.further_measurements': { entries: MEASUREMENTS },
+  'prunecast.v1.StudyMeasurement.name': NAME,
   'prunecast.v1.PairPlan.count': { min: 1, max: PAIRS },
   'prunecast.v1.PairPlan.tied_count': { min: 0, max: PAIRS },
   'prunecast.v1.PairPlan.tie_run': { min: 1, max: LAYERS },

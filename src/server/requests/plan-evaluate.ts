@@ -13,7 +13,7 @@ import {
   type PlannedWindows,
 } from './plan-document.js';
 import { planPart, type PlanServices } from './plan-search.js';
-import type { ResolvedEvaluate } from './resolve-evaluate.js';
+import type { NamedMeasurement, ResolvedEvaluate } from './resolve-evaluate.js';
 
 /** What an Evaluate request resolved to. */
 export interface EvaluatePlan extends PlanHead {
@@ -21,9 +21,18 @@ export interface EvaluatePlan extends PlanHead {
   readonly model: PlannedModel;
   readonly evaluator: PlannedPlugin;
   readonly windows: PlannedWindows;
+  /** Left out if there are none. */
+  readonly further?: readonly PlannedMeasurement[];
   /** null if no target needs a recipe. */
   readonly recipe: PlannedRecipe | null;
   readonly targets: readonly PlannedTarget[];
+}
+
+/** A further measurement. */
+export interface PlannedMeasurement {
+  readonly name: string;
+  readonly evaluator: PlannedPlugin;
+  readonly windows: PlannedWindows;
 }
 
 export interface PlannedTarget extends PlannedSelection {
@@ -33,18 +42,24 @@ export interface PlannedTarget extends PlannedSelection {
 
 export function planEvaluate(
   services: PlanServices,
-  { evaluator, plan, recipe, restored, selections }: ResolvedEvaluate,
+  { measurements: [first, ...further], recipe, restored, selections }: ResolvedEvaluate,
 ): EvaluatePlan {
   return toPlain<EvaluatePlan>({
     schemaVersion: PLAN_VERSION,
     kind: 'evaluate',
     model: planModel(services.model),
-    evaluator: planPlugin(evaluator),
-    windows: planPart(services, plan),
+    ...planMeasured(services, first as NamedMeasurement),
+    ...(further.length === 0
+      ? {}
+      : { further: further.map((own) => ({ name: own.name, ...planMeasured(services, own) })) }),
     recipe: recipe === undefined ? null : planRecipe(recipe),
     targets: selections.map((selection, index) => {
       const own = restored.get(index);
       return { ...planSelection(services, selection), restored: own === undefined ? null : planRecipe(own) };
     }),
   });
+}
+
+function planMeasured(services: PlanServices, { evaluator, plan }: NamedMeasurement) {
+  return { evaluator: planPlugin(evaluator), windows: planPart(services, plan) };
 }

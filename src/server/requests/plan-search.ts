@@ -21,7 +21,7 @@ import {
   type PlannedWindows,
 } from './plan-document.js';
 import { listCompared, type ResolvedPlugin } from './plugin-lookup.js';
-import type { ResolvedSample, ResolvedSearch, StudyRecipes } from './resolve-search.js';
+import type { FurtherMeasurement, ResolvedSample, ResolvedSearch, StudyRecipes } from './resolve-search.js';
 import { planRecovery, type PlannedRecovery } from './resolve-recovery.js';
 import type { RequestServices } from './services.js';
 
@@ -43,6 +43,16 @@ export interface SearchPlan extends PlanHead {
     /** null for a sample. */
     readonly report: PlannedWindows | null;
   };
+  /** The further measurements; left out if there are none. */
+  readonly further?: readonly {
+    readonly name: string;
+    readonly evaluator: PlannedPlugin;
+    readonly windows: {
+      readonly search: PlannedWindows;
+      readonly verify: readonly PlannedWindows[];
+      readonly report: PlannedWindows | null;
+    };
+  }[];
   /** All that decides the study's steps. */
   readonly study: PlannedStudy;
   /** The phases after the last round; undefined for a sample. An earlier version had others, in another order. */
@@ -109,7 +119,7 @@ export function planSample(services: PlanServices, request: SearchRequest, resol
 export type PlanServices = Pick<RequestServices, 'digestOf' | 'plugins' | 'model'>;
 
 function planSampled(services: PlanServices, request: SearchRequest, resolved: ResolvedSample): SearchPlan {
-  const { evaluator, windows, recipes, plan } = resolved;
+  const { evaluator, windows, further, recipes, plan } = resolved;
   return {
     schemaVersion: PLAN_VERSION,
     kind: 'sample',
@@ -120,6 +130,7 @@ function planSampled(services: PlanServices, request: SearchRequest, resolved: R
       services.plugins.resolve('compensation', undefined, DEFAULT_PLUGINS.errorCompensation, 'recipe.compensation'),
     ),
     windows: { search: planPart(services, windows.search), verify: [], report: null },
+    ...(further.length === 0 ? {} : { further: further.map((own) => planFurtherWindows(services, own)) }),
     study: writeStudyPlan(plan),
     asked: {
       space: decodeSpaceOptions(request.space),
@@ -134,6 +145,18 @@ function planSampled(services: PlanServices, request: SearchRequest, resolved: R
     features: null,
     strategy: null,
     exporter: null,
+  };
+}
+
+function planFurtherWindows(services: PlanServices, { name, evaluator, windows }: FurtherMeasurement) {
+  return {
+    name,
+    evaluator: planPlugin(evaluator),
+    windows: {
+      search: planPart(services, windows.search),
+      verify: (windows.verify ?? []).map((plan) => planPart(services, plan)),
+      report: windows.report === undefined ? null : planPart(services, windows.report),
+    },
   };
 }
 

@@ -1,11 +1,12 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { EvaluationPlan, EvaluationText } from '../../core/ports/evaluator.js';
+import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { FidelitySpec } from '../../gen/prunecast/v1/common.js';
-import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
+import type { SearchRequest, StudyMeasurement } from '../../gen/prunecast/v1/pruning.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
 import { countStudyTokens } from './count-study-tokens.js';
 import { DEFAULT_TEXT_SHARES } from './defaults.js';
-import { planWindows, type ChosenEvaluator } from './decode-windows.js';
+import type { ChosenEvaluator } from './decode-windows.js';
+import { planMeasurement, type PlannedPart } from './plan-measurement.js';
 import type { RecipeDefaults } from './recipe.js';
 import type { RequestServices } from './services.js';
 
@@ -71,7 +72,7 @@ export async function planStudyWindows(
   const rungs = fidelities.verifyRungs === 'default' ? dropRepeats(verify) : verify;
   requireAscending(rungs, fidelities.verify);
   const plans = { search: search.plan, verify: rungs.map(({ plan }) => plan), report: report.plan };
-  refuseOverlaps(plans);
+  refuseOverlaps(listPlans(plans), 'texts');
   return { plans, calibration: chooseCalibration(asked, rungs.at(-1)) };
 }
 
@@ -105,7 +106,7 @@ export async function planPairWindows(
   };
 }
 
-type TextServices = Pick<RequestServices, 'model' | 'loadText'>;
+type TextServices = Pick<RequestServices, 'model' | 'loadText' | 'loadRows'>;
 
 type TextsRequest = Pick<SearchRequest, 'texts' | 'windows' | 'recipes' | 'recovery'>;
 
@@ -120,11 +121,6 @@ function countTokens(request: TextsRequest, { search, verify, report }: PartFide
   });
 }
 
-interface PlannedPart {
-  readonly plan: EvaluationPlan;
-  readonly text: EvaluationText;
-}
-
 async function planPart(
   services: TextServices,
   request: AskedTexts,
@@ -137,16 +133,62 @@ async function planPart(
 ): Promise<PlannedPart> {
   const own = request.texts?.[name];
   const field = own === undefined ? 'texts.text' : `texts.${name}`;
-  const text = await services.loadText(own ?? request.texts?.text, field, request.textTokens);
-  const plan = await planWindows(services.model, evaluator, {
-    text,
+  return planMeasurement(services, evaluator, {
+    text: own ?? request.texts?.text,
+    textTokens: request.textTokens,
     windows: request.windows,
     fidelity: spec,
     ...(own === undefined ? { part: DEFAULT_TEXT_SHARES[name] } : {}),
     fields: { text: field, windows: 'windows', fidelity },
   });
-  return { plan, text };
 }
+
+/**
+ * What a further measurement runs in some parts of a study.
+ *
+ * @param first the windows of the first measurement: an evaluator that reads a text takes as many tokens by default
+ * @throws PrunecastError as `planMeasurement`, and WINDOWS_OVERLAP
+ */
+export async function planFurther(
+  services: TextServices,
+  asked: StudyMeasurement,
+  evaluator: ChosenEvaluator,
+  {
+    parts,
+    first,
+    field,
+  }: { readonly parts: readonly TextPartName[]; readonly first: PartFidelities; readonly field: string },
+): Promise<FurtherPlans> {
+  const plans: { name: TextPartName; plan: EvaluationPlan }[] = [];
+  for (const name of parts) {
+    const own = asked.texts?.[name];
+    const named = ([name, 'search'] as const).find((part) => asked[part] !== undefined);
+    const inFirst = name === 'verify' ? first.verify.at(-1) : first[name];
+    const spec = named === undefined ? (evaluator.plugin.reads === 'text' ? inFirst?.spec : undefined) : asked[named];
+    const { plan } = await planMeasurement(services, evaluator, {
+      text: own ?? asked.texts?.text,
+      textTokens: undefined,
+      windows: asked.windows,
+      fidelity: spec,
+      ...(own === undefined ? { part: DEFAULT_TEXT_SHARES[name] } : {}),
+      fields: {
+        text: own === undefined ? `${field}.texts.text` : `${field}.texts.${name}`,
+        windows: `${field}.windows`,
+        fidelity: named === undefined ? `${field}.search` : `${field}.${named}`,
+      },
+    });
+    plans.push({ name, plan });
+  }
+  if (evaluator.plugin.reads !== 'nothing') refuseOverlaps(plans, `${field}.texts`);
+  const of = (part: TextPartName): EvaluationPlan[] => plans.flatMap(({ name, plan }) => (name === part ? [plan] : []));
+  const [search] = of('search');
+  if (search === undefined) throw new RangeError('a study measures pairs');
+  const [report] = of('report');
+  return { search, verify: of('verify'), ...(report === undefined ? {} : { report }) };
+}
+
+/** A sample has the search part only. */
+export type FurtherPlans = Pick<PartPlans, 'search'> & Partial<PartPlans>;
 
 /**
  * Refuses sequences to calibrate or train on that share a token with a verify or report window.
@@ -210,7 +252,7 @@ function chooseCalibration(
   if (own !== undefined) return { text: own, bos: windows?.bos, textTokens };
   // The first verify window may begin a little before the middle: windows are whole.
   const middle =
-    texts?.verify === undefined && verify !== undefined
+    texts?.verify === undefined && verify?.text !== undefined
       ? (verify.plan.fidelity.items[0] ?? 0) / verify.text.tokens.length
       : DEFAULT_TEXT_SHARES.search.to;
   return {
@@ -231,15 +273,22 @@ const APART = [
   ['report', 'verify'],
 ] as const;
 
-function refuseOverlaps(plans: StudyWindows['plans']): void {
-  const listed = listPlans(plans);
+function refuseOverlaps(
+  listed: readonly { readonly name: TextPartName; readonly plan: EvaluationPlan }[],
+  field: string,
+): void {
   for (const [a, b] of APART) {
     for (const { plan } of listed.filter(({ name }) => name === a)) {
       for (const { plan: other } of listed.filter(({ name }) => name === b)) {
         if (plan.measurement.textDigest !== other.measurement.textDigest) continue;
         const shared = findOverlap(rangesOf(plan), rangesOf(other));
         if (shared !== undefined)
-          throw overlap(`texts.${a}`, `a ${a} window and a ${b} window share token ${shared} of the text`);
+          throw overlap(
+            `${field}.${a}`,
+            plan.measurement.window === 0
+              ? `${a} and ${b} share item ${shared}`
+              : `a ${a} window and a ${b} window share token ${shared} of the text`,
+          );
       }
     }
   }
@@ -250,9 +299,9 @@ interface Ranges {
   readonly length: number;
 }
 
-/** The tokens of the text that a plan's windows take. */
+/** The tokens of the text that a plan's windows take; of what has no windows, the items. */
 function rangesOf({ measurement: { window, bos }, fidelity }: EvaluationPlan): Ranges {
-  return { starts: fidelity.items, length: window - (bos ? 1 : 0) };
+  return { starts: fidelity.items, length: Math.max(1, window - (bos ? 1 : 0)) };
 }
 
 /** The first token that a range of each share. */
@@ -270,7 +319,7 @@ function findOverlap(a: Ranges, b: Ranges): number | undefined {
 function overlap(field: string, description: string): PrunecastError {
   return PrunecastError.ofField(
     field,
-    `${description}: send separate texts, or one text for all in \`texts.text\``,
+    `${description}: send separate texts, or one for all in \`text\``,
     'WINDOWS_OVERLAP',
   );
 }

@@ -19,7 +19,7 @@ import type { BudgetedModel } from './services.js';
 export async function replan(
   model: BudgetedModel,
   { study, asked: { space: options, ranges, objectives: named } }: SearchPlan,
-  evaluator: Evaluator,
+  measured: Pick<Evaluator, 'id' | 'metrics'>,
   asked: { readonly budgets: readonly Budget[]; readonly objectives: readonly Objective[] },
 ): Promise<StudyPlan> {
   const own = readStudyPlan(study);
@@ -29,7 +29,7 @@ export async function replan(
   requireAttainable(space, budgets);
   const decoded = decodeObjectives(
     asked.objectives.length === 0 ? named.map((objective) => Objective.fromPartial(objective)) : asked.objectives,
-    evaluator,
+    measured,
     budgets.map(({ cost }) => cost),
   );
   refuseCurve(own.curve, decoded.objectives);

@@ -1,20 +1,28 @@
 import { setImmediate } from 'node:timers/promises';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { findLongest } from '../../core/sequence.js';
+import type { MeasurementSpec } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
-import { planWindows } from './decode-windows.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
 import type { ResolvedRecipe } from './recipe.js';
 import { openSpaces, requireUntrained, resolveSelection, type Selection } from './resolve-selection.js';
 import type { RequestServices } from './services.js';
-import type { ResolvedPlugin } from './plugin-lookup.js';
+import { planMeasurement } from './plan-measurement.js';
+import { resolveFurther, type NamedEvaluator } from './resolve-further.js';
+
+/** What an evaluator measures for a request. */
+export interface NamedMeasurement extends NamedEvaluator {
+  readonly plan: EvaluationPlan;
+}
 
 /** An EvaluateRequest, checked and complete. */
 export interface ResolvedEvaluate {
   /** One per target, in the order of the request. */
   readonly selections: readonly Selection[];
-  readonly evaluator: ResolvedPlugin<'evaluator'>;
-  readonly plan: EvaluationPlan;
+  /** The first one, and the further ones. */
+  readonly measurements: readonly NamedMeasurement[];
   /** undefined if no target needs a recipe. */
   readonly recipe: ResolvedRecipe | undefined;
   /** The recipes of manifests whose outputs were compensated, by target. */
@@ -24,9 +32,9 @@ export interface ResolvedEvaluate {
 /** The targets of a request that names none. */
 const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
 
-/** Throws as `resolveSelection`, `planWindows` and `RecipeSource.resolve`, and MEMORY_EXCEEDED. */
+/** Throws as `resolveSelection`, `planMeasurement` and `RecipeSource.resolve`, and MEMORY_EXCEEDED. */
 export async function resolveEvaluate(services: RequestServices, request: EvaluateRequest): Promise<ResolvedEvaluate> {
-  const { model, plugins, recipes } = services;
+  const { model, recipes } = services;
   const { shape } = model;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
   const counted = recipes.countedShape([{ recipe: request.recipe, field: 'recipe' }], request.space);
@@ -38,25 +46,10 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
     requireUntrained(selection, 'evaluate the output itself, as the model');
     selections.push(selection);
   }
-  const evaluator = plugins.resolve(
-    'evaluator',
-    request.measurement?.evaluator,
-    DEFAULT_PLUGINS.evaluator,
-    'measurement.evaluator',
-  );
-  const limit = request.fidelity?.tokenLimit;
-  const text = await services.loadText(
-    request.measurement?.text,
-    'measurement.text',
-    limit === undefined ? undefined : Number(limit),
-  );
-  const plan = await planWindows(model, evaluator, {
-    text,
-    windows: request.measurement?.windows,
-    fidelity: request.fidelity,
-    fields: { text: 'measurement.text', windows: 'measurement.windows', fidelity: 'fidelity' },
-  });
-  model.requireMemory({ longest: plan.measurement.window, precision: plan.fidelity.precision });
+  const measurements = await planMeasurements(services, request);
+  for (const { plan } of measurements)
+    if (plan.sequences.length > 0)
+      model.requireMemory({ longest: findLongest(plan.sequences), precision: plan.fidelity.precision });
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(
     ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,
@@ -67,5 +60,55 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
     if (compensated !== undefined)
       restored.set(index, await recipes.restore(compensated, request.recipe?.calibration?.text));
   }
-  return { selections, evaluator, plan, recipe, restored };
+  return { selections, measurements, recipe, restored };
+}
+
+/** The measurement of a request, and its further ones. */
+async function planMeasurements(
+  services: RequestServices,
+  { measurement, fidelity, furtherMeasurements }: EvaluateRequest,
+): Promise<NamedMeasurement[]> {
+  const { plugins } = services;
+  const first = plugins.resolve(
+    'evaluator',
+    measurement?.evaluator,
+    DEFAULT_PLUGINS.evaluator,
+    'measurement.evaluator',
+  );
+  refuseInFirst(measurement);
+  const asked = [
+    { name: '', evaluator: first, spec: measurement, fidelity, field: 'measurement', fidelityField: 'fidelity' },
+    ...resolveFurther(plugins, furtherMeasurements).map((own, index) => {
+      const spec = furtherMeasurements[index];
+      const field = `further_measurements[${index}]`;
+      const isOwn = spec?.fidelity !== undefined;
+      return {
+        ...own,
+        spec,
+        fidelity: isOwn ? spec.fidelity : fidelity,
+        field,
+        fidelityField: isOwn ? `${field}.fidelity` : 'fidelity',
+      };
+    }),
+  ];
+  const planned: NamedMeasurement[] = [];
+  for (const { name, evaluator, spec, fidelity: own, field, fidelityField } of asked) {
+    const { plan } = await planMeasurement(services, evaluator, {
+      text: spec?.text,
+      textTokens: own?.tokenLimit === undefined ? undefined : Number(own.tokenLimit),
+      windows: spec?.windows,
+      fidelity: own,
+      fields: { text: `${field}.text`, windows: `${field}.windows`, fidelity: fidelityField },
+    });
+    planned.push({ name, evaluator, plan });
+  }
+  return planned;
+}
+
+/** Throws INVALID_REQUEST for a field of further measurements in the first one. */
+function refuseInFirst(measurement: MeasurementSpec | undefined): void {
+  if (measurement !== undefined && measurement.name !== '')
+    throw PrunecastError.ofField('measurement.name', 'is set: only further measurements have names');
+  if (measurement?.fidelity !== undefined)
+    throw PrunecastError.ofField('measurement.fidelity', 'is set: name it in `fidelity`');
 }

@@ -12,14 +12,19 @@ import { decodeStudyPlan } from './decode-study-plan.js';
 import { DEFAULT_PLUGINS, DEFAULT_STREAM_TOKENS, PAPER_RECIPE } from './defaults.js';
 import { findEffort } from './find-effort.js';
 import {
+  planFurther,
   planPairWindows,
   planStudyWindows,
   refuseTextOverlap,
+  TEXT_PARTS,
+  type FurtherPlans,
   type PartFidelities,
   type PartPlans,
+  type TextPartName,
 } from './plan-study-texts.js';
 import { refuseStreamLabels, type RecipeDefaults, type ResolvedRecipe } from './recipe.js';
 import { resolveRecovery, type ResolvedRecovery } from './resolve-recovery.js';
+import { listMeasured, resolveFurther, type NamedEvaluator } from './resolve-further.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
@@ -27,6 +32,13 @@ import type { ResolvedPlugin } from './plugin-lookup.js';
 export interface StudyQuestion {
   readonly plan: StudyPlan;
   readonly evaluator: ResolvedPlugin<'evaluator'>;
+  /** The evaluators of the further measurements. */
+  readonly others: readonly NamedEvaluator[];
+}
+
+/** What a study measures beside its first measurement. */
+export interface FurtherMeasurement extends NamedEvaluator {
+  readonly windows: FurtherPlans;
 }
 
 /** The recipes of a study: those that are compared, and the paper's if controls are measured under it. */
@@ -44,6 +56,7 @@ export interface StudyRecipes {
 /** A SearchRequest, checked and complete. */
 export interface ResolvedSearch extends StudyQuestion {
   readonly windows: PartPlans;
+  readonly further: readonly FurtherMeasurement[];
   readonly recipes: StudyRecipes;
   readonly predictor: ResolvedPlugin<'predictor'>;
   /** What the predictor sees of an architecture. */
@@ -56,6 +69,7 @@ export interface ResolvedSearch extends StudyQuestion {
 /** A SearchRequest of which only the pairs are labelled. */
 export interface ResolvedSample extends StudyQuestion {
   readonly windows: Pick<PartPlans, 'search'>;
+  readonly further: readonly FurtherMeasurement[];
   readonly recipes: StudyRecipes;
 }
 
@@ -72,7 +86,9 @@ export async function resolveQuestion(
     request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })),
     request.space,
   );
-  return { evaluator, plan: await decodeStudyPlan(model, counted, request, evaluator.plugin) };
+  const others = resolveFurther(plugins, request.furtherMeasurements);
+  const measured = listMeasured(evaluator.plugin, others);
+  return { evaluator, others, plan: await decodeStudyPlan(model, counted, request, measured) };
 }
 
 /**
@@ -155,10 +171,14 @@ function requirePairs({ id, pairs }: Pick<PluginsByKind['predictor'], 'id' | 'pa
 export async function resolveSubject(
   services: RequestServices,
   request: SearchRequest,
-  { evaluator, plan }: StudyQuestion,
-): Promise<Pick<ResolvedSearch, 'windows' | 'recipes' | 'plan'> & { readonly calibration: RecipeDefaults }> {
+  { evaluator, others, plan }: StudyQuestion,
+): Promise<
+  Pick<ResolvedSearch, 'windows' | 'further' | 'recipes' | 'plan'> & { readonly calibration: RecipeDefaults }
+> {
   const { recipes } = services;
-  const windows = await planStudyWindows(services, request, evaluator, readFidelities(request, plan));
+  const fidelities = readFidelities(request, plan);
+  const windows = await planStudyWindows(services, request, evaluator, fidelities);
+  const further = await planOthers(services, request, others, { parts: TEXT_PARTS, first: fidelities });
   const asked = listRecipes(request);
   const compared: StudyRecipes['compared'][number][] = [];
   for (const [index, recipe] of asked.entries()) {
@@ -185,6 +205,7 @@ export async function resolveSubject(
     plan.paperControls.length > 0 ? await recipes.resolve(PAPER_RECIPE, 'recipes', windows.calibration) : undefined;
   return {
     windows: windows.plans,
+    further,
     calibration: windows.calibration,
     recipes: { compared, paper },
     plan: {
@@ -194,6 +215,23 @@ export async function resolveSubject(
       compensation: settleCompensation(plan, compared),
     },
   };
+}
+
+/** What the further measurements of a request run in some parts of the study. */
+async function planOthers(
+  services: RequestServices,
+  { furtherMeasurements }: SearchRequest,
+  others: readonly NamedEvaluator[],
+  parts: { readonly parts: readonly TextPartName[]; readonly first: PartFidelities },
+): Promise<FurtherMeasurement[]> {
+  const planned: FurtherMeasurement[] = [];
+  for (const [index, asked] of furtherMeasurements.entries()) {
+    const own = others[index];
+    if (own === undefined) continue;
+    const field = `further_measurements[${index}]`;
+    planned.push({ ...own, windows: await planFurther(services, asked, own.evaluator, { ...parts, field }) });
+  }
+  return planned;
 }
 
 function listRecipes(request: SearchRequest): readonly Recipe[] {
@@ -233,17 +271,15 @@ function settleCompensation(
 export async function resolveSample(services: RequestServices, request: SearchRequest): Promise<ResolvedSample> {
   const question = await resolveQuestion(services, request);
   requireFixedPairs(question.plan);
-  const { plan, calibration } = await planPairWindows(
-    services,
-    request,
-    question.evaluator,
-    readFidelities(request, question.plan),
-  );
+  const fidelities = readFidelities(request, question.plan);
+  const { plan, calibration } = await planPairWindows(services, request, question.evaluator, fidelities);
+  const further = await planOthers(services, request, question.others, { parts: ['search'], first: fidelities });
   const recipe = await services.recipes.resolve(listRecipes(request)[0], 'recipes[0]', calibration);
   refuseStreamLabels(recipe, 'recipes[0]');
   return {
     ...question,
     windows: { search: plan },
+    further,
     recipes: { compared: [{ oneShot: recipe, stream: undefined }], paper: undefined },
   };
 }

@@ -21,10 +21,11 @@ import { requireSameStudy } from '../requests/compare-plans.js';
 import { DEFAULT_ANSWERS, DEFAULT_QUERY_CANDIDATES } from '../requests/defaults.js';
 import { planModel, planRecipe, toPlain } from '../requests/plan-document.js';
 import { planPart, type SearchPlan } from '../requests/plan-search.js';
+import { listMeasured } from '../requests/resolve-further.js';
 import { replan } from '../requests/replan.js';
 import { requireText } from '../requests/fields.js';
 import type { OpenModel } from '../models/open-models.js';
-import { orderLabels } from '../labels/label-task.js';
+import { joinMetrics, measureArchitectures } from '../labels/measure-architectures.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
 import type { StudyRecord } from '../records/study-records.js';
 import type { SearchServices } from './study.js';
@@ -141,9 +142,20 @@ async function prepareQuery(
   const model = await services.models.open(document.model.name);
   const { id, options } = document.evaluator;
   const evaluator = services.plugins.resolve('evaluator', { id, options: toStruct(options) }, id, 'evaluator');
+  const others = (document.further ?? []).map(({ name, evaluator: own }) => ({
+    name,
+    evaluator: services.plugins.resolve(
+      'evaluator',
+      { id: own.id, options: toStruct(own.options) },
+      own.id,
+      'evaluator',
+    ),
+  }));
+  const measured = listMeasured(evaluator.plugin, others);
   return {
     evaluator,
-    plan: await replan(createRequestServices(services, model).model, document, evaluator.plugin, asked),
+    others,
+    plan: await replan(createRequestServices(services, model).model, document, measured, asked),
     model,
     request: applyPreset(SearchRequest.decode(study.request)),
     document,
@@ -259,7 +271,7 @@ async function verify(
 ): Promise<QueryAnswer[]> {
   const { request, document, chosen } = question;
   const resolving = createRequestServices(services, question.model);
-  const { windows, recipes } = await resolveSubject(resolving, request, question);
+  const { windows, further, recipes } = await resolveSubject(resolving, request, question);
   const dearest = windows.verify.at(-1) ?? windows.search;
   if (document !== undefined) {
     const oneShot = recipes.compared[chosen]?.oneShot;
@@ -287,12 +299,16 @@ async function verify(
   );
   const architectures = points.map((counts) => decodeCounts(question.plan.space, counts));
   const verified = [...answers];
-  const target = createTarget(question, ranked, dearest);
-  for await (const answer of services.labels.label(orderLabels(target, architectures), work)) {
+  const target = createTarget(
+    { ...question, windows, further },
+    ranked,
+    windows.verify.length === 0 ? { part: 'search', rung: 0 } : { part: 'verify', rung: windows.verify.length - 1 },
+  );
+  for await (const answer of measureArchitectures(services.labels, target, architectures, work)) {
     if ('invalid' in answer) throw answer.invalid;
-    const { index, label, record } = answer;
-    if (record !== undefined) await services.store.keep([record]);
-    verified[index] = { ...(answers[index] as QueryAnswer), metrics: { ...label.metrics } };
+    const { index, labels, records } = answer;
+    await services.store.keep(records);
+    verified[index] = { ...(answers[index] as QueryAnswer), metrics: joinMetrics(target.measurements, labels) };
   }
   return verified;
 }

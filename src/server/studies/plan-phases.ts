@@ -1,3 +1,4 @@
+import { findLongest } from '../../core/sequence.js';
 import type { Architecture } from '../../core/model/shape.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { addWork, countLosses, multiplyWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
@@ -11,7 +12,7 @@ import { countCompensations, countErrors, countPasses, countPreparation } from '
 import { FIT_PHASE } from '../pruning/fit-on-stream.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
-import { planOf } from '../requests/plan-study-texts.js';
+import { countTrialTokens, listMeasurements } from './study-measurements.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
 
@@ -22,7 +23,7 @@ import { countCalibrationTokens } from './study-recipes.js';
  * @param knownTrials how many trials, from the first, cost nothing (`countKnownTrials`)
  */
 export function planPhases(study: PlannedStudy, knownTrials = 0): PlannedPhase[] {
-  const { model, plan, recipes, windows, recovery } = study;
+  const { model, plan, recipes, recovery } = study;
   const known = shareOut(plan, knownTrials);
   const planned = [...countByPhase(plan)].flatMap(([phase, counts]) => {
     const trials = counts.reduce((sum, count) => sum + count.trials, 0);
@@ -38,9 +39,7 @@ export function planPhases(study: PlannedStudy, knownTrials = 0): PlannedPhase[]
         known: knownOfPhase,
         tokens:
           (phase === 'score' ? countCalibrationTokens(recipes) : 0) +
-          Math.round(
-            left * counts.reduce((sum, count) => sum + count.trials * planOf(windows, count).fidelity.tokens, 0),
-          ),
+          Math.round(left * counts.reduce((sum, count) => sum + count.trials * countTrialTokens(study, count), 0)),
         work: addWork(
           countPhaseWork(study, phase),
           multiplyWork(addWork(...counts.map((count) => countTrialWork(study, count))), left),
@@ -95,18 +94,23 @@ function countPhaseWork({ model, plan, recipes: { compared, paper } }: PlannedSt
     : NO_WORK;
 }
 
-type PlannedStudy = Pick<Study, 'model' | 'plan' | 'recipes' | 'windows' | 'output' | 'recovery'>;
+type PlannedStudy = Pick<
+  Study,
+  'model' | 'plan' | 'recipes' | 'evaluator' | 'windows' | 'further' | 'output' | 'recovery'
+>;
 
-function countTrialWork({ model, plan, recipes, windows }: PlannedStudy, count: TrialCount): Work {
+function countTrialWork(study: PlannedStudy, count: TrialCount): Work {
+  const { model, plan, recipes } = study;
   const { shape } = model.language;
   const architecture = findTypical(plan);
-  const { fidelity, measurement } = planOf(windows, count);
   const [first] = recipes.compared;
   const recipe = count.compensation === 'stream' ? (first?.stream ?? first?.oneShot) : first?.oneShot;
   return addWork(
-    multiplyWork(
-      countLosses(shape, architecture, { tokens: fidelity.tokens, window: measurement.window }),
-      count.trials,
+    ...listMeasurements(study, count).map(({ plan: { fidelity, sequences } }) =>
+      multiplyWork(
+        countLosses(shape, architecture, { tokens: fidelity.tokens, window: findLongest(sequences) }),
+        count.trials,
+      ),
     ),
     recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, count.trials),
   );

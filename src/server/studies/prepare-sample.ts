@@ -62,6 +62,7 @@ function keepSampling({
   pairs,
   verify,
   seed,
+  furtherMeasurements,
 }: SearchRequest): SearchRequest {
   return SearchRequest.fromPartial({
     requestId,
@@ -74,6 +75,7 @@ function keepSampling({
     evaluator,
     windows,
     verify,
+    furtherMeasurements,
     refine: { disabled: true },
     ...(pairs === undefined ? {} : { pairs: { ...pairs, insideCount: undefined } }),
     ...(seed === undefined ? {} : { seed }),

@@ -89,7 +89,7 @@ async function openStudy(
 }
 
 async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study: Study): Promise<Plan> {
-  const { model, plan, windows, recipes, output, recovery } = study;
+  const { model, plan, windows, further, recipes, output, recovery } = study;
   const { shape } = model.language;
   const winner = findTypical(plan);
   const knownTrials = await countKnownTrials(studies, study.document);
@@ -97,7 +97,14 @@ async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study
     ...(await timePhases(model, planPhases(study, knownTrials))),
     ...estimateMemory(
       model,
-      [windows.search, ...windows.verify, windows.report],
+      [
+        windows.search,
+        ...windows.verify,
+        windows.report,
+        ...further.flatMap((own) =>
+          [own.windows.search, ...(own.windows.verify ?? []), own.windows.report ?? []].flat(),
+        ),
+      ],
       recipes.compared.map(({ oneShot }) => oneShot),
       {
         compensated: { architecture: winner, count: countLabelled(plan) },

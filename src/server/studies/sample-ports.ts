@@ -1,8 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { decodeCounts } from '../../core/space/search-space.js';
-import type { MetricDefinition } from '../../core/metric.js';
+import { nameMetric, type MetricDefinition } from '../../core/metric.js';
 import type { Label } from '../../core/ports/label-store.js';
-import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { listAllocated } from '../../search/phases/score.js';
 import type { StudyPhase } from '../../search/study/plan.js';
@@ -11,15 +10,16 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
 import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
-import { orderLabels, type ArchitectureLabels, type LabelTarget } from '../labels/label-task.js';
+import type { ArchitectureLabels, LabelTarget } from '../labels/label-task.js';
+import { joinMetrics, measureArchitectures } from '../labels/measure-architectures.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
 import type { SamplePorts } from './drive.js';
 import type { StudyLog } from './study-log.js';
-import type { SampledStudy, Study } from './study.js';
+import type { SampledStudy } from './study.js';
 import { countCalibrationTokens, findRecipe, prepareRecipe } from './study-recipes.js';
-import { planOf } from '../requests/plan-study-texts.js';
+import { listMeasurements } from './study-measurements.js';
 
 export interface SampleServices {
   readonly labels: ArchitectureLabels;
@@ -120,9 +120,10 @@ async function* evaluate(
     if (first === undefined) continue;
     const ranked = await prepare(first, workContext(context, 'calibrating'));
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
-    const target = createTarget(study, ranked, planOf(study.windows, first));
+    const target = createTarget(study, ranked, first);
     const broken: TrialResult[] = [];
-    for await (const found of labels.label(orderLabels(target, architectures), workContext(context, activity))) {
+    for await (const found of measureArchitectures(labels, target, architectures, workContext(context, activity))) {
+      for (const record of found.records) context.keep(record);
       if ('invalid' in found) {
         // Thrown at the end: if no architecture of a group can be measured, the model is at fault, not the pruning.
         broken.push({
@@ -134,14 +135,13 @@ async function* evaluate(
         if (first.part === 'report' || broken.length === group.length) throw found.invalid;
         continue;
       }
-      const { index, label, record } = found;
-      if (record !== undefined) context.keep(record);
-      const items = first.part === 'report' ? listItems(plan.metric, label) : undefined;
+      const metrics = joinMetrics(target.measurements, found.labels);
+      const items = first.part === 'report' ? listItems(plan.metric, target, found.labels) : undefined;
       yield {
-        ...(group[index] as TrialPoint),
-        value: label.metrics[plan.metric.name] ?? Number.NaN,
-        metrics: { ...label.metrics },
-        tokensSpent: label.tokensSpent,
+        ...(group[found.index] as TrialPoint),
+        value: metrics[plan.metric.name] ?? Number.NaN,
+        metrics,
+        tokensSpent: found.tokensSpent,
         ...(items === undefined ? {} : { losses: items }),
       };
     }
@@ -150,7 +150,15 @@ async function* evaluate(
 }
 
 /** What a metric is the mean of; undefined if it is no mean, or if the label of an earlier version lacks it. */
-function listItems({ mean }: MetricDefinition, { items }: Label): TrialResult['losses'] {
+function listItems(
+  { name, mean }: MetricDefinition,
+  { measurements }: LabelTarget,
+  labels: readonly Label[],
+): TrialResult['losses'] {
+  const place = measurements.findIndex((own) =>
+    own.evaluator.metrics.some((metric) => nameMetric(own.name, metric.name) === name),
+  );
+  const items = labels[place]?.items ?? {};
   const [sums, counts] = mean === undefined ? [] : [items[mean.of], items[mean.per]];
   return sums === undefined || counts === undefined ? undefined : { losses: [...sums], tokens: [...counts] };
 }
@@ -165,19 +173,17 @@ function groupPoints(points: readonly TrialPoint[]): readonly TrialPoint[][] {
   return [...groups.values()];
 }
 
-/** The label target of a study's architectures, on some of its windows. */
+/** The label target of a study's architectures, in one of its parts. */
 export function createTarget(
-  { model, evaluator }: Pick<Study, 'model' | 'evaluator'>,
+  study: Pick<SampledStudy, 'model' | 'evaluator' | 'windows' | 'further'>,
   { recipeDigest, subject }: RankedModel,
-  plan: EvaluationPlan,
+  part: Pick<TrialPoint, 'part' | 'rung'>,
 ): LabelTarget {
   return {
-    checkpointDigest: model.language.checkpoint.digest,
-    requireUnchanged: model.language.checkpoint.files.requireUnchanged,
+    checkpointDigest: study.model.language.checkpoint.digest,
+    requireUnchanged: study.model.language.checkpoint.files.requireUnchanged,
     recipeDigest,
     subject,
-    evaluator: evaluator.plugin,
-    evaluatorOptions: evaluator.options,
-    plan,
+    measurements: listMeasurements(study, part),
   };
 }

@@ -1,7 +1,7 @@
 import { isPaused, listVisits, type PhaseVisit, type StudyState } from '../../search/machine.js';
 import type { JobPhases, PhasePlan } from '../jobs/phase-log.js';
 import { OUTPUT_PHASES, planOutputPhases, EXPORT_PHASE } from '../pruning/write-pruned.js';
-import { planOf } from '../requests/plan-study-texts.js';
+import { countTrialTokens } from './study-measurements.js';
 import type { StudyLog } from './study-log.js';
 import type { SampledStudy, Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
@@ -28,13 +28,13 @@ function planFinish({ output, recovery, recipes: { compared } }: Study): PhasePl
   ).filter(({ name }) => output !== undefined || name !== EXPORT_PHASE);
 }
 
-function planVisits({ recipes, windows }: SampledStudy, visits: readonly PhaseVisit[]): PhasePlan[] {
+function planVisits(study: SampledStudy, visits: readonly PhaseVisit[]): PhasePlan[] {
   return visits.map(({ trials, ...visit }) => {
     const total = trials.reduce((sum, count) => sum + count.trials, 0);
     const tokens =
       visit.phase === 'score'
-        ? countCalibrationTokens(recipes)
-        : trials.reduce((sum, count) => sum + count.trials * planOf(windows, count).fidelity.tokens, 0);
+        ? countCalibrationTokens(study.recipes)
+        : trials.reduce((sum, count) => sum + count.trials * countTrialTokens(study, count), 0);
     return { ...placeOf(visit), tokens, ...(total === 0 ? {} : { total, unit: 'trials' }) };
   });
 }

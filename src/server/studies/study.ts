@@ -21,7 +21,10 @@ export interface Study extends ResolvedSearch {
 }
 
 /** A study with the windows that it measures on: a sample has only those of its pairs. */
-export type SampledStudy = Pick<Study, 'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'request'> & {
+export type SampledStudy = Pick<
+  Study,
+  'id' | 'model' | 'plan' | 'document' | 'recipes' | 'evaluator' | 'further' | 'request'
+> & {
   readonly windows: Pick<Study['windows'], 'search'> & Partial<Study['windows']>;
   readonly recovery?: Study['recovery'];
 };

@@ -54,6 +54,7 @@ function labelOf(perplexity: number): Label {
 }
 
 const keyOf = (architectureKey: string): LabelKey => ({ ...KEY, architectureKey });
+const want = (architectureKey: string) => ({ key: keyOf(architectureKey), metrics: ['perplexity'] });
 
 /** All answers in the order of their keys. */
 async function ask(
@@ -63,7 +64,10 @@ async function ask(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<readonly LabelAnswer[]> {
   const answers: LabelAnswer[] = [];
-  const order = { keys: labels.map(([key]) => keyOf(key)), metrics, task: labels.map(([, value]) => value) };
+  const order = {
+    wanted: labels.map(([key]) => ({ key: keyOf(key), metrics })),
+    task: labels.map(([, value]) => value),
+  };
   for await (const answer of queue.label(order, { signal })) answers.push(answer);
   return answers.sort((a, b) => a.index - b.index);
 }
@@ -74,7 +78,7 @@ async function begin(
   labels: readonly (readonly [architectureKey: string, perplexity: number])[],
   signal: AbortSignal = new AbortController().signal,
 ): Promise<{ finish(): Promise<readonly LabelAnswer[]>; leave(): Promise<void> }> {
-  const order = { keys: labels.map(([key]) => keyOf(key)), metrics: ['perplexity'], task: labels.map(([, of]) => of) };
+  const order = { wanted: labels.map(([key]) => want(key)), task: labels.map(([, of]) => of) };
   const answers = queue.label(order, { signal })[Symbol.asyncIterator]();
   strictEqual((await answers.next()).done, false);
   return {
@@ -291,7 +295,7 @@ const CHECKS: Readonly<Record<string, (opened: Opened) => Promise<void>>> = {
   'fails with what the labeller fails with, after what was there already': async (opened) => {
     await opened.store.keep([{ kind: 'label', key: keyOf('b'), label: labelOf(7) }]);
     const seen: LabelAnswer[] = [];
-    const order = { keys: [keyOf('a'), keyOf('b')], metrics: ['perplexity'], task: [FAILING, 3] };
+    const order = { wanted: [want('a'), want('b')], task: [FAILING, 3] };
     await rejects(async () => {
       for await (const answer of opened.queue.label(order, { signal: new AbortController().signal })) seen.push(answer);
     }, /the labeller failed/);
@@ -303,7 +307,7 @@ const CHECKS: Readonly<Record<string, (opened: Opened) => Promise<void>>> = {
     await rejects(ask(opened, [['a', 2]], ['perplexity'], AbortSignal.abort(reason)), reason);
     deepStrictEqual(asked.flat(), []);
     const controller = new AbortController();
-    const order = { keys: [keyOf('a'), keyOf('b')], metrics: ['perplexity'], task: [2, 3] };
+    const order = { wanted: [want('a'), want('b')], task: [2, 3] };
     let answered = 0;
     await rejects(async () => {
       for await (const _ of opened.queue.label(order, { signal: controller.signal })) {

@@ -93,6 +93,10 @@ export function evaluation(index: number): EmittedPayload {
       scoredTokens: 1n,
       tokensSpent: 1n,
       checkpointDigest: '',
+      standardErrors: {},
+      items: 0,
+      shortened: undefined,
+      further: [],
     },
   };
 }

@@ -50,9 +50,7 @@ function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
     requireUnchanged: async () => undefined,
     recipeDigest: 'recipe',
     subject,
-    evaluator: perplexity as Evaluator,
-    evaluatorOptions: {},
-    plan,
+    measurements: [{ name: '', evaluator: perplexity as Evaluator, options: {}, plan }],
   };
 }
 
@@ -113,7 +111,7 @@ describe('a label queue', () => {
       items: { losses: Float64Array.of(NaN), hits: Float64Array.of(0), tokens: Float64Array.of(2) },
       tokensSpent: 3,
     };
-    const [{ architectureKey = '' } = {}] = orderLabels(target, [SMALLER]).keys;
+    const architectureKey = orderLabels(target, [SMALLER]).wanted[0]?.key.architectureKey ?? '';
     const [answer] = await ask(createQueue(new Map([[architectureKey, stored]])), target, [SMALLER]);
     expect(answer).toMatchObject({ label: { metrics: { perplexity: expect.closeTo(Math.E, 12) }, tokensSpent: 3 } });
   });

@@ -1,3 +1,4 @@
+import { scoreFrom } from '../../../src/core/sequence.js';
 import { describe, expect, it } from 'vitest';
 import type { Speeds } from '../../../src/engine/pace.js';
 import fluctuation from '../../../src/plugins/criteria/fluctuation.js';
@@ -32,7 +33,7 @@ function recipe(criterion: object, compensation: object, options: unknown = {}):
 const oneShot = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'one-shot' });
 const stream = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'stream' });
 
-const part = (tokens: number) => ({ fidelity: { tokens }, measurement: { window: 128 } });
+const part = (tokens: number) => ({ fidelity: { tokens }, sequences: [scoreFrom(new Int32Array(128))] });
 
 function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipes']> = {}) {
   return {
@@ -40,6 +41,8 @@ function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipe
     plan: createPlan(changes),
     recipes: { compared: [{ oneShot, stream }], paper: undefined, ...recipes },
     windows: { search: part(1024), verify: [part(4096)], report: part(8192) },
+    evaluator: { plugin: {}, options: {} },
+    further: [],
     output: undefined,
   } as unknown as Parameters<typeof planPhases>[0];
 }

@@ -558,12 +558,24 @@ export interface MeasurementSpec {
   evaluator:
     | PluginRef
     | undefined;
-  /** The text that is measured on. */
+  /**
+   * What is measured on: a text, or the file or folder of an evaluator that reads rows, such as questions. Unset for one
+   * that needs the model alone.
+   */
   text:
     | Text
     | undefined;
-  /** How the text is cut into windows. */
-  windows: WindowProtocol | undefined;
+  /** How the text is cut into windows, by an evaluator that reads a text. */
+  windows:
+    | WindowProtocol
+    | undefined;
+  /**
+   * Of a further measurement: what its metrics are told apart by, as in `mmlu.accuracy`. Default: the evaluator's id.
+   * At most 64 characters.
+   */
+  name: string;
+  /** Of a further measurement: how well it is measured. Default: that of the request. */
+  fidelity: FidelitySpec | undefined;
 }
 
 /** How well it is to be measured. */
@@ -2228,7 +2240,7 @@ export const WindowProtocol: MessageFns<WindowProtocol> = {
 };
 
 function createBaseMeasurementSpec(): MeasurementSpec {
-  return { evaluator: undefined, text: undefined, windows: undefined };
+  return { evaluator: undefined, text: undefined, windows: undefined, name: "", fidelity: undefined };
 }
 
 export const MeasurementSpec: MessageFns<MeasurementSpec> = {
@@ -2241,6 +2253,12 @@ export const MeasurementSpec: MessageFns<MeasurementSpec> = {
     }
     if (message.windows !== undefined) {
       WindowProtocol.encode(message.windows, writer.uint32(26).fork()).join();
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    if (message.fidelity !== undefined) {
+      FidelitySpec.encode(message.fidelity, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -2282,6 +2300,22 @@ export const MeasurementSpec: MessageFns<MeasurementSpec> = {
             message.windows = WindowProtocol.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fidelity = FidelitySpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2299,6 +2333,8 @@ export const MeasurementSpec: MessageFns<MeasurementSpec> = {
       evaluator: isSet(object.evaluator) ? PluginRef.fromJSON(object.evaluator) : undefined,
       text: isSet(object.text) ? Text.fromJSON(object.text) : undefined,
       windows: isSet(object.windows) ? WindowProtocol.fromJSON(object.windows) : undefined,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      fidelity: isSet(object.fidelity) ? FidelitySpec.fromJSON(object.fidelity) : undefined,
     };
   },
 
@@ -2312,6 +2348,12 @@ export const MeasurementSpec: MessageFns<MeasurementSpec> = {
     }
     if (message.windows !== undefined) {
       obj.windows = WindowProtocol.toJSON(message.windows);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.fidelity !== undefined) {
+      obj.fidelity = FidelitySpec.toJSON(message.fidelity);
     }
     return obj;
   },
@@ -2327,6 +2369,10 @@ export const MeasurementSpec: MessageFns<MeasurementSpec> = {
     message.text = (object.text !== undefined && object.text !== null) ? Text.fromPartial(object.text) : undefined;
     message.windows = (object.windows !== undefined && object.windows !== null)
       ? WindowProtocol.fromPartial(object.windows)
+      : undefined;
+    message.name = object.name ?? "";
+    message.fidelity = (object.fidelity !== undefined && object.fidelity !== null)
+      ? FidelitySpec.fromPartial(object.fidelity)
       : undefined;
     return message;
   },

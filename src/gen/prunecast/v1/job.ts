@@ -516,9 +516,69 @@ export interface EvaluationResult {
   tokensSpent: bigint;
   /** The checkpoint that was measured, as InspectModel tells it. */
   checkpointDigest: string;
+  /**
+   * The standard errors of metrics that are means over items (windows, questions), on the metric's own unit; of a metric
+   * that is an exponential, that of its mean times its value.
+   */
+  standardErrors: { [key: string]: number };
+  /** Items that were measured. */
+  items: number;
+  /** Prompts that were too long for the model; unset if nothing is asked. */
+  shortened:
+    | ShortenedPrompts
+    | undefined;
+  /** What the further measurements of the request found, in its order. */
+  further: FurtherResult[];
 }
 
 export interface EvaluationResult_MetricsEntry {
+  key: string;
+  value: number;
+}
+
+export interface EvaluationResult_StandardErrorsEntry {
+  key: string;
+  value: number;
+}
+
+/** Prompts that were too long for the positions of the model. */
+export interface ShortenedPrompts {
+  /** Prompts that begin with fewer examples than asked for. */
+  fewerShots: number;
+  /** Prompts that lost tokens on the left too. */
+  cut: number;
+}
+
+/** What a further measurement found. */
+export interface FurtherResult {
+  /** Its name. */
+  name: string;
+  /** By the name of the metric, in its own unit. */
+  metrics: { [key: string]: number };
+  /** As in EvaluationResult. */
+  standardErrors: { [key: string]: number };
+  /** What was measured. */
+  measurement:
+    | Measurement
+    | undefined;
+  /** How well it was measured. */
+  fidelity:
+    | Fidelity
+    | undefined;
+  /** Tokens whose prediction was scored. */
+  scoredTokens: bigint;
+  /** Items that were measured. */
+  items: number;
+  /** Prompts that were too long for the model; unset if nothing is asked. */
+  shortened: ShortenedPrompts | undefined;
+}
+
+export interface FurtherResult_MetricsEntry {
+  key: string;
+  value: number;
+}
+
+export interface FurtherResult_StandardErrorsEntry {
   key: string;
   value: number;
 }
@@ -2524,6 +2584,10 @@ function createBaseEvaluationResult(): EvaluationResult {
     scoredTokens: 0n,
     tokensSpent: 0n,
     checkpointDigest: "",
+    standardErrors: {},
+    items: 0,
+    shortened: undefined,
+    further: [],
   };
 }
 
@@ -2564,6 +2628,18 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
     }
     if (message.checkpointDigest !== "") {
       writer.uint32(82).string(message.checkpointDigest);
+    }
+    globalThis.Object.entries(message.standardErrors).forEach(([key, value]: [string, number]) => {
+      EvaluationResult_StandardErrorsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
+    });
+    if (message.items !== 0) {
+      writer.uint32(96).int32(message.items);
+    }
+    if (message.shortened !== undefined) {
+      ShortenedPrompts.encode(message.shortened, writer.uint32(106).fork()).join();
+    }
+    for (const v of message.further) {
+      FurtherResult.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -2664,6 +2740,41 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
             message.checkpointDigest = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            const entry11 = EvaluationResult_StandardErrorsEntry.decode(reader, reader.uint32());
+            if (entry11.value !== undefined) {
+              message.standardErrors[entry11.key] = entry11.value;
+            }
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.items = reader.int32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.shortened = ShortenedPrompts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.further.push(FurtherResult.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2717,6 +2828,38 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
         : isSet(object.checkpoint_digest)
         ? globalThis.String(object.checkpoint_digest)
         : "",
+      standardErrors: isObject(object.standardErrors)
+        ? (globalThis.Object.entries(object.standardErrors) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.standard_errors)
+        ? (globalThis.Object.entries(object.standard_errors) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      items: isSet(object.items) ? globalThis.Number(object.items) : 0,
+      shortened: isSet(object.shortened) ? ShortenedPrompts.fromJSON(object.shortened) : undefined,
+      further: globalThis.Array.isArray(object?.further)
+        ? object.further.map((e: any) => FurtherResult.fromJSON(e))
+        : [],
     };
   },
 
@@ -2758,6 +2901,24 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
     if (message.checkpointDigest !== "") {
       obj.checkpointDigest = message.checkpointDigest;
     }
+    if (message.standardErrors) {
+      const entries = globalThis.Object.entries(message.standardErrors) as [string, number][];
+      if (entries.length > 0) {
+        obj.standardErrors = {};
+        entries.forEach(([k, v]) => {
+          obj.standardErrors[k] = floatToJson(v);
+        });
+      }
+    }
+    if (message.items !== 0) {
+      obj.items = Math.round(message.items);
+    }
+    if (message.shortened !== undefined) {
+      obj.shortened = ShortenedPrompts.toJSON(message.shortened);
+    }
+    if (message.further?.length) {
+      obj.further = message.further.map((e) => FurtherResult.toJSON(e));
+    }
     return obj;
   },
 
@@ -2794,6 +2955,20 @@ export const EvaluationResult: MessageFns<EvaluationResult> = {
       ? BigInt(object.tokensSpent)
       : 0n;
     message.checkpointDigest = object.checkpointDigest ?? "";
+    message.standardErrors = (globalThis.Object.entries(object.standardErrors ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.items = object.items ?? 0;
+    message.shortened = (object.shortened !== undefined && object.shortened !== null)
+      ? ShortenedPrompts.fromPartial(object.shortened)
+      : undefined;
+    message.further = object.further?.map((e) => FurtherResult.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2877,6 +3052,628 @@ export const EvaluationResult_MetricsEntry: MessageFns<EvaluationResult_MetricsE
   },
   fromPartial(object: DeepPartial<EvaluationResult_MetricsEntry>): EvaluationResult_MetricsEntry {
     const message = createBaseEvaluationResult_MetricsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseEvaluationResult_StandardErrorsEntry(): EvaluationResult_StandardErrorsEntry {
+  return { key: "", value: 0 };
+}
+
+export const EvaluationResult_StandardErrorsEntry: MessageFns<EvaluationResult_StandardErrorsEntry> = {
+  encode(message: EvaluationResult_StandardErrorsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluationResult_StandardErrorsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluationResult_StandardErrorsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EvaluationResult_StandardErrorsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: EvaluationResult_StandardErrorsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EvaluationResult_StandardErrorsEntry>): EvaluationResult_StandardErrorsEntry {
+    return EvaluationResult_StandardErrorsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluationResult_StandardErrorsEntry>): EvaluationResult_StandardErrorsEntry {
+    const message = createBaseEvaluationResult_StandardErrorsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseShortenedPrompts(): ShortenedPrompts {
+  return { fewerShots: 0, cut: 0 };
+}
+
+export const ShortenedPrompts: MessageFns<ShortenedPrompts> = {
+  encode(message: ShortenedPrompts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fewerShots !== 0) {
+      writer.uint32(8).int32(message.fewerShots);
+    }
+    if (message.cut !== 0) {
+      writer.uint32(16).int32(message.cut);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ShortenedPrompts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseShortenedPrompts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fewerShots = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.cut = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ShortenedPrompts {
+    return {
+      fewerShots: isSet(object.fewerShots)
+        ? globalThis.Number(object.fewerShots)
+        : isSet(object.fewer_shots)
+        ? globalThis.Number(object.fewer_shots)
+        : 0,
+      cut: isSet(object.cut) ? globalThis.Number(object.cut) : 0,
+    };
+  },
+
+  toJSON(message: ShortenedPrompts): unknown {
+    const obj: any = {};
+    if (message.fewerShots !== 0) {
+      obj.fewerShots = Math.round(message.fewerShots);
+    }
+    if (message.cut !== 0) {
+      obj.cut = Math.round(message.cut);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ShortenedPrompts>): ShortenedPrompts {
+    return ShortenedPrompts.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ShortenedPrompts>): ShortenedPrompts {
+    const message = createBaseShortenedPrompts();
+    message.fewerShots = object.fewerShots ?? 0;
+    message.cut = object.cut ?? 0;
+    return message;
+  },
+};
+
+function createBaseFurtherResult(): FurtherResult {
+  return {
+    name: "",
+    metrics: {},
+    standardErrors: {},
+    measurement: undefined,
+    fidelity: undefined,
+    scoredTokens: 0n,
+    items: 0,
+    shortened: undefined,
+  };
+}
+
+export const FurtherResult: MessageFns<FurtherResult> = {
+  encode(message: FurtherResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
+      FurtherResult_MetricsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    globalThis.Object.entries(message.standardErrors).forEach(([key, value]: [string, number]) => {
+      FurtherResult_StandardErrorsEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    if (message.measurement !== undefined) {
+      Measurement.encode(message.measurement, writer.uint32(34).fork()).join();
+    }
+    if (message.fidelity !== undefined) {
+      Fidelity.encode(message.fidelity, writer.uint32(42).fork()).join();
+    }
+    if (message.scoredTokens !== 0n) {
+      if (BigInt.asIntN(64, message.scoredTokens) !== message.scoredTokens) {
+        throw new globalThis.Error("value provided for field message.scoredTokens of type int64 too large");
+      }
+      writer.uint32(48).int64(message.scoredTokens);
+    }
+    if (message.items !== 0) {
+      writer.uint32(56).int32(message.items);
+    }
+    if (message.shortened !== undefined) {
+      ShortenedPrompts.encode(message.shortened, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FurtherResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFurtherResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = FurtherResult_MetricsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.metrics[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            const entry3 = FurtherResult_StandardErrorsEntry.decode(reader, reader.uint32());
+            if (entry3.value !== undefined) {
+              message.standardErrors[entry3.key] = entry3.value;
+            }
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.measurement = Measurement.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.fidelity = Fidelity.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.scoredTokens = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.items = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.shortened = ShortenedPrompts.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FurtherResult {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      metrics: isObject(object.metrics)
+        ? (globalThis.Object.entries(object.metrics) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      standardErrors: isObject(object.standardErrors)
+        ? (globalThis.Object.entries(object.standardErrors) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : isObject(object.standard_errors)
+        ? (globalThis.Object.entries(object.standard_errors) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
+      fidelity: isSet(object.fidelity) ? Fidelity.fromJSON(object.fidelity) : undefined,
+      scoredTokens: isSet(object.scoredTokens)
+        ? BigInt(object.scoredTokens)
+        : isSet(object.scored_tokens)
+        ? BigInt(object.scored_tokens)
+        : 0n,
+      items: isSet(object.items) ? globalThis.Number(object.items) : 0,
+      shortened: isSet(object.shortened) ? ShortenedPrompts.fromJSON(object.shortened) : undefined,
+    };
+  },
+
+  toJSON(message: FurtherResult): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.metrics) {
+      const entries = globalThis.Object.entries(message.metrics) as [string, number][];
+      if (entries.length > 0) {
+        obj.metrics = {};
+        entries.forEach(([k, v]) => {
+          obj.metrics[k] = floatToJson(v);
+        });
+      }
+    }
+    if (message.standardErrors) {
+      const entries = globalThis.Object.entries(message.standardErrors) as [string, number][];
+      if (entries.length > 0) {
+        obj.standardErrors = {};
+        entries.forEach(([k, v]) => {
+          obj.standardErrors[k] = floatToJson(v);
+        });
+      }
+    }
+    if (message.measurement !== undefined) {
+      obj.measurement = Measurement.toJSON(message.measurement);
+    }
+    if (message.fidelity !== undefined) {
+      obj.fidelity = Fidelity.toJSON(message.fidelity);
+    }
+    if (message.scoredTokens !== 0n) {
+      obj.scoredTokens = message.scoredTokens.toString();
+    }
+    if (message.items !== 0) {
+      obj.items = Math.round(message.items);
+    }
+    if (message.shortened !== undefined) {
+      obj.shortened = ShortenedPrompts.toJSON(message.shortened);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FurtherResult>): FurtherResult {
+    return FurtherResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FurtherResult>): FurtherResult {
+    const message = createBaseFurtherResult();
+    message.name = object.name ?? "";
+    message.metrics = (globalThis.Object.entries(object.metrics ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.standardErrors = (globalThis.Object.entries(object.standardErrors ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.measurement = (object.measurement !== undefined && object.measurement !== null)
+      ? Measurement.fromPartial(object.measurement)
+      : undefined;
+    message.fidelity = (object.fidelity !== undefined && object.fidelity !== null)
+      ? Fidelity.fromPartial(object.fidelity)
+      : undefined;
+    message.scoredTokens = (object.scoredTokens !== undefined && object.scoredTokens !== null)
+      ? BigInt(object.scoredTokens)
+      : 0n;
+    message.items = object.items ?? 0;
+    message.shortened = (object.shortened !== undefined && object.shortened !== null)
+      ? ShortenedPrompts.fromPartial(object.shortened)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseFurtherResult_MetricsEntry(): FurtherResult_MetricsEntry {
+  return { key: "", value: 0 };
+}
+
+export const FurtherResult_MetricsEntry: MessageFns<FurtherResult_MetricsEntry> = {
+  encode(message: FurtherResult_MetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FurtherResult_MetricsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFurtherResult_MetricsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FurtherResult_MetricsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: FurtherResult_MetricsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FurtherResult_MetricsEntry>): FurtherResult_MetricsEntry {
+    return FurtherResult_MetricsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FurtherResult_MetricsEntry>): FurtherResult_MetricsEntry {
+    const message = createBaseFurtherResult_MetricsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
+    return message;
+  },
+};
+
+function createBaseFurtherResult_StandardErrorsEntry(): FurtherResult_StandardErrorsEntry {
+  return { key: "", value: 0 };
+}
+
+export const FurtherResult_StandardErrorsEntry: MessageFns<FurtherResult_StandardErrorsEntry> = {
+  encode(message: FurtherResult_StandardErrorsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FurtherResult_StandardErrorsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFurtherResult_StandardErrorsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FurtherResult_StandardErrorsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: FurtherResult_StandardErrorsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FurtherResult_StandardErrorsEntry>): FurtherResult_StandardErrorsEntry {
+    return FurtherResult_StandardErrorsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FurtherResult_StandardErrorsEntry>): FurtherResult_StandardErrorsEntry {
+    const message = createBaseFurtherResult_StandardErrorsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? 0;
     return message;

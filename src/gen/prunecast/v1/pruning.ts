@@ -295,7 +295,14 @@ export interface EvaluateRequest {
     | FidelitySpec
     | undefined;
   /** For uniform rates and dimension rates: which layers and kinds take part. */
-  space: SearchSpaceSpec | undefined;
+  space:
+    | SearchSpaceSpec
+    | undefined;
+  /**
+   * What else is measured of the same architectures. Measurements that run the same sequences run them once.
+   * At most 8 entries.
+   */
+  furtherMeasurements: MeasurementSpec[];
 }
 
 /** One architecture to measure. */
@@ -549,7 +556,48 @@ export interface SearchRequest {
    * Trains the winner, of several objectives the knee of the front, before it is written. The report has it before and
    * after: controls, which are not trained, are compared with the winner as it was before.
    */
-  recovery: RecoverySpec | undefined;
+  recovery:
+    | RecoverySpec
+    | undefined;
+  /**
+   * What else is measured of every architecture. Objectives name its metrics as `mmlu.accuracy`.
+   * At most 8 entries.
+   */
+  furtherMeasurements: StudyMeasurement[];
+}
+
+/** What a study measures beside its first measurement. */
+export interface StudyMeasurement {
+  /**
+   * What its metrics are told apart by. Default: the evaluator's id.
+   * At most 64 characters.
+   */
+  name: string;
+  /** Measures. */
+  evaluator:
+    | PluginRef
+    | undefined;
+  /**
+   * What is measured on, in each part. One text or data set for all parts is shared out: search has the first half,
+   * verify and report have a quarter each. Its calibration is not used. Unset for an evaluator that needs the model alone.
+   */
+  texts:
+    | StudyTexts
+    | undefined;
+  /** How texts are cut into windows, by an evaluator that reads a text. */
+  windows:
+    | WindowProtocol
+    | undefined;
+  /** How well pairs are measured. Default: everything; of an evaluator that reads a text as in the first measurement. */
+  search:
+    | FidelitySpec
+    | undefined;
+  /** How well finalists are measured. Default: as `search`. */
+  verify:
+    | FidelitySpec
+    | undefined;
+  /** How well the reported architectures are measured. Default: as `search`. */
+  report: FidelitySpec | undefined;
 }
 
 /**
@@ -1371,6 +1419,7 @@ function createBaseEvaluateRequest(): EvaluateRequest {
     measurement: undefined,
     fidelity: undefined,
     space: undefined,
+    furtherMeasurements: [],
   };
 }
 
@@ -1396,6 +1445,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     }
     if (message.space !== undefined) {
       SearchSpaceSpec.encode(message.space, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.furtherMeasurements) {
+      MeasurementSpec.encode(v!, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1469,6 +1521,14 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
             message.space = SearchSpaceSpec.decode(reader, reader.uint32());
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.furtherMeasurements.push(MeasurementSpec.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1496,6 +1556,11 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
       measurement: isSet(object.measurement) ? MeasurementSpec.fromJSON(object.measurement) : undefined,
       fidelity: isSet(object.fidelity) ? FidelitySpec.fromJSON(object.fidelity) : undefined,
       space: isSet(object.space) ? SearchSpaceSpec.fromJSON(object.space) : undefined,
+      furtherMeasurements: globalThis.Array.isArray(object?.furtherMeasurements)
+        ? object.furtherMeasurements.map((e: any) => MeasurementSpec.fromJSON(e))
+        : globalThis.Array.isArray(object?.further_measurements)
+        ? object.further_measurements.map((e: any) => MeasurementSpec.fromJSON(e))
+        : [],
     };
   },
 
@@ -1522,6 +1587,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     if (message.space !== undefined) {
       obj.space = SearchSpaceSpec.toJSON(message.space);
     }
+    if (message.furtherMeasurements?.length) {
+      obj.furtherMeasurements = message.furtherMeasurements.map((e) => MeasurementSpec.toJSON(e));
+    }
     return obj;
   },
 
@@ -1545,6 +1613,7 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     message.space = (object.space !== undefined && object.space !== null)
       ? SearchSpaceSpec.fromPartial(object.space)
       : undefined;
+    message.furtherMeasurements = object.furtherMeasurements?.map((e) => MeasurementSpec.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2573,6 +2642,7 @@ function createBaseSearchRequest(): SearchRequest {
     features: 0,
     effort: 0,
     recovery: undefined,
+    furtherMeasurements: [],
   };
 }
 
@@ -2675,6 +2745,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.recovery !== undefined) {
       RecoverySpec.encode(message.recovery, writer.uint32(274).fork()).join();
+    }
+    for (const v of message.furtherMeasurements) {
+      StudyMeasurement.encode(v!, writer.uint32(282).fork()).join();
     }
     return writer;
   },
@@ -2936,6 +3009,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.recovery = RecoverySpec.decode(reader, reader.uint32());
             continue;
           }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.furtherMeasurements.push(StudyMeasurement.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2994,6 +3075,11 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       features: isSet(object.features) ? predictorFeaturesFromJSON(object.features) : 0,
       effort: isSet(object.effort) ? effortFromJSON(object.effort) : 0,
       recovery: isSet(object.recovery) ? RecoverySpec.fromJSON(object.recovery) : undefined,
+      furtherMeasurements: globalThis.Array.isArray(object?.furtherMeasurements)
+        ? object.furtherMeasurements.map((e: any) => StudyMeasurement.fromJSON(e))
+        : globalThis.Array.isArray(object?.further_measurements)
+        ? object.further_measurements.map((e: any) => StudyMeasurement.fromJSON(e))
+        : [],
     };
   },
 
@@ -3083,6 +3169,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.recovery !== undefined) {
       obj.recovery = RecoverySpec.toJSON(message.recovery);
     }
+    if (message.furtherMeasurements?.length) {
+      obj.furtherMeasurements = message.furtherMeasurements.map((e) => StudyMeasurement.toJSON(e));
+    }
     return obj;
   },
 
@@ -3144,6 +3233,192 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.effort = object.effort ?? 0;
     message.recovery = (object.recovery !== undefined && object.recovery !== null)
       ? RecoverySpec.fromPartial(object.recovery)
+      : undefined;
+    message.furtherMeasurements = object.furtherMeasurements?.map((e) => StudyMeasurement.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStudyMeasurement(): StudyMeasurement {
+  return {
+    name: "",
+    evaluator: undefined,
+    texts: undefined,
+    windows: undefined,
+    search: undefined,
+    verify: undefined,
+    report: undefined,
+  };
+}
+
+export const StudyMeasurement: MessageFns<StudyMeasurement> = {
+  encode(message: StudyMeasurement, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.evaluator !== undefined) {
+      PluginRef.encode(message.evaluator, writer.uint32(18).fork()).join();
+    }
+    if (message.texts !== undefined) {
+      StudyTexts.encode(message.texts, writer.uint32(26).fork()).join();
+    }
+    if (message.windows !== undefined) {
+      WindowProtocol.encode(message.windows, writer.uint32(34).fork()).join();
+    }
+    if (message.search !== undefined) {
+      FidelitySpec.encode(message.search, writer.uint32(42).fork()).join();
+    }
+    if (message.verify !== undefined) {
+      FidelitySpec.encode(message.verify, writer.uint32(50).fork()).join();
+    }
+    if (message.report !== undefined) {
+      FidelitySpec.encode(message.report, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StudyMeasurement {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStudyMeasurement();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.evaluator = PluginRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.texts = StudyTexts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.windows = WindowProtocol.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.search = FidelitySpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.verify = FidelitySpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.report = FidelitySpec.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StudyMeasurement {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      evaluator: isSet(object.evaluator) ? PluginRef.fromJSON(object.evaluator) : undefined,
+      texts: isSet(object.texts) ? StudyTexts.fromJSON(object.texts) : undefined,
+      windows: isSet(object.windows) ? WindowProtocol.fromJSON(object.windows) : undefined,
+      search: isSet(object.search) ? FidelitySpec.fromJSON(object.search) : undefined,
+      verify: isSet(object.verify) ? FidelitySpec.fromJSON(object.verify) : undefined,
+      report: isSet(object.report) ? FidelitySpec.fromJSON(object.report) : undefined,
+    };
+  },
+
+  toJSON(message: StudyMeasurement): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.evaluator !== undefined) {
+      obj.evaluator = PluginRef.toJSON(message.evaluator);
+    }
+    if (message.texts !== undefined) {
+      obj.texts = StudyTexts.toJSON(message.texts);
+    }
+    if (message.windows !== undefined) {
+      obj.windows = WindowProtocol.toJSON(message.windows);
+    }
+    if (message.search !== undefined) {
+      obj.search = FidelitySpec.toJSON(message.search);
+    }
+    if (message.verify !== undefined) {
+      obj.verify = FidelitySpec.toJSON(message.verify);
+    }
+    if (message.report !== undefined) {
+      obj.report = FidelitySpec.toJSON(message.report);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StudyMeasurement>): StudyMeasurement {
+    return StudyMeasurement.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StudyMeasurement>): StudyMeasurement {
+    const message = createBaseStudyMeasurement();
+    message.name = object.name ?? "";
+    message.evaluator = (object.evaluator !== undefined && object.evaluator !== null)
+      ? PluginRef.fromPartial(object.evaluator)
+      : undefined;
+    message.texts = (object.texts !== undefined && object.texts !== null)
+      ? StudyTexts.fromPartial(object.texts)
+      : undefined;
+    message.windows = (object.windows !== undefined && object.windows !== null)
+      ? WindowProtocol.fromPartial(object.windows)
+      : undefined;
+    message.search = (object.search !== undefined && object.search !== null)
+      ? FidelitySpec.fromPartial(object.search)
+      : undefined;
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? FidelitySpec.fromPartial(object.verify)
+      : undefined;
+    message.report = (object.report !== undefined && object.report !== null)
+      ? FidelitySpec.fromPartial(object.report)
       : undefined;
     return message;
   },

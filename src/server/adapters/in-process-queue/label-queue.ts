@@ -1,6 +1,6 @@
 import { findInvalidMetric } from '../../../core/metric.js';
 import { orAborted } from '../../../core/or-aborted.js';
-import type { LabelAnswer, Labeller, LabelQueue } from '../../../core/ports/label-queue.js';
+import type { LabelAnswer, Labeller, LabelQueue, WantedLabel } from '../../../core/ports/label-queue.js';
 import { keyText, type Label, type LabelKey, type LabelStore } from '../../../core/ports/label-store.js';
 import type { Telemetry } from '../../../core/ports/telemetry.js';
 
@@ -20,11 +20,12 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
   const claims = new Map<string, Promise<Label | undefined>>();
 
   return {
-    async *label({ keys, metrics, task }, work) {
+    async *label({ wanted, task }, work) {
+      const keyAt = (index: number): LabelKey => (wanted[index] as WantedLabel).key;
       /** The indices of each key that has no answer yet. */
       const open = new Map<string, readonly [first: number, ...others: number[]]>();
-      for (const [index, key] of keys.entries()) {
-        const claim = claimText(key, metrics);
+      for (const [index, label] of wanted.entries()) {
+        const claim = claimText(label);
         const indices = open.get(claim);
         open.set(claim, indices === undefined ? [index] : [...indices, index]);
       }
@@ -39,7 +40,7 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
             yield {
               index,
               label: { ...label, tokensSpent },
-              record: place === 0 ? { kind: 'label', key: keys[index] as LabelKey, label } : undefined,
+              record: place === 0 ? { kind: 'label', key: keyAt(index), label } : undefined,
             };
         }
         open.delete(claim);
@@ -57,11 +58,11 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
         }
         try {
           // After claiming: what an order that ended before has stored is found here.
-          const wanted = [...open];
-          const known = await labels.getMany(wanted.map(([, [first]]) => keys[first] as LabelKey));
-          for (const [place, [claim, indices]] of wanted.entries()) {
+          const asked = [...open];
+          const known = await labels.getMany(asked.map(([, [first]]) => keyAt(first)));
+          for (const [place, [claim, indices]] of asked.entries()) {
             const label = known[place];
-            if (label === undefined || !isWhole(label, metrics)) continue;
+            if (label === undefined || !isWhole(label, wanted[indices[0]]?.metrics ?? [])) continue;
             for (const index of indices) {
               telemetry.labelAnswered('found', 0);
               yield { index, label: { ...label, tokensSpent: 0 }, record: undefined };
@@ -96,7 +97,7 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
 }
 
 /** Orders that want other metrics of a key do not share its label. */
-function claimText(key: LabelKey, metrics: readonly string[]): string {
+function claimText({ key, metrics }: WantedLabel): string {
   return JSON.stringify([keyText(key), ...metrics.toSorted()]);
 }
 

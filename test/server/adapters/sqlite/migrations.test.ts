@@ -157,9 +157,7 @@ describe('labels that version 0.1 measured', () => {
       requireUnchanged: async () => undefined,
       recipeDigest: 'r',
       subject,
-      evaluator,
-      evaluatorOptions: {},
-      plan: { sequences: [], measurement, fidelity },
+      measurements: [{ name: '', evaluator, options: {}, plan: { sequences: [], measurement, fidelity } }],
     };
     const labels = [];
     const queue = createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry: NO_TELEMETRY });

@@ -1,0 +1,88 @@
+import { atField } from '../../core/errors/at-field.js';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { EvaluationPlan, EvaluationText, RowsEvaluator, RowsProtocol } from '../../core/ports/evaluator.js';
+import type { FidelitySpec, Text, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import { decodePrecision, planWindows, type ChosenEvaluator } from './decode-windows.js';
+import type { RequestServices } from './services.js';
+
+/** What a request measures on, with the paths of these settings. */
+export interface AskedMeasurement {
+  readonly text: Text | undefined;
+  /** How many tokens of a text are asked for; undefined for all. */
+  readonly textTokens: number | undefined;
+  readonly windows: WindowProtocol | undefined;
+  readonly fidelity: FidelitySpec | undefined;
+  /** The half-open range [from, to) as shares of windows or questions; everything by default. */
+  readonly part?: { readonly from: number; readonly to: number };
+  readonly fields: { readonly text: string; readonly windows: string; readonly fidelity: string };
+}
+
+export interface PlannedPart {
+  readonly plan: EvaluationPlan;
+  /** undefined if the evaluator reads none. */
+  readonly text: EvaluationText | undefined;
+}
+
+type MeasuringServices = Pick<RequestServices, 'model' | 'loadText' | 'loadRows'>;
+
+/**
+ * What an evaluator runs for a request, on what it reads.
+ *
+ * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE, and those of texts
+ */
+export async function planMeasurement(
+  services: MeasuringServices,
+  { plugin, options }: ChosenEvaluator,
+  asked: AskedMeasurement,
+): Promise<PlannedPart> {
+  const { model } = services;
+  const { text, fields } = asked;
+  switch (plugin.reads) {
+    case 'text': {
+      const loaded = await services.loadText(text, fields.text, asked.textTokens);
+      return { text: loaded, plan: await planWindows(model, { plugin, options }, { ...asked, text: loaded }) };
+    }
+    case 'rows': {
+      refuseWindows(plugin.id, asked, 'reads rows, which it does not cut into windows');
+      return { text: undefined, plan: await planRows(services, { plugin, options }, asked) };
+    }
+    case 'nothing': {
+      refuseWindows(plugin.id, asked, 'needs the model alone');
+      if (text !== undefined)
+        throw PrunecastError.ofField(fields.text, `is set, and the evaluator "${plugin.id}" needs the model alone`);
+      const { shape, maxPositions } = model;
+      return { text: undefined, plan: await requireOffered(model, plugin.plan({ shape, maxPositions }, options)) };
+    }
+  }
+}
+
+async function planRows(
+  services: MeasuringServices,
+  { plugin, options }: { readonly plugin: RowsEvaluator; readonly options: unknown },
+  { text, fidelity, part, fields }: AskedMeasurement,
+): Promise<EvaluationPlan> {
+  const rows = await services.loadRows(text, plugin.folders, fields.text);
+  const protocol: RowsProtocol = {
+    precision: decodePrecision(fidelity, fields.fidelity),
+    ...(fidelity?.tokenLimit === undefined ? {} : { tokenLimit: Number(fidelity.tokenLimit) }),
+    ...(part === undefined ? {} : { part }),
+  };
+  const plan = await plugin.plan(rows, protocol, options).catch((error: unknown) => {
+    throw atField(error, fields.text);
+  });
+  return requireOffered(services.model, plan);
+}
+
+async function requireOffered(
+  model: Pick<RequestServices['model'], 'requirePrecision'>,
+  plan: EvaluationPlan,
+): Promise<EvaluationPlan> {
+  await model.requirePrecision(plan.fidelity.precision);
+  return plan;
+}
+
+function refuseWindows(id: string, { windows, fields }: AskedMeasurement, why: string): void {
+  const set = (['window', 'stride', 'bos'] as const).find((name) => windows?.[name] !== undefined);
+  if (set !== undefined)
+    throw PrunecastError.ofField(`${fields.windows}.${set}`, `is set, and the evaluator "${id}" ${why}`);
+}
