@@ -12,6 +12,7 @@ import affineCompensation from '../compensations/affine.js';
 import leastSquaresCompensation from '../compensations/least-squares.js';
 import meanCompensation from '../compensations/mean.js';
 import noneCompensation from '../compensations/none.js';
+import multipleChoiceEvaluator from '../evaluators/multiple-choice.js';
 import perplexityEvaluator from '../evaluators/perplexity.js';
 import autoPredictor from '../predictors/auto.js';
 import ensemblePredictor from '../predictors/ensemble.js';
@@ -42,6 +43,7 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: leastSquaresCompensation, moduleUrl: new URL('../compensations/least-squares.js', import.meta.url) },
   { plugin: meanCompensation, moduleUrl: new URL('../compensations/mean.js', import.meta.url) },
   { plugin: noneCompensation, moduleUrl: new URL('../compensations/none.js', import.meta.url) },
+  { plugin: multipleChoiceEvaluator, moduleUrl: new URL('../evaluators/multiple-choice.js', import.meta.url) },
   { plugin: perplexityEvaluator, moduleUrl: new URL('../evaluators/perplexity.js', import.meta.url) },
   { plugin: autoPredictor, moduleUrl: new URL('../predictors/auto.js', import.meta.url) },
   { plugin: ensemblePredictor, moduleUrl: new URL('../predictors/ensemble.js', import.meta.url) },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationText, WindowProtocol } from '../../core/ports/evaluator.js';
+import { pickEvenly, shareOf } from '../../core/pick-evenly.js';
 import { countScored, scoreFrom, type Sequence } from '../../core/sequence.js';
 import { defineEvaluator } from '../define.js';
 
@@ -122,8 +123,7 @@ function pickWindows(windows: number, { window, part = { from: 0, to: 1 }, token
   const most = tokenLimit === undefined ? count : Math.floor(tokenLimit / window);
   if (tokenLimit !== undefined && most < 1)
     throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
-  if (most >= count) return Array.from({ length: count }, (_, index) => from + index);
-  return Array.from({ length: most }, (_, index) => from + Math.floor((index * count) / most));
+  return pickEvenly(count, most).map((place) => from + place);
 }
 
 /** Windows of one plan: All of WikiText-2 has 1,300 of 2048 tokens, or 21,000 of 128. */
@@ -138,11 +138,6 @@ function requireMeasurable(count: number, { window, stride }: WindowProtocol): v
     'INVALID_REQUEST',
     `a window of ${window} tokens every ${stride} makes ${count} windows of ${count * window} tokens; at most ${MOST_WINDOWS} windows and ${MOST_WINDOW_TOKENS} tokens are measured: set a token limit or a longer stride`,
   );
-}
-
-/** The tiny addend undoes rounding errors, so that 0.7 of 10 windows is 7. */
-function shareOf(count: number, share: number): number {
-  return Math.floor(count * share + 1e-9 * count);
 }
 
 function textTooShort({ tokens }: EvaluationText, { window, bos, part }: WindowProtocol): PrunecastError {

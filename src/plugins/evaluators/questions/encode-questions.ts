@@ -1,0 +1,224 @@
+import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import { spreadPlaces } from '../../../core/pick-evenly.js';
+import type { EvaluationRows, RowsProtocol, ShortenedPrompts } from '../../../core/ports/evaluator.js';
+import { splitTrailingSpace } from './python-text.js';
+import { quoteValue, rowFault, type Question } from './question.js';
+
+/** A question as token ids, short enough for the model. */
+export interface EncodedQuestion {
+  readonly question: Question;
+  /** One per choice, BOS included. */
+  readonly prompts: readonly Int32Array[];
+  /** One per choice, 1 or more tokens each; those that are scored. */
+  readonly continuations: readonly Int32Array[];
+}
+
+/** How questions become tokens. */
+export interface QuestionForm {
+  /** What stands between a prompt and a choice. */
+  readonly delimiter: string;
+  readonly bos: boolean;
+  /** Tokens that must fit behind a prompt, at least; the choices must in any case. */
+  readonly room: number;
+  /** Tokens that all sequences of a question have. */
+  readonly countTokens: (question: EncodedQuestion) => number;
+}
+
+export interface EncodedQuestions {
+  /** In rising order of their numbers. */
+  readonly asked: readonly EncodedQuestion[];
+  readonly shortened: ShortenedPrompts;
+}
+
+/**
+ * Questions as tokens, split as lm-evaluation-harness does it: the continuation's tokens are those of prompt, delimiter
+ * and choice together past as many as the prompt has alone, and white space at the end of a prompt is the
+ * continuation's. Prompts that are too long for the model lose whole examples first, those of a question's choices
+ * alike, then tokens on the left.
+ *
+ * Under a token limit questions are taken in an order of which each beginning is spread evenly, up to the first that no
+ * longer fits.
+ *
+ * @throws PrunecastError INVALID_REQUEST for a choice that has no tokens or more than the model has positions, with its
+ * file and line; for a token limit below one question, and for more questions than a plan can hold
+ */
+export async function encodeQuestions(
+  questions: readonly Question[],
+  rows: EvaluationRows,
+  { tokenLimit }: Pick<RowsProtocol, 'tokenLimit'>,
+  form: QuestionForm,
+): Promise<EncodedQuestions> {
+  const front = takeBos(rows, form);
+  const places = tokenLimit === undefined ? [...questions.keys()] : spreadPlaces(questions.length);
+  const asked: { readonly place: number; readonly encoded: ShortenedQuestion }[] = [];
+  let tokens = 0;
+  for (let at = 0; at < places.length; at += QUESTIONS_A_STEP) {
+    const step = places.slice(at, at + QUESTIONS_A_STEP);
+    const encoded = await encodeAll(
+      step.map((place) => questions[place] as Question),
+      rows,
+      form,
+      front,
+    );
+    for (const [index, question] of encoded.entries()) {
+      const more = form.countTokens(question);
+      if (tokenLimit !== undefined && tokens + more > tokenLimit) return finish(asked, tokenLimit, more);
+      tokens += more;
+      requireMeasurable(tokens, rows);
+      asked.push({ place: step[index] as number, encoded: question });
+    }
+  }
+  return finish(asked, tokenLimit, 0);
+}
+
+/** Of long prompts this many are a few hundred thousand tokens. */
+const QUESTIONS_A_STEP = 256;
+
+/** Most tokens in all sequences of a plan, which is held in memory: 256 MiB. All of MMLU with 5 examples has 45 million. */
+const MOST_TOKENS = 2 ** 26;
+
+function requireMeasurable(tokens: number, { files }: EvaluationRows): void {
+  if (tokens <= MOST_TOKENS) return;
+  throw new PrunecastError(
+    'INVALID_REQUEST',
+    `the questions of ${files.length === 1 ? files[0]?.name : `${files.length} files`} have more than ${MOST_TOKENS} tokens: set a token limit, or ask fewer questions`,
+  );
+}
+
+interface ShortenedQuestion extends EncodedQuestion {
+  readonly hasFewerShots: boolean;
+  readonly isCut: boolean;
+}
+
+function finish(
+  asked: readonly { readonly place: number; readonly encoded: ShortenedQuestion }[],
+  tokenLimit: number | undefined,
+  next: number,
+): EncodedQuestions {
+  if (asked.length === 0 && tokenLimit !== undefined)
+    throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one question of ${next} tokens`);
+  const inOrder = asked.toSorted((a, b) => a.place - b.place).map(({ encoded }) => encoded);
+  return {
+    asked: inOrder,
+    shortened: {
+      fewerShots: inOrder.filter(({ hasFewerShots }) => hasFewerShots).length,
+      cut: inOrder.filter(({ isCut }) => isCut).length,
+    },
+  };
+}
+
+function takeBos({ bosToken }: EvaluationRows, { bos }: QuestionForm): readonly number[] {
+  if (!bos) return [];
+  if (bosToken === undefined)
+    throw PrunecastError.ofField(
+      'bos',
+      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+    );
+  return [bosToken];
+}
+
+/** Each question with as many examples as fit. */
+async function encodeAll(
+  questions: readonly Question[],
+  rows: EvaluationRows,
+  form: QuestionForm,
+  front: readonly number[],
+): Promise<ShortenedQuestion[]> {
+  const done = new Map<Question, ShortenedQuestion>();
+  let open = questions.map((question) => ({ question, shots: question.shots }));
+  while (open.length > 0) {
+    const encodeText = await tokenizeOnce(
+      open.flatMap(({ question, shots }) => pairTexts(question, shots, form).flat()),
+      rows,
+    );
+    const tooLong: typeof open = [];
+    for (const { question, shots } of open) {
+      const pairs = pairTexts(question, shots, form).map(([prompt, whole]) => {
+        const promptTokens = encodeText(prompt);
+        return { prompt: promptTokens, continuation: encodeText(whole).slice(promptTokens.length) };
+      });
+      const places = rows.maxPositions - front.length;
+      const isTooLong = pairs.some(
+        ({ prompt, continuation }) => prompt.length + Math.max(form.room, continuation.length) > places,
+      );
+      if (isTooLong && shots > 0) {
+        tooLong.push({ question, shots: shots - 1 });
+        continue;
+      }
+      done.set(question, {
+        question,
+        prompts: pairs.map(({ prompt, continuation }, choice) => {
+          requireScored(question, choice, continuation.length, rows);
+          if (front.length + prompt.length === 0) throw rowFault(question.place, EMPTY_PROMPT);
+          const fitting = places - Math.max(form.room, continuation.length);
+          const kept = Math.min(prompt.length, Math.max(1 - front.length, fitting));
+          return Int32Array.from([...front, ...prompt.subarray(prompt.length - kept)]);
+        }),
+        continuations: pairs.map(({ continuation }) => continuation),
+        hasFewerShots: shots < question.shots,
+        isCut: isTooLong,
+      });
+    }
+    open = tooLong;
+  }
+  return questions.map((question) => done.get(question) as ShortenedQuestion);
+}
+
+/** Of each choice the text of its prompt, and that of prompt and continuation. */
+function pairTexts(question: Question, shots: number, { delimiter }: QuestionForm): (readonly [string, string])[] {
+  return question.prompts(shots).map((prompt, choice) => {
+    const [body, space] = splitTrailingSpace(prompt);
+    return [body, `${body}${space}${delimiter}${question.choices[choice]}`];
+  });
+}
+
+/** The token ids of texts, each tokenized once however often it is there. */
+async function tokenizeOnce(
+  texts: readonly string[],
+  { tokenize }: EvaluationRows,
+): Promise<(text: string) => Int32Array> {
+  const tokens = new Map<string, Int32Array>();
+  for (const batch of batchTexts([...new Set(texts)])) {
+    const encoded = await tokenize(batch);
+    batch.forEach((text, index) => tokens.set(text, encoded[index] as Int32Array));
+  }
+  return (text) => tokens.get(text) as Int32Array;
+}
+
+/** Texts that are tokenized together, in characters: a tokenizer takes up to 600 bytes of memory per byte. */
+const CHARACTERS_A_BATCH = 2 ** 20;
+
+function batchTexts(texts: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  let characters = Infinity;
+  for (const text of texts) {
+    if (characters + text.length > CHARACTERS_A_BATCH) {
+      batches.push([]);
+      characters = 0;
+    }
+    batches.at(-1)?.push(text);
+    characters += text.length;
+  }
+  return batches;
+}
+
+function requireScored(
+  { place, choices }: Question,
+  choice: number,
+  tokens: number,
+  { maxPositions }: EvaluationRows,
+): void {
+  if (tokens === 0)
+    throw rowFault(
+      place,
+      `choice ${choice}, ${quoteValue(choices[choice])}, has no tokens of its own behind the prompt`,
+    );
+  if (tokens >= maxPositions)
+    throw rowFault(
+      place,
+      `choice ${choice} has ${tokens} tokens; the model has ${maxPositions} positions, one of them for the prompt`,
+    );
+}
+
+const EMPTY_PROMPT =
+  'its prompt is empty, so that nothing predicts the first token of a choice: change the prompt or set bos';

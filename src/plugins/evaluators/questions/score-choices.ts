@@ -1,0 +1,55 @@
+import { scoreFrom, type Sequence } from '../../../core/sequence.js';
+import type { EncodedQuestion } from './encode-questions.js';
+
+/** Prompt and choice, one sequence per choice, of which the choice is scored. */
+export function sequenceChoices({ prompts, continuations }: EncodedQuestion): Sequence[] {
+  return prompts.map((prompt, choice) => {
+    const continuation = continuations[choice] as Int32Array;
+    const tokens = new Int32Array(prompt.length + continuation.length);
+    tokens.set(prompt);
+    tokens.set(continuation, prompt.length);
+    return scoreFrom(tokens, prompt.length);
+  });
+}
+
+export function countTokens(sequences: readonly Sequence[]): number {
+  return sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+}
+
+/** What is known of a question's right answer when the model has run. */
+export interface ChoiceKey {
+  readonly gold: number;
+  readonly choices: number;
+}
+
+/** The summed log-likelihood of each choice, question by question, from the losses of all their sequences in order. */
+export function splitLogLikelihoods(losses: Float64Array, keys: readonly ChoiceKey[]): Float64Array[] {
+  let next = 0;
+  return keys.map(({ choices }) => losses.slice(next, (next += choices)).map((loss) => -loss));
+}
+
+/** 1 for each question whose right choice is the best one; of equally good choices the first is taken, as by argmax. */
+export function markCorrect(scores: readonly Float64Array[], keys: readonly ChoiceKey[]): Float64Array {
+  return Float64Array.from(keys, ({ gold }, index) => (findBest(scores[index] as Float64Array) === gold ? 1 : 0));
+}
+
+/** By how much the right choice is better than the best wrong one; negative if that one is better. */
+export function measureMargins(scores: readonly Float64Array[], keys: readonly ChoiceKey[]): Float64Array {
+  return Float64Array.from(keys, ({ gold }, index) => {
+    const [all, wrong] = [scores[index] as Float64Array, (_: number, choice: number) => choice !== gold];
+    return (all[gold] ?? Number.NaN) - Math.max(...all.filter(wrong));
+  });
+}
+
+/** The mean over items: the sum of one column divided by the sum of another. */
+export function meanOf(values: Float64Array, weights: Float64Array): number {
+  return sum(values) / sum(weights);
+}
+
+function findBest(scores: Float64Array): number {
+  return scores.indexOf(Math.max(...scores));
+}
+
+function sum(values: Float64Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}
