@@ -1,4 +1,5 @@
 import { fillFlag } from './fill-flag.js';
+import { getField } from './get-field.js';
 import { setField } from './set-field.js';
 import type { Json, JsonObject, RequestFlag } from './request-flag.js';
 
@@ -63,15 +64,6 @@ function writeText(text: Json): string | undefined {
 
 function writePlain(value: Json): string | undefined {
   return value === null || typeof value === 'object' ? undefined : String(value);
-}
-
-function getField(request: JsonObject, field: string): Json | undefined {
-  let value: Json | undefined = request;
-  for (const [, name = '', place] of field.matchAll(/(\w+)(?:\[(\d+)\])?/g)) {
-    value = (value as JsonObject | undefined)?.[name];
-    if (place !== undefined) value = (value as readonly Json[] | undefined)?.[Number(place)];
-  }
-  return value ?? undefined;
 }
 
 /** The request that the uses of flags make. */

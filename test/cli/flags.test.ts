@@ -57,6 +57,7 @@ interface Sample {
 const SAMPLES: Readonly<Record<string, Sample>> = {
   '--model': { args: ['other'] },
   '--text': { args: ['b.txt'] },
+  '--text-field': { args: ['story'] },
   '--search-text': { args: ['@Once upon a time'] },
   '--verify-text': { args: ['c.txt'] },
   '--report-text': { args: ['d.txt'] },

@@ -45,6 +45,7 @@ describe('the flags of a stored request', () => {
       'texts by path, and short ones',
       ['--remove', '20%', '--text', 'a b.txt', '--search-text', "@it's 5 o'clock", '--report-text', '@@x'],
     ],
+    ['the field of a text', ['--remove', '20%', '--text', 'a.jsonl', '--text-field', 'story']],
     [
       'plug-ins and options of all types',
       words(

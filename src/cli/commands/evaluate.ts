@@ -6,7 +6,7 @@ import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { pluginFlags } from '../../flags/plugin.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
-import { textFlag } from '../../flags/text.js';
+import { textFieldFlag, textFlag } from '../../flags/text.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
 import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
@@ -26,7 +26,10 @@ import { watchJob } from '../session/watch-job.js';
 
 const EVALUATE: RequestType<EvaluateRequest> = { typeName: 'prunecast.v1.EvaluateRequest', codec: EvaluateRequest };
 
-const TEXT_FLAG = textFlag('--text', 'measurement.text', 'text to measure on', { required: true });
+const TEXT_FLAGS = [
+  textFlag('--text', 'measurement.text', 'text to measure on', { required: true }),
+  textFieldFlag('measurement.text'),
+];
 
 const DENSE_FLAG: RequestFlag = {
   flags: '--dense',
@@ -57,7 +60,7 @@ export function addEvaluateCommand(program: Command): void {
     .command('evaluate')
     .description('measure a model, or architectures of it, on a text; each kind of target may be repeated');
   addRequestFlags(command, EVALUATE, 'Model', [modelFlag()]);
-  addRequestFlags(command, EVALUATE, 'Text', [TEXT_FLAG, ...windowFlags('measurement.windows'), ...FIDELITY_FLAGS]);
+  addRequestFlags(command, EVALUATE, 'Text', [...TEXT_FLAGS, ...windowFlags('measurement.windows'), ...FIDELITY_FLAGS]);
   addRequestFlags(command, EVALUATE, 'Targets', [DENSE_FLAG, ...targetFlags('targets[].')]);
   addRequestFlags(
     command,

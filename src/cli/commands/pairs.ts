@@ -13,7 +13,7 @@ import { pairFlags } from '../../flags/pairs.js';
 import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
-import { textFlag } from '../../flags/text.js';
+import { textFieldFlag, textFlag } from '../../flags/text.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
@@ -38,12 +38,12 @@ const EXPORT: RequestType<ExportPairsRequest> = {
   codec: ExportPairsRequest,
 };
 
-const TEXT_FLAG = textFlag(
-  '--text',
-  'search.texts.text',
-  'text that pairs are labelled on: its first half, as in a search',
-  { required: true },
-);
+const TEXT_FLAGS: readonly RequestFlag[] = [
+  textFlag('--text', 'search.texts.text', 'text that pairs are labelled on: its first half, as in a search', {
+    required: true,
+  }),
+  textFieldFlag('search.texts.text'),
+];
 
 const SEED_FLAG: RequestFlag = {
   flags: '--seed <SEED>',
@@ -65,7 +65,7 @@ export function addPairsCommand(program: Command): void {
 function addSample(pairs: Command): void {
   const command = pairs.command('sample').description('draw architectures in a band around a budget and label them');
   addRequestFlags(command, SAMPLE, 'Model', [modelFlag('search.model')]);
-  addRequestFlags(command, SAMPLE, 'Text', [TEXT_FLAG, ...windowFlags('search.windows')]);
+  addRequestFlags(command, SAMPLE, 'Text', [...TEXT_FLAGS, ...windowFlags('search.windows')]);
   addRequestFlags(command, SAMPLE, 'Budget', budgetFlags('search.budgets'));
   addRequestFlags(command, SAMPLE, 'Pairs', [...pairFlags('search.pairs'), SEED_FLAG]);
   addRequestFlags(command, SAMPLE, 'Recipe', recipeFlags('search.recipes[0]', 'search.texts.calibration'));

@@ -1,86 +1,89 @@
-import { isUtf8 } from 'node:buffer';
-import { extname } from 'node:path';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { isRecord } from '../files/read-json.js';
-import { describeBytes } from './describe-bytes.js';
-import { findBadByte } from './find-bad-byte.js';
+import { decodeUtf8 } from './decode-utf8.js';
+import type { Entry } from './entry.js';
+import { nameEntry, readEntries } from './read-entries.js';
+import { nameKind, refused } from './refused.js';
+import { formatOf, type RowFormat, type TextFormat } from './text-format.js';
 
-/** How a file holds its text: as it is, as a JSON array of strings, or as one JSON object with a `text` per line. */
-export type TextFormat = 'plain' | 'json' | 'json-lines';
+/** The field of a document if none is named. */
+const DEFAULT_FIELD = 'text';
 
-/** The format that a file's name says, in lower or upper case. */
-export function formatOf(path: string): TextFormat {
-  switch (extname(path).toLowerCase()) {
-    case '.json':
-      return 'json';
-    case '.jsonl':
-    case '.ndjson':
-      return 'json-lines';
-    default:
-      return 'plain';
-  }
+/** The format of a text in a file. A CSV file is plain text unless one of its columns is named. */
+export function formatOfText(path: string, field: string | undefined): TextFormat {
+  const format = formatOf(path);
+  return format === 'csv' && field === undefined ? 'plain' : format;
 }
 
 /**
- * The text of a file in UTF-8. A byte order mark is removed; documents of a JSON file are joined by a blank line.
+ * The documents of a file. Plain text is one, without its byte order mark. Of JSON lines, a JSON array, CSV or Parquet
+ * each entry is one: its named field, or a string of an array as it is.
  *
- * @throws PrunecastError INVALID_REQUEST with the offset of the first byte that is not text, or with the bad line or
- * entry
+ * @param field what is read of an object, the name of a column in the first row of CSV; `text` by default
+ * @throws PrunecastError INVALID_REQUEST with the line and the offset of the first byte that is not text, or with the
+ * line of the entry that has no text
  */
-export function decodeText(bytes: Uint8Array, format: TextFormat): string {
-  const bad = isUtf8(bytes) ? undefined : findBadByte(bytes);
-  if (bad !== undefined)
-    throw noText(
-      bytes,
-      `is not UTF-8: the byte at offset ${bad}, 0x${(bytes[bad] ?? 0).toString(16).padStart(2, '0')}, belongs to no character`,
-    );
-  const nul = bytes.indexOf(0);
-  if (nul !== -1) throw noText(bytes, `has a NUL at offset ${nul}, which no text has`);
-  const content = new TextDecoder().decode(bytes); // removes the byte order mark
-  return format === 'plain' ? content : joinDocuments(format === 'json' ? listEntries(content) : listLines(content));
+export async function readDocuments(
+  bytes: Uint8Array<ArrayBuffer>,
+  format: TextFormat,
+  field?: string,
+): Promise<readonly string[]> {
+  if (format === 'plain') {
+    if (field !== undefined)
+      throw refused(
+        `has no field \`${field}\`: a file of this name is plain text; fields are read of .jsonl, .ndjson, .json, .csv and .parquet`,
+      );
+    return [decodeUtf8(bytes)];
+  }
+  const entries = await readEntries(bytes, format);
+  if (format === 'csv') return readColumn(entries, field ?? DEFAULT_FIELD);
+  const wanted = WANTED[format](field ?? DEFAULT_FIELD);
+  return entries.map((entry, index) => {
+    const where = nameEntry(entry, index, format);
+    const { value } = entry;
+    if (typeof value === 'string' && format === 'json' && field === undefined) return requireWhole(value, where);
+    if (!isRecord(value)) throw refused(`${wanted}; ${where} is ${nameKind(value)}`);
+    return requireWhole(takeField(value, field ?? DEFAULT_FIELD, { wanted, where }), where);
+  });
 }
 
-/** What separates documents of one text: a blank line. */
-function joinDocuments(documents: readonly string[]): string {
+/** The documents as one text: a blank line separates them. */
+export function joinDocuments(documents: readonly string[]): string {
   return documents.join('\n\n');
 }
 
-const WANTED_ARRAY = 'a JSON text is an array of strings (or JSON lines with a `text` each, in a file named .jsonl)';
+/** What a file should hold. */
+const WANTED: Readonly<Record<Exclude<RowFormat, 'csv'>, (field: string) => string>> = {
+  json: (field) => `a JSON text is an array of strings, or of objects with a string \`${field}\``,
+  'json-lines': (field) => `each line of JSON lines is an object with a string \`${field}\``,
+  parquet: (field) => `each row has a string \`${field}\``,
+};
 
-function listEntries(content: string): readonly string[] {
-  const parsed = parseJson(content, `${WANTED_ARRAY}; this file`);
-  if (!Array.isArray(parsed)) throw refused(`${WANTED_ARRAY}; this file is ${nameKind(parsed)}`);
-  return parsed.map((entry: unknown, at) => {
-    if (typeof entry !== 'string') throw refused(`${WANTED_ARRAY}; entry ${at + 1} is ${nameKind(entry)}`);
-    return requireWhole(entry, `entry ${at + 1}`);
-  });
+function takeField(
+  value: Readonly<Record<string, unknown>>,
+  field: string,
+  { wanted, where }: { readonly wanted: string; readonly where: string },
+): string {
+  const text = Object.hasOwn(value, field) ? value[field] : undefined;
+  if (typeof text === 'string') return text;
+  throw refused(
+    text === undefined
+      ? `${wanted}; ${where} has none, but ${listNames(Object.keys(value))}`
+      : `${wanted}; in ${where} it is ${nameKind(text)}`,
+  );
 }
 
-const WANTED_LINES = 'each line of JSON lines is an object with a string `text`';
-
-function listLines(content: string): readonly string[] {
-  return content.split('\n').flatMap((line, at) => {
-    if (line.trim() === '') return [];
-    const parsed = parseJson(line, `${WANTED_LINES}; line ${at + 1}`);
-    if (!isRecord(parsed)) throw refused(`${WANTED_LINES}; line ${at + 1} is ${nameKind(parsed)}`);
-    const { text } = parsed;
-    if (typeof text === 'string') return [requireWhole(text, `line ${at + 1}`)];
-    throw refused(
-      text === undefined
-        ? `${WANTED_LINES}; line ${at + 1} has none, but ${listFields(parsed)}`
-        : `${WANTED_LINES}; in line ${at + 1} it is ${nameKind(text)}`,
-    );
+/** A column by its name in the first row. */
+function readColumn([header, ...rows]: readonly Entry[], field: string): string[] {
+  if (header === undefined) throw refused('is empty: it has no row with the names of its columns');
+  const names = header.value as readonly string[];
+  const column = names.indexOf(field);
+  if (column < 0) throw refused(`has no column \`${field}\` in its first row, but ${listNames(names)}`);
+  return rows.map(({ line, value }) => {
+    const fields = value as readonly string[];
+    if (fields.length !== names.length)
+      throw refused(`line ${line} has ${fields.length} fields, but the first row names ${names.length} columns`);
+    return fields[column] ?? '';
   });
-}
-
-function parseJson(content: string, what: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch (cause) {
-    throw refused(
-      `${what} is not JSON: ${(cause instanceof Error ? cause.message : String(cause)).slice(0, MOST_QUOTED)}`,
-    );
-  }
 }
 
 /** JSON can spell half a character, for which no tokenizer has a token. */
@@ -92,21 +95,11 @@ function requireWhole(text: string, where: string): string {
 
 const MOST_QUOTED = 120;
 
-function listFields(value: Readonly<Record<string, unknown>>): string {
-  const names = Object.keys(value).map((name) => `\`${name}\``);
-  return names.length === 0 ? 'no field at all' : names.join(', ').slice(0, MOST_QUOTED);
-}
-
-function nameKind(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}
-
-function noText(bytes: Uint8Array, problem: string): PrunecastError {
-  const { kind, remedy } = describeBytes(bytes);
-  return refused(`${problem}; it looks like ${kind}: send a text in UTF-8 (${remedy})`);
-}
-
-function refused(problem: string): PrunecastError {
-  return new PrunecastError('INVALID_REQUEST', problem);
+function listNames(names: readonly string[]): string {
+  return names.length === 0
+    ? 'no field at all'
+    : names
+        .map((name) => `\`${name}\``)
+        .join(', ')
+        .slice(0, MOST_QUOTED);
 }

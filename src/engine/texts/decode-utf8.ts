@@ -13,10 +13,10 @@ export function decodeUtf8(bytes: Uint8Array): string {
   if (bad !== undefined)
     throw noText(
       bytes,
-      `is not UTF-8: the byte at offset ${bad} (line ${lineOf(bytes, bad)}), 0x${(bytes[bad] ?? 0).toString(16).padStart(2, '0')}, belongs to no character`,
+      `is not UTF-8: in line ${lineOf(bytes, bad)} the byte at offset ${bad}, 0x${(bytes[bad] ?? 0).toString(16).padStart(2, '0')}, belongs to no character`,
     );
   const nul = bytes.indexOf(0);
-  if (nul !== -1) throw noText(bytes, `has a NUL at offset ${nul} (line ${lineOf(bytes, nul)}), which no text has`);
+  if (nul !== -1) throw noText(bytes, `has a NUL at offset ${nul}, in line ${lineOf(bytes, nul)}, which no text has`);
   return new TextDecoder().decode(bytes); // removes the byte order mark
 }
 

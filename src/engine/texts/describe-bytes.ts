@@ -17,7 +17,7 @@ const SIGNATURES: readonly (Likeness & { readonly bytes: readonly number[] })[] 
   { bytes: [0xfd, 0x37, 0x7a, 0x58, 0x5a], kind: 'xz', remedy: 'unxz' },
   { bytes: [...Buffer.from('BZh')], kind: 'bzip2', remedy: 'bunzip2' },
   { bytes: [...Buffer.from('PK\u0003\u0004')], kind: 'a zip archive', remedy: 'unzip' },
-  { bytes: [...Buffer.from('PAR1')], kind: 'Parquet', remedy: EXPORT },
+  { bytes: [...Buffer.from('PAR1')], kind: 'Parquet', remedy: 'let its name end with .parquet' },
   { bytes: [...Buffer.from('ARROW1')], kind: 'Arrow', remedy: EXPORT },
   { bytes: [...Buffer.from('%PDF')], kind: 'PDF', remedy: 'pdftotext' },
   { bytes: [...Buffer.from('GGUF')], kind: 'a GGUF model', remedy: 'name a text' },

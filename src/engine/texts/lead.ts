@@ -44,7 +44,7 @@ export function dropCutTokens(tokens: Int32Array): Int32Array {
 const NEWLINE = 0x0a;
 
 /** A first part up to its last line break, or if it has none to its last whole character in UTF-8. */
-export function cutAtLine(bytes: Uint8Array): Uint8Array {
+export function cutAtLine(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const line = bytes.lastIndexOf(NEWLINE);
   if (line >= 0) return bytes.subarray(0, line + 1);
   let end = bytes.length;

@@ -13,10 +13,10 @@ export async function parseRows(bytes: Uint8Array<ArrayBuffer>, format: RowForma
   if (bytes.length === 0) throw refused('is empty: it has no rows');
   const entries = await readEntries(bytes, format);
   if (entries.length === 0) throw refused('has no rows');
-  return entries.map((entry) => {
+  return entries.map((entry, index) => {
     const { line, value } = entry;
     if (format === 'csv') return { line, values: value as readonly string[] };
     if (isRecord(value)) return { line, values: value };
-    throw refused(`each row is an object; ${nameEntry(entry, format)} is ${nameKind(value)}`);
+    throw refused(`each row is an object; ${nameEntry(entry, index, format)} is ${nameKind(value)}`);
   });
 }

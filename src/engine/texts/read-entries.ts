@@ -27,14 +27,21 @@ export async function readEntries(bytes: Uint8Array<ArrayBuffer>, format: RowFor
   }
 }
 
-/** What one entry is called in messages: the line of a CSV row, the number of a Parquet row. */
-export function nameEntry({ line }: Pick<Entry, 'line'>, format: RowFormat): string {
-  return `${format === 'parquet' ? 'row' : 'line'} ${line}`;
+/** What an entry is called in messages, by its place among all and its line. */
+export function nameEntry({ line }: Pick<Entry, 'line'>, index: number, format: RowFormat): string {
+  switch (format) {
+    case 'parquet':
+      return `row ${index + 1}`;
+    case 'json':
+      return `entry ${index + 1} (line ${line})`;
+    default:
+      return `line ${line}`;
+  }
 }
 
 function readArray(content: string): Entry[] {
   const parsed = parseJson(content, 1);
-  if (!Array.isArray(parsed)) throw refused(`a JSON file is an array; this one is ${nameKind(parsed)}`);
+  if (!Array.isArray(parsed)) throw refused(`a JSON file holds an array; this file is ${nameKind(parsed)}`);
   const lines = placeEntries(content);
   return parsed.map((value: unknown, index) => ({ line: lines[index] ?? 1, value }));
 }

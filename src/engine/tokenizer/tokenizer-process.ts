@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { TextFormat } from '../texts/decode-text.js';
+import type { TextFormat } from '../texts/text-format.js';
 import { decodeError, type ErrorMessage } from '../workers/message-errors.js';
 import { workerUrl } from '../workers/worker-url.js';
 import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
@@ -11,15 +11,24 @@ export interface TokenizerTask {
   /** tokenizer.json. */
   readonly json: Uint8Array;
   /** The texts, or a description of the file that holds the only text. */
-  readonly texts:
-    | readonly string[]
-    | { readonly format: TextFormat; readonly bytes: number; readonly extent: 'whole' | 'lead' };
+  readonly texts: readonly string[] | FileDescription;
   /** Bytes of all texts. */
   readonly textBytes: number;
   /** Most bytes of its heap. */
   readonly memoryBytes: number;
   /** Most processor time of all its threads together. */
   readonly processorMs: number;
+}
+
+/** What of a file is the text. */
+export interface FileDescription {
+  /** What is read of it. */
+  readonly bytes: number;
+  readonly format: TextFormat;
+  /** The field of its documents; undefined for the default one. */
+  readonly field?: string;
+  /** `lead`: the file goes on, and only tokens that the whole text has too are wanted. */
+  readonly extent: 'whole' | 'lead';
 }
 
 /** How far it is: the share of the texts that is tokenized. It is told from time to time before the answer. */

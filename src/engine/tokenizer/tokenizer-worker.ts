@@ -5,13 +5,13 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
 import { malformed } from '../files/model-errors.js';
 import { isRecord, parseJsonObject } from '../files/read-json.js';
-import { decodeText } from '../texts/decode-text.js';
+import { joinDocuments, readDocuments } from '../texts/decode-text.js';
 import { cutAtLine, dropCutTokens } from '../texts/lead.js';
 import { encodeError } from '../workers/message-errors.js';
 import { countWords } from './count-words.js';
 import { rememberWords } from './remember-words.js';
 import { splitAtJoins } from './split-at-joins.js';
-import type { TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
+import type { FileDescription, TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
 import { requireWholeWords } from './whole-words.js';
 
 /*
@@ -19,17 +19,17 @@ import { requireWholeWords } from './whole-words.js';
  * exception, because tokenizer.json is untrusted.
  */
 
-const answer = encode(workerData as TokenizerTask);
+const answer = await encode(workerData as TokenizerTask);
 parentPort?.postMessage(answer, 'tokens' in answer ? answer.tokens.map((ids) => ids.buffer as ArrayBuffer) : []);
 
 function tell(progress: TokenizerProgress): void {
   parentPort?.postMessage(progress, []);
 }
 
-function encode({ json, texts }: TokenizerTask): TokenizerAnswer {
+async function encode({ json, texts }: TokenizerTask): Promise<TokenizerAnswer> {
   try {
     const isLead = 'format' in texts && texts.extent === 'lead';
-    const given = 'format' in texts ? [readText(texts)] : texts;
+    const given = 'format' in texts ? [await readText(texts)] : texts;
     const config = parseJsonObject(json, TOKENIZER_FILE);
     const tokenizer = new Tokenizer(config, {});
     const characters = given.reduce((sum, text) => sum + text.length, 0);
@@ -72,13 +72,13 @@ function listWholeWords(
   };
 }
 
-function readText({ format, bytes, extent }: Extract<TokenizerTask['texts'], { readonly format: unknown }>): string {
+async function readText({ format, field, bytes, extent }: FileDescription): Promise<string> {
   const read = readInput(bytes);
-  return decodeText(extent === 'lead' ? cutAtLine(read) : read, format);
+  return joinDocuments(await readDocuments(extent === 'lead' ? cutAtLine(read) : read, format, field));
 }
 
 /** The file that this process was started with. */
-function readInput(size: number): Uint8Array {
+function readInput(size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   for (let done = 0; done < size; ) {
     const read = readSync(0, bytes, done, size - done, done);

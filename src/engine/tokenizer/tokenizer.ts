@@ -3,19 +3,13 @@ import type { CheckpointFiles } from '../files/checkpoint-files.js';
 import { digestBytes } from '../files/digest.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
 import { detectMemoryBudgetBytes } from '../runtime/resource-limits.js';
-import type { TextFormat } from '../texts/decode-text.js';
 import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
-import { runTokenizer, type TokenizerTask } from './tokenizer-process.js';
+import { runTokenizer, type FileDescription, type TokenizerTask } from './tokenizer-process.js';
 import { createTokenizerSlots, type TokenizerSlots } from './tokenizer-slots.js';
 
 /** A text in an open file; it is read by the process that tokenizes it. */
-export interface TextFile {
+export interface TextFile extends FileDescription {
   readonly fd: number;
-  /** What is read of it. */
-  readonly bytes: number;
-  readonly format: TextFormat;
-  /** `lead`: the file goes on, and only tokens that the whole text has too are wanted. */
-  readonly extent: 'whole' | 'lead';
 }
 
 /** Turns text into token ids as the checkpoint's own tokenizer does. */
@@ -108,12 +102,12 @@ export async function loadTokenizer(
       texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
       work,
     );
+  const encodeFile = ({ fd, ...file }: TextFile, work: Partial<WorkContext>): Promise<readonly Int32Array[]> =>
+    run(file, file.bytes, { ...work, fd });
   return {
     digest: digestBytes(json),
     encode: async (text, work = {}) => {
-      const [tokens] = await (typeof text === 'string'
-        ? encodeAll([text], work)
-        : run({ format: text.format, bytes: text.bytes, extent: text.extent }, text.bytes, { ...work, fd: text.fd }));
+      const [tokens] = await (typeof text === 'string' ? encodeAll([text], work) : encodeFile(text, work));
       return tokens ?? new Int32Array();
     },
     encodeAll,

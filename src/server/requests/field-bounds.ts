@@ -44,6 +44,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.PluginRef.options': OPTIONS,
   'prunecast.v1.Text.path': PATH,
   'prunecast.v1.Text.inline': { characters: 4_000_000 },
+  'prunecast.v1.Text.field': { characters: 256 },
   'prunecast.v1.TokenIds.ids': { entries: 1_048_576, min: 0, max: 2 ** 31 - 1 },
   'prunecast.v1.LayerArchitecture.kv_heads': { min: 0, max: HEADS, reason: 'ARCHITECTURE_INVALID' },
   'prunecast.v1.LayerArchitecture.query_heads_per_kv': { min: 0, max: HEADS, reason: 'ARCHITECTURE_INVALID' },

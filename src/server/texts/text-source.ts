@@ -1,7 +1,8 @@
+import { quotePath } from '../../core/errors/describe-missing.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationRows, EvaluationText } from '../../core/ports/evaluator.js';
 import { digestBytes, digestOf } from '../../engine/files/digest.js';
-import { formatOf } from '../../engine/texts/decode-text.js';
+import { formatOfText } from '../../engine/texts/decode-text.js';
 import { countLeadBytes, WHOLE_TEXT_BYTES } from '../../engine/texts/lead.js';
 import type { TextFile, Tokenizer } from '../../engine/tokenizer/tokenizer.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
@@ -77,7 +78,7 @@ export function createTextSource(
     of: (all) => all.reduce((sum, { byteLength }) => sum + byteLength, 0),
   });
   const readLead = async (
-    path: string,
+    { path, textField }: { readonly path: string; readonly textField: string | undefined },
     model: OpenModel,
     field: string,
     {
@@ -100,18 +101,24 @@ export function createTextSource(
         file,
         stats: { dev, ino, size, mtimeMs, ctimeMs },
       } = opened;
-      const format = formatOf(path);
-      // An array of strings has to be read to its end.
-      const bytes = format === 'json' ? size : countLeadBytes(size, tokens, { wholeBytes, beyond });
-      const stamp = [file, format, dev, ino, size, mtimeMs, ctimeMs, bytes, model.tokenizer?.digest ?? ''];
-      const extent = bytes < size ? 'lead' : 'whole';
+      const format = formatOfText(path, textField);
+      // The first part of another file than these cannot be read without the rest.
+      const isCut = format === 'plain' || format === 'json-lines';
+      const bytes = !isCut ? size : countLeadBytes(size, tokens, { wholeBytes, beyond });
+      const stamp = [file, format, textField, dev, ino, size, mtimeMs, ctimeMs, bytes, model.tokenizer?.digest ?? ''];
+      const extent: TextFile['extent'] = bytes < size ? 'lead' : 'whole';
       const text = await known.run(
         JSON.stringify(stamp),
         async (shared) => {
           isRead = true;
-          return tokenize(model, { fd: handle.fd, bytes, format, extent }, { field, source: 'path' }, shared).finally(
-            () => handle.close(),
-          );
+          const described = {
+            fd: handle.fd,
+            bytes,
+            format,
+            extent,
+            ...(textField === undefined ? {} : { field: textField }),
+          };
+          return tokenize(model, described, { field, file: path }, shared).finally(() => handle.close());
         },
         work,
       );
@@ -130,12 +137,14 @@ export function createTextSource(
       ),
     async load(text, model, field, { tokens, ...asked } = {}) {
       const work: WorkContext = { signal: new AbortController().signal, ...asked };
+      if (text?.field !== undefined && text.source?.$case !== 'path')
+        throw PrunecastError.ofField(`${field}.field`, 'only files have fields: leave it out, or send a path');
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
           let [lead, beyond]: [Lead | undefined, number] = [undefined, 0];
           do {
-            lead = await readLead(value, model, field, { tokens, beyond, work });
+            lead = await readLead({ path: value, textField: text.field }, model, field, { tokens, beyond, work });
             beyond = lead.bytes;
           } while (!lead.isWhole && lead.text.tokens.length < (tokens ?? Infinity)); // its tokens are longer than most
           return withBos(model, lead.text);
@@ -147,10 +156,7 @@ export function createTextSource(
             digestBytes(new TextEncoder().encode(content)),
             model.tokenizer?.digest ?? '',
           ]);
-          return withBos(
-            model,
-            await known.run(key, (shared) => tokenize(model, content, { field, source: 'inline' }, shared), work),
-          );
+          return withBos(model, await known.run(key, (shared) => tokenize(model, content, { field }, shared), work));
         }
         case 'tokenIds':
           return withBos(model, takeTokenIds(text.source.value.ids, model, `${field}.token_ids.ids`));
@@ -206,13 +212,15 @@ type TokenizedText = Omit<EvaluationText, 'bosToken'>;
 async function tokenize(
   model: OpenModel,
   text: string | TextFile,
-  { field, source }: { readonly field: string; readonly source: 'path' | 'inline' },
+  { field, file }: { readonly field: string; readonly file?: string },
   work: WorkContext,
 ): Promise<TokenizedText> {
   const tokenizer = requireTokenizer(model, field);
   const tokens = await tokenizer.encode(text, work).catch((error: unknown) => {
     throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST'
-      ? PrunecastError.ofField(`${field}.${source}`, error.message)
+      ? file === undefined
+        ? PrunecastError.ofField(`${field}.inline`, error.message)
+        : PrunecastError.ofField(`${field}.path`, `${quotePath(file)}: ${error.message}`)
       : atField(error, field);
   });
   return { tokens, digest: digestBytes(tokens), tokenizerDigest: tokenizer.digest };

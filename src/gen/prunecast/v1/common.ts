@@ -333,11 +333,12 @@ export interface Text {
   source:
     | //
     /**
-     * A file under a data root, in UTF-8: plain text, a JSON file (`*.json`) with an array of strings, or JSON lines
-     * (`*.jsonl`, `*.ndjson`), each an object whose string `text` is read. The documents of the latter two are joined
-     * by a blank line. A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the offset
-     * of the first such byte. Of a file of more than 4 MiB that is not a JSON array, no more
-     * than is needed is read: a first part of 1, 4, 16, ... MiB, at least 16 bytes for each token that a token limit, a
+     * A file under a data root, in UTF-8: plain text; JSON lines (`*.jsonl`, `*.ndjson`), each an object; a JSON file
+     * (`*.json`) with an array of strings or of objects; Parquet (`*.parquet`); or CSV (`*.csv`) if `field` is named,
+     * whose first row names its columns. Of objects and rows one `field` is read. Documents are joined by a blank line.
+     * A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the line and the offset of
+     * the first such byte, and one that is not of its format with the line at fault. Of a file of more than 4 MiB that
+     * is plain text or JSON lines, no more than is needed is read: a first part of 1, 4, 16, ... MiB, at least 16 bytes for each token that a token limit, a
      * calibration or a part of a study asks for, and further on if it has too few tokens. That part is then the text:
      * its windows are spread over it, and it has a digest of its own. Its tokens are those that the whole text begins
      * with.
@@ -354,6 +355,12 @@ export interface Text {
     /** Token ids: a result can then be reproduced without a tokenizer. */
     { $case: "tokenIds"; value: TokenIds }
     | undefined;
+  /**
+   * Of a file with objects or rows: the field that is the text of each. Default `text`. A CSV file is plain text unless
+   * it is named.
+   * At most 256 characters.
+   */
+  field?: string | undefined;
 }
 
 /** Token ids of the model's vocabulary. */
@@ -876,7 +883,7 @@ export const PluginRef: MessageFns<PluginRef> = {
 };
 
 function createBaseText(): Text {
-  return { source: undefined };
+  return { source: undefined, field: undefined };
 }
 
 export const Text: MessageFns<Text> = {
@@ -891,6 +898,9 @@ export const Text: MessageFns<Text> = {
       case "tokenIds":
         TokenIds.encode(message.source.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message.field !== undefined) {
+      writer.uint32(34).string(message.field);
     }
     return writer;
   },
@@ -932,6 +942,14 @@ export const Text: MessageFns<Text> = {
             message.source = { $case: "tokenIds", value: TokenIds.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -955,6 +973,7 @@ export const Text: MessageFns<Text> = {
         : isSet(object.token_ids)
         ? { $case: "tokenIds", value: TokenIds.fromJSON(object.token_ids) }
         : undefined,
+      field: isSet(object.field) ? globalThis.String(object.field) : undefined,
     };
   },
 
@@ -966,6 +985,9 @@ export const Text: MessageFns<Text> = {
       obj.inline = message.source.value;
     } else if (message.source?.$case === "tokenIds") {
       obj.tokenIds = TokenIds.toJSON(message.source.value);
+    }
+    if (message.field !== undefined) {
+      obj.field = message.field;
     }
     return obj;
   },
@@ -995,6 +1017,7 @@ export const Text: MessageFns<Text> = {
         break;
       }
     }
+    message.field = object.field ?? undefined;
     return message;
   },
 };
