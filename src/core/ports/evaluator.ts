@@ -168,6 +168,8 @@ export interface ObservationRequest extends FurtherObservations {
 export interface FurtherObservations {
   /** Most tokens that each sequence is continued by, 1 or more. */
   readonly continuation?: number;
+  /** How far the predictions of scored tokens are from the dense model's, if `true`. */
+  readonly divergences?: boolean;
 }
 
 /** What an architecture made of sequences: one number per span, in the order of the sequences and of their spans. */
@@ -178,6 +180,13 @@ export interface Observation {
   readonly losses: Float64Array;
   /** How many scored tokens were the model's most likely one; of two equally likely both count. */
   readonly hits: Int32Array;
+  /**
+   * If asked for: summed KL(dense || architecture) of the distributions over the next token that scored tokens are
+   * predicted with, natural log. The dense model has its own weights, in the precision of the request.
+   */
+  readonly divergences?: Float64Array;
+  /** With `divergences`: for how many scored tokens both find the same token most likely; of equals the first counts. */
+  readonly agreements?: Int32Array;
   /**
    * If asked for, the tokens that follow each sequence, every one the model's most likely next (of equally likely ones
    * the first of the vocabulary). Shorter than asked for where the model ends its text; the token that says so is left

@@ -4,7 +4,12 @@ import { buildAttentionGraph } from '../graph/attention-graph.js';
 import { buildBiasGraph } from '../graph/bias-graph.js';
 import { countQueryBlocks } from '../graph/causal-attention.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
-import { buildHeadLossGraph, buildHeadPartGraph, buildLogitsGraph } from '../graph/head-graph.js';
+import {
+  buildHeadComparisonGraph,
+  buildHeadLossGraph,
+  buildHeadPartGraph,
+  buildLogitsGraph,
+} from '../graph/head-graph.js';
 import { buildOutputMapGraph } from '../graph/output-map-graph.js';
 import type { GraphValue, SessionPool } from '../graph/session-pool.js';
 import type { QuantisedMatrix } from '../quantisation/quantised-matrix.js';
@@ -44,6 +49,17 @@ export interface PartScores {
   readonly logSum: Float32Array;
 }
 
+/** What two models make of some rows in a part of the vocabulary. */
+export interface PartComparison {
+  /** KL(first || second) within the part, one entry each. */
+  readonly divergence: Float32Array;
+  /** Log of the sum of exp(logit), [2, rows]. */
+  readonly logSum: Float32Array;
+  /** The largest logit, [2, rows], and the first token that has it, counted from the part's first. */
+  readonly most: Float32Array;
+  readonly likeliest: Int32Array;
+}
+
 /**
  * Runs half-blocks and the head of one model, each with its compiled graph; results are written into the arrays given.
  */
@@ -79,6 +95,8 @@ export interface BlockRunner {
   scoreTargets(weights: RunnableHead, rows: Float32Array, targets: Int32Array, scores: TargetScores): Promise<void>;
   /** As `scoreTargets`, with a part of the head; targets are counted from its first token. */
   scorePart(weights: RunnableHead, rows: Float32Array, targets: Int32Array, scores: PartScores): Promise<void>;
+  /** Compares the predictions of two models, with a part of the head or all of it; `rows` is [2, rows, hidden]. */
+  comparePart(weights: RunnableHead, rows: Float32Array, compared: PartComparison): Promise<void>;
   /** `logits` is [rows, tokens of the head or its part]. */
   computeLogits(weights: RunnableHead, rows: Float32Array, logits: Float32Array): Promise<void>;
 }
@@ -243,6 +261,21 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
           target: { values: target, dimensions },
           most: { values: most, dimensions },
           log_sum: { values: logSum, dimensions },
+        },
+      );
+    },
+    comparePart: (weights, rows, { divergence, logSum, most, likeliest }) => {
+      const count = divergence.length;
+      const both = [2, count, 1];
+      return sessions.run(
+        `head-comparison:${precisionOf(weights.head)}`,
+        () => buildHeadComparisonGraph({ precision: precisionOf(weights.head), rmsNormEpsilon }),
+        { ...headInputs(weights, rows), hidden: { values: rows, dimensions: [2, count, hidden] } },
+        {
+          divergence: { values: divergence, dimensions: [count, 1] },
+          log_sum: { values: logSum, dimensions: both },
+          most: { values: most, dimensions: both },
+          likeliest: { values: likeliest, dimensions: both },
         },
       );
     },

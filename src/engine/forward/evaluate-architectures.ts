@@ -5,11 +5,13 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
-import { countStates, createStatePool } from './hidden-states.js';
+import { countStates, createStatePool, type HiddenStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
-import { createSpanScores, scoreSpans, type SpanScores } from './score-spans.js';
-import { createWalk, type WalkContext } from './walk-prefixes.js';
+import { compareSpans } from './compare-spans.js';
+import { scoreSpans } from './score-spans.js';
+import { copySpans, createSpanScores, type SpanScores } from './span-scores.js';
+import { createWalk, type WalkContext, type WalkedBatches } from './walk-prefixes.js';
 import { batchSequences, type SequenceBatch } from './sequence-batches.js';
 
 /** What an evaluation works with. */
@@ -24,9 +26,19 @@ export interface ForwardContext extends WalkContext {
   readonly layers: Residence;
 }
 
+/** The model whose predictions are compared with those of its architectures. */
+export interface DenseModel {
+  readonly weights: HalfBlocks;
+  readonly architecture: Architecture;
+}
+
 /**
- * The losses of architectures on sequences. What architectures have in common is computed once. Results are bit for bit
- * those of one architecture alone, because the same graphs run on the same batches.
+ * The losses of architectures on sequences, and how far their predictions are from the dense model's. What architectures
+ * have in common is computed once. Results are bit for bit those of one architecture alone, because the same graphs run
+ * on the same batches.
+ *
+ * @param dense runs once per group of batches, and its last hidden states stay until the architectures have been
+ * compared with them; undefined: nothing is compared
  */
 export async function* evaluateArchitectures(
   context: ForwardContext,
@@ -34,16 +46,18 @@ export async function* evaluateArchitectures(
   architectures: readonly Architecture[],
   sequences: readonly Sequence[],
   work: WorkContext,
+  dense?: DenseModel,
 ): AsyncGenerator<Observation> {
   const batches = batchSequences(sequences);
   if (batches.length === 0) {
-    for (const index of architectures.keys()) yield { index, ...createSpanScores(0) };
+    for (const index of architectures.keys()) yield { index, ...createScores(0, dense) };
     return;
   }
   const places = placeSpans(sequences);
   const spans = countSpans(sequences);
   const heldStates = (part: readonly Architecture[]): number =>
-    (context.layers === 'resident' ? buildPrefixTree(part, weights.keepsDropped).heldStates : part.length) + 1;
+    (context.layers === 'resident' ? buildPrefixTree(part, weights.keepsDropped).heldStates : part.length) +
+    (dense === undefined ? 1 : 2);
   const passes = planPasses(architectures, batches, {
     bytesOf: (batch) => 4 * countStates(batch, context.hidden),
     heldStates,
@@ -51,45 +65,67 @@ export async function* evaluateArchitectures(
   });
   const report = createReporter(
     work,
-    architectures.length * sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    (architectures.length + (dense === undefined ? 0 : passes.length)) *
+      sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
   );
 
   for (const { first, count, groups } of passes) {
     const part = architectures.slice(first, first + count);
     const tree = buildPrefixTree(part, weights.keepsDropped);
-    const sums = part.map(() => createSpanScores(spans));
+    const sums = part.map(() => createScores(spans, dense));
     for (const [number, group] of groups.entries()) {
       const pool = createStatePool();
+      const walked = { batches: group, sequences, pool };
+      const expected =
+        dense === undefined
+          ? []
+          : await runDense(context, dense, walked, work.signal, (steps) => report.share(countTokens(group), steps));
       const walk = createWalk(
         context,
         weights,
-        { batches: group, sequences, pool },
+        walked,
         work.signal,
         report.share(part.length * countTokens(group), tree.steps),
       );
       const ended = context.layers === 'resident' ? walk.depthFirst(tree) : walk.layerMajor(tree);
       for await (const { node, states } of ended) {
-        const scores = createSpanScores(spans);
-        await scoreSpans(
-          context.runner,
-          await context.head(),
-          { batches: group, sequences, places, states, pool },
-          scores,
-          work.signal,
-        );
+        const scores = createScores(spans, dense);
+        const head = await context.head();
+        const batched = { ...walked, places, states };
+        await scoreSpans(context.runner, head, batched, scores, work.signal);
+        const { divergences, agreements } = scores;
+        if (divergences !== undefined && agreements !== undefined)
+          await compareSpans(context.runner, head, batched, expected, { divergences, agreements }, work.signal);
         for (const end of node.ends) {
-          const { losses, hits } = sums[end] as SpanScores;
+          const sum = sums[end] as SpanScores;
           for (const sequence of group.flatMap((batch) => batch.sequences)) {
             const first = places[sequence] as number;
-            const end = first + (sequences[sequence]?.spans.length ?? 0);
-            losses.set(scores.losses.subarray(first, end), first);
-            hits.set(scores.hits.subarray(first, end), first);
+            copySpans({ scores, first }, { scores: sum, first }, sequences[sequence]?.spans.length ?? 0);
           }
-          if (number === groups.length - 1) yield { index: first + end, losses, hits };
+          if (number === groups.length - 1) yield { index: first + end, ...sum };
         }
       }
     }
   }
+}
+
+function createScores(spans: number, dense: DenseModel | undefined): SpanScores {
+  return createSpanScores(spans, dense === undefined ? {} : { divergences: 'wanted', agreements: 'wanted' });
+}
+
+/** The dense model's hidden states after its last block; they belong to the caller. */
+async function runDense(
+  context: ForwardContext,
+  { weights, architecture }: DenseModel,
+  walked: WalkedBatches,
+  signal: AbortSignal,
+  startReport: (steps: number) => () => void,
+): Promise<HiddenStates> {
+  const tree = buildPrefixTree([architecture], weights.keepsDropped);
+  const walk = createWalk(context, weights, walked, signal, startReport(tree.steps));
+  // A walk that is left where an architecture ends gives no states back.
+  for await (const { states } of walk.depthFirst(tree)) return states;
+  return [];
 }
 
 function countTokens(batches: readonly SequenceBatch[]): number {

@@ -3,18 +3,7 @@ import type { HeadReader } from '../weights/head-reader.js';
 import type { BlockRunner } from './block-runner.js';
 import type { HiddenStates, StatePool } from './hidden-states.js';
 import type { SequenceBatch } from './sequence-batches.js';
-
-/** One entry per span. */
-export interface SpanScores {
-  /** Summed negative log-likelihoods, natural log. */
-  readonly losses: Float64Array;
-  /** Number of scored tokens that were the most likely ones. */
-  readonly hits: Int32Array;
-}
-
-export function createSpanScores(spans: number): SpanScores {
-  return { losses: new Float64Array(spans), hits: new Int32Array(spans) };
-}
+import type { SpanScores } from './span-scores.js';
 
 /** Batches with their hidden states after the last block. */
 export interface EndedBatches {
@@ -52,7 +41,7 @@ export async function scoreSpans(
     return;
   }
   const weights = { norm: head.norm, head: await only.read() };
-  for await (const { scored, states } of listRuns(ended, head, only.tokens, signal)) {
+  for await (const { scored, states } of listRuns(ended, head, sideOf(ended, only.tokens), signal)) {
     const { targets, spans } = scored;
     const found = { logLikelihoods: new Float32Array(targets.length), hits: new Int32Array(targets.length) };
     await runner.scoreTargets(weights, states, targets, found);
@@ -71,7 +60,7 @@ export function countHeadRows(vocabulary: number): number {
 const MAX_LOGITS = 16 * 1024 * 1024;
 
 /** Tokens that are scored, one entry each. */
-interface ScoredTokens {
+export interface ScoredTokens {
   /** Row of the batch whose state predicts the token; rising. */
   readonly rows: Int32Array;
   readonly targets: Int32Array;
@@ -85,7 +74,7 @@ async function scoreByParts(
   add: (span: number, logLikelihood: number, hit: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const count = ended.batches.reduce((sum, batch) => sum + countScored(batch, ended.sequences), 0);
+  const count = ended.batches.reduce((sum, batch) => sum + countBatched(batch, ended.sequences), 0);
   const totals = {
     span: new Int32Array(count),
     target: new Float64Array(count).fill(NaN),
@@ -95,7 +84,7 @@ async function scoreByParts(
   for (const part of head.parts) {
     const weights = { norm: head.norm, head: await part.read() };
     const holds = (token: number): boolean => token >= part.first && token < part.first + part.tokens;
-    for await (const { scored, states, offset } of listRuns(ended, head, part.tokens, signal)) {
+    for await (const { scored, states, offset } of listRuns(ended, head, sideOf(ended, part.tokens), signal)) {
       const { targets, spans } = scored;
       const found = {
         target: new Float32Array(targets.length),
@@ -129,28 +118,42 @@ function addLogs(a: number, b: number): number {
   return high + Math.log1p(Math.exp(low - high));
 }
 
-/** The scored tokens of all batches, in runs that fit through a head part of this many tokens. */
-async function* listRuns(
-  { batches, sequences, places, states: ended, pool }: EndedBatches,
+/** What goes through a part of the head of this many tokens. */
+function sideOf({ states }: EndedBatches, tokens: number): RunSides {
+  return { states: [states], rows: countHeadRows(tokens) };
+}
+
+/** What goes through a part of the head in one run. */
+export interface RunSides {
+  /** Hidden states of the batches: of one model, or of several side by side. */
+  readonly states: readonly HiddenStates[];
+  /** Most rows of each at once. */
+  readonly rows: number;
+}
+
+/** The scored tokens of all batches, in runs that fit through a part of the head. */
+export async function* listRuns(
+  { batches, sequences, places, pool }: Omit<EndedBatches, 'states'>,
   { norm: { length: hidden } }: HeadReader,
-  tokens: number,
+  { states: sides, rows: rowsPerRun }: RunSides,
   signal: AbortSignal,
 ): AsyncGenerator<{
   readonly scored: ScoredTokens;
-  /** The states that predict them, [tokens, hidden]; valid until the next run is asked for. */
+  /** The states that predict them, [sides, tokens, hidden]; valid until the next run is asked for. */
   readonly states: Float32Array;
   /** Of the run's first token, over all batches. */
   readonly offset: number;
 }> {
-  const rowsPerRun = countHeadRows(tokens);
   let offset = 0;
   for (const [index, batch] of batches.entries()) {
     const inBatch = listScored(batch, { sequences, places });
     for (let start = 0; start < inBatch.rows.length; start += rowsPerRun) {
       signal.throwIfAborted();
       const scored = sliceScored(inBatch, start, start + rowsPerRun);
-      const states = pool.take(scored.rows.length * hidden);
-      copyRows(ended[index] as Float32Array, scored.rows, states, hidden);
+      const length = scored.rows.length * hidden;
+      const states = pool.take(sides.length * length);
+      for (const [side, ended] of sides.entries())
+        copyRows(ended[index] as Float32Array, scored.rows, states.subarray(side * length), hidden);
       yield { scored, states, offset };
       pool.give(states);
       offset += scored.rows.length;
@@ -162,7 +165,7 @@ function listScored(
   batch: SequenceBatch,
   { sequences, places }: Pick<EndedBatches, 'sequences' | 'places'>,
 ): ScoredTokens {
-  const count = countScored(batch, sequences);
+  const count = countBatched(batch, sequences);
   const scored = { rows: new Int32Array(count), targets: new Int32Array(count), spans: new Int32Array(count) };
   let at = 0;
   for (const [place, sequence] of batch.sequences.entries()) {
@@ -176,7 +179,8 @@ function listScored(
   return scored;
 }
 
-function countScored(batch: SequenceBatch, sequences: readonly Sequence[]): number {
+/** Scored tokens of a batch. */
+export function countBatched(batch: SequenceBatch, sequences: readonly Sequence[]): number {
   return batch.sequences.reduce((sum, sequence) => {
     const { spans } = sequences[sequence] as Sequence;
     return sum + spans.reduce((tokens, { from, to }) => tokens + to - from, 0);

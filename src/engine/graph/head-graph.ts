@@ -1,6 +1,6 @@
 import type { Precision } from '../../core/measurement.js';
 import { addRmsNorm } from './attention-graph.js';
-import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
+import { createGraphBuilder, type Dimension, type GraphBuilder } from './graph-builder.js';
 import { createLinearMaps } from './linear-maps.js';
 
 /** What one compiled head supports; all sizes are symbolic. */
@@ -57,6 +57,46 @@ export function buildHeadPartGraph(variant: HeadVariant): Uint8Array {
   return graph.encode();
 }
 
+/**
+ * The final norm, the head or a part of it, and how far the predictions of two models with the same head are apart.
+ *
+ * Input `hidden` [2, tokens, hidden]: the states of the model that is compared with, then those of the other; `norm`
+ * and `head` as for `buildHeadLossGraph`. Outputs: `divergence` [tokens, 1], KL(first || second) over the part,
+ * natural log; of each model, [2, tokens, 1], `log_sum` and `most` as `buildHeadPartGraph` has them, and `likeliest`
+ * int32, the first token of the largest logit.
+ *
+ * With p and q the probabilities within the part and d = log q - log p, the divergence -sum p d is computed as
+ * sum (q - p (1 + d)): the same, as both sum up to 1, but each term is 0 or more, and the rounding of a row's log sum,
+ * which all its d have in common, cancels out.
+ */
+export function buildHeadComparisonGraph(variant: HeadVariant): Uint8Array {
+  const graph = createGraphBuilder('head_comparison');
+  const logits = addHead(graph, variant, [2, 'tokens', 'hidden']);
+  const along = graph.integers([2]);
+  const logProbabilities = graph.node('LogSoftmax', [logits], { attributes: { axis: 2n } });
+  const most = graph.node('ReduceMax', [logits, along]);
+  graph.output('log_sum', graph.node('Sub', [most, graph.node('ReduceMax', [logProbabilities, along])]), BOTH);
+  graph.output('most', most, BOTH);
+  graph.output(
+    'likeliest',
+    graph.node('Cast', [graph.node('ArgMax', [logits], { attributes: { axis: 2n } })], { attributes: { to: 6n } }),
+    BOTH,
+    'int32',
+  );
+  const [first, second] = [0, 1].map((model) =>
+    graph.node('Squeeze', [graph.node('Gather', [logProbabilities, graph.integers([model])]), graph.integers([0])]),
+  ) as [string, string];
+  const difference = graph.node('Sub', [second, first]);
+  const terms = graph.node('Sub', [
+    graph.node('Exp', [second]),
+    graph.node('Mul', [graph.node('Exp', [first]), graph.node('Add', [difference, graph.floats([1])])]),
+  ]);
+  graph.output('divergence', graph.node('ReduceSum', [terms, graph.integers([1])]), ['tokens', 1]);
+  return graph.encode();
+}
+
+const BOTH = [2, 'tokens', 1] as const;
+
 /** As `buildHeadLossGraph` without targets; output `logits` [tokens, vocabulary]. */
 export function buildLogitsGraph(variant: HeadVariant): Uint8Array {
   const graph = createGraphBuilder('logits');
@@ -64,8 +104,12 @@ export function buildLogitsGraph(variant: HeadVariant): Uint8Array {
   return graph.encode();
 }
 
-function addHead(graph: GraphBuilder, { precision, rmsNormEpsilon }: HeadVariant): string {
-  const hidden = graph.input('hidden', ['tokens', 'hidden']);
+function addHead(
+  graph: GraphBuilder,
+  { precision, rmsNormEpsilon }: HeadVariant,
+  dimensions: readonly Dimension[] = ['tokens', 'hidden'],
+): string {
+  const hidden = graph.input('hidden', dimensions);
   const normed = addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), rmsNormEpsilon);
   const maps = createLinearMaps(graph, precision);
   return maps.finish(

@@ -1,6 +1,7 @@
 import type { Observation } from '../../core/ports/evaluator.js';
 import { countSpans, placeSpans } from '../../core/sequence.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { copySpans, createSpanScores } from '../forward/span-scores.js';
 import type { ModelCalls } from '../workers/model-messages.js';
 import type { ModelThread } from '../workers/model-thread.js';
 import type { Share } from './share-work.js';
@@ -76,16 +77,16 @@ function gather(
   const places = placeSpans(sequences);
   const spans = countSpans(sequences);
   const open = new Map<number, Observation>();
-  return (stream, { index: place, losses, hits, continuations }) => {
+  return (stream, { index: place, ...item }) => {
     const share = shares[stream];
     const index = share?.architectures[place];
     if (share === undefined || index === undefined) return undefined;
-    const before = open.get(index) ?? { index, losses: new Float64Array(spans), hits: new Int32Array(spans) };
+    const { continuations } = item;
+    const before = open.get(index) ?? { index, ...createSpanScores(spans, item) };
     let at = 0;
     for (const sequence of share.sequences) {
-      const [first, count] = [places[sequence] ?? 0, sequences[sequence]?.spans.length ?? 0];
-      before.losses.set(losses.subarray(at, at + count), first);
-      before.hits.set(hits.subarray(at, at + count), first);
+      const count = sequences[sequence]?.spans.length ?? 0;
+      copySpans({ scores: item, first: at }, { scores: before, first: places[sequence] ?? 0 }, count);
       at += count;
     }
     const whole =

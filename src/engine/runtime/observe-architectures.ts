@@ -4,7 +4,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import type { ModelConfig } from '../config/config.js';
 import { digestOf } from '../files/digest.js';
 import { continueSequences } from '../forward/continue-sequences.js';
-import { evaluateArchitectures } from '../forward/evaluate-architectures.js';
+import { evaluateArchitectures, type DenseModel } from '../forward/evaluate-architectures.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 import type { CallContext, ModelMemory } from './model-memory.js';
@@ -26,10 +26,13 @@ export async function* observeArchitectures(
   work: WorkContext,
 ): AsyncGenerator<Observation> {
   const { recipe, architectures, request } = asked;
-  const { precision = 'float32' } = request;
+  const { precision = 'float32', divergences = false } = request;
+  const dense = divergences
+    ? { weights: provider.inPrecision(provider.own(), precision), architecture: config.shape.layers }
+    : undefined;
   if (!provider.isOnStream(recipe)) {
     const weights = provider.inPrecision(await provider.provide(recipe, config.shape.layers, work), precision);
-    yield* observeUnder(weights, memory, config, asked, work);
+    yield* observeUnder({ weights, dense }, memory, config, asked, work);
     return;
   }
   for (let from = 0; from < architectures.length; ) {
@@ -41,7 +44,10 @@ export async function* observeArchitectures(
       const report =
         work.report === undefined ? {} : { report: shareProgress(work.report, index, architectures.length) };
       const alone = { ...asked, architectures: [architecture] };
-      for await (const result of observeUnder(weights, memory, config, alone, { signal: work.signal, ...report }))
+      for await (const result of observeUnder({ weights, dense }, memory, config, alone, {
+        signal: work.signal,
+        ...report,
+      }))
         yield { ...result, index };
     }
     from += together.length;
@@ -50,7 +56,7 @@ export async function* observeArchitectures(
 
 /** What is asked of architectures that have their weights in common. */
 async function* observeUnder(
-  weights: HalfBlocks,
+  { weights, dense }: { readonly weights: HalfBlocks; readonly dense: DenseModel | undefined },
   memory: ModelMemory,
   { endTokenIds }: ModelConfig,
   { recipe, architectures, request }: ObservedArchitectures,
@@ -59,7 +65,7 @@ async function* observeUnder(
   const { sequences, continuation } = request;
   const isScored = sequences.some(({ spans }) => spans.length > 0);
   const context = await startObservation(memory, recipe, request);
-  const results = evaluateArchitectures(context, weights, architectures, isScored ? sequences : [], work);
+  const results = evaluateArchitectures(context, weights, architectures, isScored ? sequences : [], work, dense);
   if (continuation === undefined) {
     yield* results;
     return;

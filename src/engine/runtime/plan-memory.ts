@@ -18,6 +18,8 @@ export interface Workload {
   readonly longest: number;
   /** float32 by default. */
   readonly precision?: Precision;
+  /** `dense`: the dense model is run too, and its last hidden states are compared with. */
+  readonly beside?: 'dense';
   /** What a calibration pass gathers; nothing for an evaluation. */
   readonly needs?: readonly CalibrationNeed[];
   /** Tokens of all sequences; needed for gradients, which keep all hidden states. */
@@ -46,10 +48,12 @@ export function describeObservation({
   sequences,
   precision = 'float32',
   continuation = 0,
-}: ObservationRequest): Pick<Workload, 'longest' | 'precision'> {
+  divergences = false,
+}: ObservationRequest): Pick<Workload, 'longest' | 'precision' | 'beside'> {
   return {
     longest: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1) + continuation,
     precision,
+    ...(divergences ? { beside: 'dense' } : {}),
   };
 }
 
@@ -96,7 +100,10 @@ export function planMemory(
   const keptSessions = countKeptSessions(least.run, Math.floor(SHARES.sessions * (spare - gramBytes)));
   const rest = spare - gramBytes - keptSessions * KEPT_OF_RUN * least.run;
   const layers =
-    countWeightBytes(shape, work.precision) <= least.store + SHARES.store.resident * rest ? 'resident' : 'streamed';
+    (work.beside === undefined ? 1 : 2) * countWeightBytes(shape, work.precision) <=
+    least.store + SHARES.store.resident * rest
+      ? 'resident'
+      : 'streamed';
   const share = Math.floor(SHARES.store[layers] * rest);
   return {
     storeBytes: least.store + share,
@@ -238,7 +245,7 @@ interface LeastBytes {
 
 function countLeastBytes(
   shape: ModelShape,
-  { longest, precision, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0, training }: Workload,
+  { longest, precision, beside, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0, training }: Workload,
 ): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
@@ -258,7 +265,9 @@ function countLeastBytes(
   const headPart = Math.max(...splitVocabulary(vocabulary, hidden).map((part) => part.tokens));
   const width = most('width');
   const gradients = needs.includes('gradients');
-  const forward = Math.max(most('attentionValues'), most('ffnValues'), 2 * countHeadRows(headPart) * headPart);
+  // Logits and their log-softmax; to compare two models' more values of half as many rows each.
+  const headValues = (beside === undefined ? 2 : 3) * countHeadRows(headPart) * headPart;
+  const forward = Math.max(most('attentionValues'), most('ffnValues'), headValues);
   // In the backward pass a graph holds about as much again, and the gradients of each sequence of a batch.
   const run = isBackward ? 2 * Math.max(forward, 2 * countHeadRows(vocabulary) * vocabulary) : forward;
   const tap = needs.length > 0 ? tokens * width : 0;
@@ -288,7 +297,7 @@ function countLeastBytes(
       4 *
       hidden *
       Math.max(
-        3 * tokens,
+        (beside === undefined ? 3 : 4) * tokens,
         gradients ? countLeastCopies(shape.layers.length) * all : 0,
         fit === 'stream' ? 4 * tokens : 0,
         training === undefined ? 0 : countStepStates(shape, training) * training.stepTokens,

@@ -11,7 +11,8 @@ import type { WeightSource } from '../../../src/engine/weights/layer-weights.js'
 import { createModelRuntime } from '../../../src/engine/runtime/model-runtime.js';
 import { planMemory } from '../../../src/engine/runtime/plan-memory.js';
 import { createStatePool } from '../../../src/engine/forward/hidden-states.js';
-import { createSpanScores, scoreSpans } from '../../../src/engine/forward/score-spans.js';
+import { scoreSpans } from '../../../src/engine/forward/score-spans.js';
+import { createSpanScores } from '../../../src/engine/forward/span-scores.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
