@@ -166,7 +166,7 @@ export interface ObservationRequest extends FurtherObservations {
 
 /** What is observed beside the losses of spans; each only if it is asked for, as each takes further runs. */
 export interface FurtherObservations {
-  /** Most tokens that each sequence is continued by, 1 or more. */
+  /** Most tokens that each sequence without spans is continued by, 1 or more. */
   readonly continuation?: number;
   /** How far the predictions of scored tokens are from the dense model's, if `true`. */
   readonly divergences?: boolean;
@@ -188,9 +188,9 @@ export interface Observation {
   /** With `divergences`: for how many scored tokens both find the same token most likely; of equals the first counts. */
   readonly agreements?: Int32Array;
   /**
-   * If asked for, the tokens that follow each sequence, every one the model's most likely next (of equally likely ones
-   * the first of the vocabulary). Shorter than asked for where the model ends its text; the token that says so is left
-   * out.
+   * If asked for, the tokens that follow each sequence without spans, every one the model's most likely next (of equally
+   * likely ones the first of the vocabulary). Shorter than asked for where the model ends its text; the token that says
+   * so is left out. Empty for a sequence with spans.
    */
   readonly continuations?: readonly Int32Array[];
 }

@@ -1,4 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
+import type { Sequence } from '../../core/sequence.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { ForwardContext } from './evaluate-architectures.js';
 import { createStatePool } from './hidden-states.js';
@@ -16,7 +17,8 @@ export interface Continuing {
 }
 
 /**
- * The tokens that an architecture adds to each sequence, every one the most likely next; see `Observation`.
+ * The tokens that an architecture adds to each sequence without spans, every one the most likely next; see
+ * `Observation`. None for the others.
  *
  * The model runs over the whole sequence again for each token, which needs no cache of keys and values. Sequences that
  * run together do so to the end, also those that have ended, so that a sequence always gets the same arithmetic.
@@ -25,12 +27,14 @@ export async function continueSequences(
   context: ForwardContext,
   weights: HalfBlocks,
   architecture: Architecture,
-  sequences: readonly { readonly tokens: Int32Array }[],
+  all: readonly Sequence[],
   { most, endTokens }: Continuing,
   signal: AbortSignal,
 ): Promise<Int32Array[]> {
   const tree = buildPrefixTree([architecture], weights.keepsDropped);
-  const continuations: Int32Array[] = [];
+  const continuations = all.map(() => new Int32Array());
+  const continued = [...all.keys()].filter((place) => all[place]?.spans.length === 0);
+  const sequences = continued.map((place) => all[place] as Sequence);
   for (const batch of batchSequences(sequences)) {
     const together = Math.max(1, Math.floor(TOKENS_PER_RUN / (batch.length + most)));
     for (let from = 0; from < batch.sequences.length; from += together) {
@@ -47,7 +51,8 @@ export async function continueSequences(
         }
         texts = texts.map((tokens, row) => Int32Array.of(...tokens, next[row] as number));
       }
-      for (const [row, place] of places.entries()) continuations[place] = Int32Array.from(added[row] ?? []);
+      for (const [row, place] of places.entries())
+        continuations[continued[place] as number] = Int32Array.from(added[row] ?? []);
     }
   }
   return continuations;

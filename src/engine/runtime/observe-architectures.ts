@@ -63,9 +63,9 @@ async function* observeUnder(
   work: WorkContext,
 ): AsyncGenerator<Observation> {
   const { sequences, continuation } = request;
-  const isScored = sequences.some(({ spans }) => spans.length > 0);
+  const scoredSequences = sequences.filter(({ spans }) => spans.length > 0);
   const context = await startObservation(memory, recipe, request);
-  const results = evaluateArchitectures(context, weights, architectures, isScored ? sequences : [], work, dense);
+  const results = evaluateArchitectures(context, weights, architectures, scoredSequences, work, dense);
   if (continuation === undefined) {
     yield* results;
     return;
