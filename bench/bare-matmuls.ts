@@ -1,6 +1,6 @@
 import type { LayerArchitecture, ModelShape } from '../src/core/model/shape.js';
 import { countHeadRows } from '../src/engine/forward/score-spans.js';
-import { TOKENS_PER_RUN } from '../src/engine/forward/sequence-batches.js';
+import { TOKENS_PER_RUN } from '../src/core/sequence-batches.js';
 import { createGraphBuilder } from '../src/engine/graph/graph-builder.js';
 import { createSessionPool, type GraphValue, type SessionPool } from '../src/engine/graph/session-pool.js';
 

@@ -2,7 +2,7 @@ import type { Sequence } from '../../src/core/sequence.js';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { TOKENS_PER_RUN } from '../../src/engine/forward/sequence-batches.js';
+import { TOKENS_PER_RUN } from '../../src/core/sequence-batches.js';
 
 /** transformers on the same windows, in a process of its own that is idle between two passes. */
 export interface Torch {

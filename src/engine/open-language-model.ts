@@ -5,17 +5,18 @@ import { countParameters } from '../core/model/parameters.js';
 import type { ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
 import { identityRanking } from '../core/model/units.js';
-import type { Sequence } from '../core/sequence.js';
-import type { EvaluationSubject } from '../core/ports/evaluator.js';
+import { measureRuns, planRuns, type RunBatch } from '../core/run-batches.js';
+import type { EvaluationSubject, ObservationRequest } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
+import { countPositionsAlike } from './forward/rotary-tables.js';
 import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import { countLanes } from './lanes/count-lanes.js';
 import { startLanes } from './lanes/start-lanes.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
 import { createPace, isProbed, probePace, unlessBusy } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
-import { countLosses, type Tokens } from './runtime/count-work.js';
+import { countLosses } from './runtime/count-work.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
 import { detectMemoryBudgetBytes, detectThreads } from './runtime/resource-limits.js';
 import { keyRecipe } from './weights/recipe.js';
@@ -88,6 +89,8 @@ export async function openLanguageModel(
   });
   const thread = callInPool(own, place, memoryBudgetBytes);
 
+  const planBatches = ({ sequences, prefixes = 'shared' }: ObservationRequest): RunBatch[] =>
+    planRuns(sequences, { prefixes, mostShared: countPositionsAlike(config.rope) });
   const pace = createPace(() => performance.now());
   let factors: number | undefined;
   const subject = (recipe: RankedRecipe): EvaluationSubject => {
@@ -96,19 +99,22 @@ export async function openLanguageModel(
     const isOnStream = trained === undefined && (compensation?.plugin.stream?.isAsked(compensation.options) ?? false);
     return {
       shape,
+      countTokens: (request) => measureRuns(request.sequences, planBatches(request)).tokens,
       observe: async function* observe(architectures, request, work) {
-        const { sequences, precision = 'float32', ...further } = request;
+        const { sequences, precision = 'float32', prefixes: _, ...further } = request;
         await requirePrecision(precision, checkInt8);
+        const batches = planBatches(request);
+        const { tokens, longest } = measureRuns(sequences, batches);
         const results = thread.stream(
           'observe',
-          { recipe: message, architectures, request, ...(isOnStream ? { fit: 'stream' } : {}) },
+          { recipe: message, architectures, request, batches, ...(isOnStream ? { fit: 'stream' } : {}) },
           work,
         );
         yield* precision === 'float32' && Object.keys(further).length === 0
           ? pace.watch(
               results,
               ({ index }) =>
-                countLosses(shape, architectures[index] ?? shape.layers, measureTokens(sequences)).products,
+                countLosses(shape, architectures[index] ?? shape.layers, { tokens, window: longest }).products,
             )
           : results;
       },
@@ -153,13 +159,6 @@ export async function openLanguageModel(
     isUsed: place.isUsed,
     retire: place.retire,
     close,
-  };
-}
-
-function measureTokens(sequences: readonly Sequence[]): Tokens {
-  return {
-    tokens: sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    window: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 0),
   };
 }
 

@@ -88,9 +88,12 @@ export async function probePace(subject: EvaluationSubject, wanted?: AbortSignal
     let took = 0;
     for (const [run, count] of PROBED_WINDOWS.entries()) {
       if (run === 2 && (took * count) / PROBED_WINDOWS[1] > MOST_LAST_RUN_MS) return;
-      const sequences = Array.from({ length: count }, () => scoreFrom(new Int32Array(WINDOW_TOKENS)));
+      const request = {
+        sequences: Array.from({ length: count }, () => scoreFrom(new Int32Array(WINDOW_TOKENS))),
+        prefixes: 'apart',
+      } as const;
       const from = performance.now();
-      for await (const _ of subject.observe([shape.layers], { sequences }, { signal }));
+      for await (const _ of subject.observe([shape.layers], request, { signal }));
       took = performance.now() - from;
     }
   });

@@ -155,6 +155,8 @@ export interface EvaluationSubject {
     request: ObservationRequest,
     work: WorkContext,
   ): AsyncIterable<Observation>;
+  /** Tokens that run for that, per architecture. */
+  countTokens(request: ObservationRequest): number;
 }
 
 /** What is to be observed of an architecture. */
@@ -162,6 +164,12 @@ export interface ObservationRequest extends FurtherObservations {
   readonly sequences: readonly Sequence[];
   /** @default 'float32' */
   readonly precision?: Precision;
+  /**
+   * Whether tokens that sequences begin with alike run once (`planRuns`), or each sequence runs whole.
+   *
+   * @default 'shared'
+   */
+  readonly prefixes?: 'shared' | 'apart';
 }
 
 /** What is observed beside the losses of spans; each only if it is asked for, as each takes further runs. */

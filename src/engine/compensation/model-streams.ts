@@ -1,6 +1,6 @@
 import type { BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches } from '../forward/hidden-states.js';
-import { batchSequences, type SequenceBatch } from '../forward/sequence-batches.js';
+import { batchSequences, type SequenceBatch } from '../../core/sequence-batches.js';
 import type { ReadyHalf } from '../weights/half-blocks.js';
 import { outputOf } from '../weights/map-parts.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';

@@ -1,8 +1,8 @@
 import type { Precision } from '../../core/measurement.js';
 import type { ModelConfig } from '../config/config.js';
-import { buildAttentionGraph } from '../graph/attention-graph.js';
+import { buildAttentionGraph, buildHeadsGraph } from '../graph/attention-graph.js';
 import { buildBiasGraph } from '../graph/bias-graph.js';
-import { countQueryBlocks } from '../graph/causal-attention.js';
+import { buildContextGraph, countQueryBlocks } from '../graph/causal-attention.js';
 import { buildFfnGraph } from '../graph/ffn-graph.js';
 import {
   buildHeadComparisonGraph,
@@ -26,7 +26,22 @@ export interface BatchSize {
 
 /** A half-block or head, in the precision of its matrices. */
 export type RunnableHalf = Exclude<ReadyHalf | ReadyHalf<QuantisedMatrix>, { kind: 'nothing' }>;
+export type RunnableAttention = Extract<RunnableHalf, { kind: 'attention' }>;
 export type RunnableHead = HeadWeights<Float32Array | QuantisedMatrix>;
+
+/** Where tokens are in their sequences. */
+export interface TokenPositions {
+  readonly positions: BigInt64Array;
+  /** Tokens of the longest of the sequences. */
+  readonly longest: number;
+}
+
+/** What attention is computed of. */
+export interface HeadValues {
+  readonly query: Float32Array;
+  readonly key: Float32Array;
+  readonly value: Float32Array;
+}
 
 /** Products of a half-block's input with some of its maps, [count, length, width], before their biases. */
 export type InputProducts = Readonly<Partial<Record<MapPart, Float32Array>>>;
@@ -84,9 +99,25 @@ export interface BlockRunner {
     output: Float32Array,
     products: InputProducts,
   ): Promise<void>;
-  /** The end of a half-block whose inputs of o or down are known: the output that `runHalf` gives. */
+  /**
+   * The first part of an attention half-block, for tokens at any positions of sequences of at most `longest` tokens.
+   *
+   * @param input hidden states before the half-block, [tokens, hidden]
+   * @param heads receive queries, keys and values, rotated, [tokens, heads * head_dim] each
+   */
+  runHeads(half: RunnableAttention, at: TokenPositions, input: Float32Array, heads: HeadValues): Promise<void>;
+  /**
+   * Its second part, for tokens that follow each other: the inputs of o.
+   *
+   * @param heads `key` and `value` of all tokens up to the last of these, `query` of these
+   * @param attended receives [tokens, query heads * head_dim]
+   */
+  attend(half: RunnableAttention, heads: HeadValues, attended: Float32Array): Promise<void>;
+  /**
+   * The end of a half-block whose inputs of o or, in float32, of down are known: the output that `runHalf` gives.
+   */
   runOutputMap(
-    map: { readonly weights: Float32Array; readonly bias: Float32Array | undefined },
+    map: { readonly weights: Float32Array | QuantisedMatrix; readonly bias: Float32Array | undefined },
     size: BatchSize,
     known: { readonly input: Float32Array; readonly tap: Float32Array },
     output: Float32Array,
@@ -113,8 +144,27 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
   const { rmsNormEpsilon } = config;
   const rotaryTables = keepRotaryTables(config.rope, headDim);
 
+  const headsInputs = ({ weights }: RunnableAttention, length: number): Record<string, GraphValue> => {
+    const { cos, sin, positions } = rotaryTables(length);
+    return {
+      norm: vector(weights.norm),
+      ...matrix('query', weights.query, hidden),
+      ...matrix('key', weights.key, hidden),
+      ...matrix('value', weights.value, hidden),
+      cos: { values: cos, dimensions: [positions, headDim / 2] },
+      sin: { values: sin, dimensions: [positions, headDim / 2] },
+      ...optionalVectors({
+        query_bias: weights.queryBias,
+        key_bias: weights.keyBias,
+        value_bias: weights.valueBias,
+        query_norm: weights.queryNorm,
+        key_norm: weights.keyNorm,
+      }),
+    };
+  };
+
   const runAttention = (
-    half: Extract<RunnableHalf, { kind: 'attention' }>,
+    half: RunnableAttention,
     { count, length }: BatchSize,
     input: Float32Array,
     { output, tap, products }: HalfOutputs,
@@ -122,7 +172,6 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
     const { weights, queryHeads, kvHeads } = half;
     const slidingWindow = reachedWindow(half.slidingWindow, length);
     const queryBlocks = countQueryBlocks(length);
-    const { cos, sin, positions } = rotaryTables(length);
     const outputBias = weights.outputBias !== undefined;
     const beside = products === undefined ? 'residual' : 'residual-and-products';
     const outputs = tap === undefined ? beside : output === undefined ? 'context' : 'residual-and-context';
@@ -146,21 +195,9 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         }),
       {
         hidden: { values: input, dimensions: states },
-        norm: vector(weights.norm),
-        ...matrix('query', weights.query, hidden),
-        ...matrix('key', weights.key, hidden),
-        ...matrix('value', weights.value, hidden),
+        ...headsInputs(half, length),
         ...(output === undefined ? {} : matrix('output', weights.output, hidden)),
-        cos: { values: cos, dimensions: [positions, headDim / 2] },
-        sin: { values: sin, dimensions: [positions, headDim / 2] },
-        ...optionalVectors({
-          query_bias: weights.queryBias,
-          key_bias: weights.keyBias,
-          value_bias: weights.valueBias,
-          output_bias: output === undefined ? undefined : weights.outputBias,
-          query_norm: weights.queryNorm,
-          key_norm: weights.keyNorm,
-        }),
+        ...optionalVectors({ output_bias: output === undefined ? undefined : weights.outputBias }),
       },
       {
         ...(output === undefined ? {} : { residual: { values: output, dimensions: states } }),
@@ -227,15 +264,60 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
       half.kind === 'attention'
         ? runAttention(half, size, input, { output, products })
         : runFfn(half, size, input, { output, products }),
+    runHeads: (half, { positions, longest }, input, { query, key, value }) => {
+      const { weights, queryHeads, kvHeads } = half;
+      const precision = precisionOf(weights.query);
+      const values = (array: Float32Array, heads: number): GraphValue => ({
+        values: array,
+        dimensions: [positions.length, 1, heads * headDim],
+      });
+      return sessions.run(
+        `heads:${precision}:${queryHeads}:${kvHeads}`,
+        () =>
+          buildHeadsGraph({
+            precision,
+            queryHeads,
+            kvHeads,
+            headDim,
+            rmsNormEpsilon,
+            queryKeyValueBias: biases.queryKeyValue,
+            queryKeyNorms,
+          }),
+        {
+          hidden: { values: input, dimensions: [positions.length, 1, hidden] },
+          positions: { values: positions, dimensions: [positions.length, 1] },
+          ...headsInputs(half, longest),
+        },
+        { queries: values(query, queryHeads), keys: values(key, kvHeads), values: values(value, kvHeads) },
+      );
+    },
+    attend: ({ queryHeads, kvHeads, slidingWindow: window }, { query, key, value }, attended) => {
+      const length = query.length / (queryHeads * headDim);
+      const context = key.length / (kvHeads * headDim);
+      const slidingWindow = reachedWindow(window, context);
+      const queryBlocks = countQueryBlocks(length);
+      const queries = [1, length, kvHeads, queryHeads / kvHeads, headDim];
+      const before = [1, context, kvHeads, 1, headDim];
+      return sessions.run(
+        `context:${slidingWindow}:${queryBlocks}`,
+        () => buildContextGraph({ headDim, slidingWindow, queryBlocks }),
+        {
+          query: { values: query, dimensions: queries },
+          key: { values: key, dimensions: before },
+          value: { values: value, dimensions: before },
+        },
+        { attended: { values: attended, dimensions: queries } },
+      );
+    },
     runOutputMap: ({ weights, bias }, { count, length }, { input, tap }, output) => {
       const dimensions = [count, length, hidden];
-      const width = weights.length / hidden;
+      const precision = precisionOf(weights);
       return sessions.run(
-        `output-map:${bias !== undefined}`,
-        () => buildOutputMapGraph({ bias: bias !== undefined }),
+        `output-map:${precision}:${bias !== undefined}`,
+        () => buildOutputMapGraph({ precision, bias: bias !== undefined }),
         {
           hidden: { values: input, dimensions },
-          inputs: { values: tap, dimensions: [count, length, width] },
+          inputs: { values: tap, dimensions: [count, length, tap.length / (count * length)] },
           ...matrix('map', weights, hidden),
           ...optionalVectors({ bias }),
         },

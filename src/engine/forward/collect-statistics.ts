@@ -11,7 +11,7 @@ import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BatchSize, BlockRunner } from './block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
-import { batchSequences, type SequenceBatch } from './sequence-batches.js';
+import { batchSequences, type SequenceBatch } from '../../core/sequence-batches.js';
 
 export interface CalibrationContext {
   readonly shape: ModelShape;

@@ -21,7 +21,7 @@ export async function computeLogits(
   const walk = createWalk(
     context,
     weights,
-    { batches: [{ length: tokens.length, sequences: [0] }], sequences: [{ tokens }], pool: createStatePool() },
+    { batches: [{ runs: [{ tokens, from: 0, row: 0 }], readers: [], rows: tokens.length }], pool: createStatePool() },
     signal,
   );
   for await (const {

@@ -5,7 +5,7 @@ import type { ForwardContext } from './evaluate-architectures.js';
 import { createStatePool } from './hidden-states.js';
 import { buildPrefixTree, type PrefixNode } from './prefix-tree.js';
 import { countHeadRows } from './score-spans.js';
-import { batchSequences, TOKENS_PER_RUN } from './sequence-batches.js';
+import { batchSequences, TOKENS_PER_RUN } from '../../core/sequence-batches.js';
 import { createWalk } from './walk-prefixes.js';
 
 /** How sequences are continued. */
@@ -73,8 +73,13 @@ async function predictNext(
     context,
     weights,
     {
-      batches: [{ length, sequences: [...texts.keys()] }],
-      sequences: texts.map((tokens) => ({ tokens })),
+      batches: [
+        {
+          runs: texts.map((tokens, place) => ({ tokens, from: 0, row: place * length })),
+          readers: [],
+          rows: texts.length * length,
+        },
+      ],
       pool: createStatePool(),
     },
     signal,

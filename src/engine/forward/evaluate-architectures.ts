@@ -1,18 +1,18 @@
 import type { Architecture } from '../../core/model/shape.js';
+import type { RunBatch } from '../../core/run-batches.js';
 import { countSpans, placeSpans, type Sequence } from '../../core/sequence.js';
 import type { Observation } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { Residence } from '../weights/token-tables.js';
-import { countStates, createStatePool, type HiddenStates } from './hidden-states.js';
+import { createStatePool, type HiddenStates } from './hidden-states.js';
 import { planPasses } from './plan-passes.js';
 import { buildPrefixTree } from './prefix-tree.js';
 import { compareSpans } from './compare-spans.js';
 import { scoreSpans } from './score-spans.js';
 import { copySpans, createSpanScores, type SpanScores } from './span-scores.js';
 import { createWalk, type WalkContext, type WalkedBatches } from './walk-prefixes.js';
-import { batchSequences, type SequenceBatch } from './sequence-batches.js';
 
 /** What an evaluation works with. */
 export interface ForwardContext extends WalkContext {
@@ -24,6 +24,13 @@ export interface ForwardContext extends WalkContext {
    * read.
    */
   readonly layers: Residence;
+}
+
+/** Sequences, and the batches that they run in. */
+export interface BatchedSequences {
+  readonly sequences: readonly Sequence[];
+  /** From `planRuns`, all of them or some. */
+  readonly batches: readonly RunBatch[];
 }
 
 /** The model whose predictions are compared with those of its architectures. */
@@ -44,13 +51,12 @@ export async function* evaluateArchitectures(
   context: ForwardContext,
   weights: HalfBlocks,
   architectures: readonly Architecture[],
-  sequences: readonly Sequence[],
+  { sequences, batches }: BatchedSequences,
   work: WorkContext,
   dense?: DenseModel,
 ): AsyncGenerator<Observation> {
-  const batches = batchSequences(sequences);
   if (batches.length === 0) {
-    for (const index of architectures.keys()) yield { index, ...createScores(0, dense) };
+    for (const index of architectures.keys()) yield { index, ...createScores(countSpans(sequences), dense) };
     return;
   }
   const places = placeSpans(sequences);
@@ -59,14 +65,13 @@ export async function* evaluateArchitectures(
     (context.layers === 'resident' ? buildPrefixTree(part, weights.keepsDropped).heldStates : part.length) +
     (dense === undefined ? 1 : 2);
   const passes = planPasses(architectures, batches, {
-    bytesOf: (batch) => 4 * countStates(batch, context.hidden),
+    bytesOf: (batch) => 4 * batch.rows * context.hidden,
     heldStates,
     limitBytes: context.stateBytes,
   });
   const report = createReporter(
     work,
-    (architectures.length + (dense === undefined ? 0 : passes.length)) *
-      sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    (architectures.length + (dense === undefined ? 0 : passes.length)) * countTokens(batches),
   );
 
   for (const { first, count, groups } of passes) {
@@ -98,7 +103,7 @@ export async function* evaluateArchitectures(
           await compareSpans(context.runner, head, batched, expected, { divergences, agreements }, work.signal);
         for (const end of node.ends) {
           const sum = sums[end] as SpanScores;
-          for (const sequence of group.flatMap((batch) => batch.sequences)) {
+          for (const { sequence } of group.flatMap(({ readers }) => readers)) {
             const first = places[sequence] as number;
             copySpans({ scores, first }, { scores: sum, first }, sequences[sequence]?.spans.length ?? 0);
           }
@@ -128,8 +133,8 @@ async function runDense(
   return [];
 }
 
-function countTokens(batches: readonly SequenceBatch[]): number {
-  return batches.reduce((sum, { sequences, length }) => sum + sequences.length * length, 0);
+function countTokens(batches: readonly RunBatch[]): number {
+  return batches.reduce((sum, { rows }) => sum + rows, 0);
 }
 
 /**

@@ -1,8 +1,9 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { RunBatch } from '../../core/run-batches.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
-import type { SequenceBatch } from './sequence-batches.js';
+import type { SequenceBatch } from '../../core/sequence-batches.js';
 
-/** Hidden states of some batches of sequences, one [count, length, hidden] array per batch. */
+/** Hidden states of some batches, one [tokens, hidden] array per batch. */
 export type HiddenStates = readonly Float32Array[];
 
 /** Arrays that are used again: a batch's states are read from one array and written into another. */
@@ -39,18 +40,12 @@ export function createBufferPool(most: number): StatePool {
 }
 
 /**
- * The embedded tokens of one batch.
+ * Embeds tokens, one row of `states` each.
  *
  * @throws PrunecastError INVALID_REQUEST if a token id is outside the vocabulary
  */
-async function embedBatch(
-  table: EmbeddingTable,
-  batch: SequenceBatch,
-  sequences: readonly { readonly tokens: Int32Array }[],
-  states: Float32Array,
-): Promise<void> {
+async function embedTokens(table: EmbeddingTable, tokens: readonly number[], states: Float32Array): Promise<void> {
   const { vocabulary, hidden } = table;
-  const tokens = batch.sequences.flatMap((sequence) => [...(sequences[sequence]?.tokens ?? [])]);
   const outside = tokens.find((token) => token < 0 || token >= vocabulary);
   if (outside !== undefined)
     throw PrunecastError.ofField('text.token_ids', `has ${outside}; the model's vocabulary is 0 to ${vocabulary - 1}`);
@@ -68,7 +63,30 @@ export async function embedBatches(
   const embedded: Float32Array[] = [];
   for (const batch of batches) {
     const states = pool.take(countStates(batch, table.hidden));
-    await embedBatch(table, batch, sequences, states);
+    await embedTokens(
+      table,
+      batch.sequences.flatMap((sequence) => [...(sequences[sequence]?.tokens ?? [])]),
+      states,
+    );
+    embedded.push(states);
+  }
+  return embedded;
+}
+
+/** The same for batches of runs: [rows, hidden] each. */
+export async function embedRuns(
+  table: EmbeddingTable,
+  batches: readonly RunBatch[],
+  pool: StatePool,
+): Promise<Float32Array[]> {
+  const embedded: Float32Array[] = [];
+  for (const { runs, rows } of batches) {
+    const states = pool.take(rows * table.hidden);
+    await embedTokens(
+      table,
+      runs.flatMap(({ tokens }) => [...tokens]),
+      states,
+    );
     embedded.push(states);
   }
   return embedded;

@@ -24,6 +24,11 @@ export function keepRotaryTables(rope: RopeConfig, headDim: number): (length: nu
   };
 }
 
+/** Tokens of the longest sequence whose rotary angles are those of shorter ones too. */
+export function countPositionsAlike({ scaling }: RopeConfig): number {
+  return scaling?.kind === 'dynamic' ? scaling.originalMaxPositions : Infinity;
+}
+
 /** The angle of position p and pair i is p times the frequency of pair i. */
 function buildRotaryTables(rope: RopeConfig, headDim: number, positions: number): RotaryTables {
   const { perPosition, scale } = computeRopeFrequencies(rope, headDim, positions);

@@ -1,13 +1,13 @@
-import type { Sequence } from '../../core/sequence.js';
+import { findRow, type RunBatch } from '../../core/run-batches.js';
+import { countScored, type Sequence } from '../../core/sequence.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { BlockRunner } from './block-runner.js';
 import type { HiddenStates, StatePool } from './hidden-states.js';
-import type { SequenceBatch } from './sequence-batches.js';
 import type { SpanScores } from './span-scores.js';
 
 /** Batches with their hidden states after the last block. */
 export interface EndedBatches {
-  readonly batches: readonly SequenceBatch[];
+  readonly batches: readonly RunBatch[];
   readonly sequences: readonly Sequence[];
   /** Where the spans of each sequence begin among those of all (`placeSpans`). */
   readonly places: Int32Array;
@@ -61,7 +61,7 @@ const MAX_LOGITS = 16 * 1024 * 1024;
 
 /** Tokens that are scored, one entry each. */
 export interface ScoredTokens {
-  /** Row of the batch whose state predicts the token; rising. */
+  /** Row of the batch whose state predicts the token. */
   readonly rows: Int32Array;
   readonly targets: Int32Array;
   readonly spans: Int32Array;
@@ -161,30 +161,25 @@ export async function* listRuns(
   }
 }
 
-function listScored(
-  batch: SequenceBatch,
-  { sequences, places }: Pick<EndedBatches, 'sequences' | 'places'>,
-): ScoredTokens {
+function listScored(batch: RunBatch, { sequences, places }: Pick<EndedBatches, 'sequences' | 'places'>): ScoredTokens {
   const count = countBatched(batch, sequences);
   const scored = { rows: new Int32Array(count), targets: new Int32Array(count), spans: new Int32Array(count) };
   let at = 0;
-  for (const [place, sequence] of batch.sequences.entries()) {
+  for (const reader of batch.readers) {
+    const { sequence } = reader;
     const { tokens, spans } = sequences[sequence] as Sequence;
     for (const [number, { from, to }] of spans.entries()) {
       scored.targets.set(tokens.subarray(from, to), at);
       scored.spans.fill((places[sequence] ?? 0) + number, at, at + to - from);
-      for (let position = from; position < to; position++) scored.rows[at++] = place * batch.length + position - 1;
+      for (let position = from; position < to; position++) scored.rows[at++] = findRow(batch, reader, position - 1);
     }
   }
   return scored;
 }
 
 /** Scored tokens of a batch. */
-export function countBatched(batch: SequenceBatch, sequences: readonly Sequence[]): number {
-  return batch.sequences.reduce((sum, sequence) => {
-    const { spans } = sequences[sequence] as Sequence;
-    return sum + spans.reduce((tokens, { from, to }) => tokens + to - from, 0);
-  }, 0);
+export function countBatched({ readers }: RunBatch, sequences: readonly Sequence[]): number {
+  return countScored(readers.map(({ sequence }) => sequences[sequence] as Sequence));
 }
 
 function sliceScored({ rows, targets, spans }: ScoredTokens, start: number, end: number): ScoredTokens {

@@ -1,21 +1,22 @@
+import type { RunBatch } from '../../core/run-batches.js';
 import type { HalfBlocks, HalfStep } from '../weights/half-blocks.js';
 import type { EmbeddingTable } from '../weights/token-tables.js';
 import type { BlockRunner } from './block-runner.js';
-import { embedBatches, type HiddenStates, type StatePool } from './hidden-states.js';
+import { embedRuns, type HiddenStates, type StatePool } from './hidden-states.js';
 import type { PrefixNode } from './prefix-tree.js';
-import type { SequenceBatch } from './sequence-batches.js';
+import { createScratch, runBatch } from './run-batch.js';
 
 /** What a walk through the tree works with. */
 export interface WalkContext {
   readonly runner: BlockRunner;
   readonly hidden: number;
+  readonly headDim: number;
   readonly embedding: EmbeddingTable;
 }
 
 /** What a walk runs on. */
 export interface WalkedBatches {
-  readonly batches: readonly SequenceBatch[];
-  readonly sequences: readonly { readonly tokens: Int32Array }[];
+  readonly batches: readonly RunBatch[];
   /** Lends the arrays for hidden states. */
   readonly pool: StatePool;
 }
@@ -36,13 +37,14 @@ export interface Walk {
 }
 
 export function createWalk(
-  { runner, embedding }: WalkContext,
+  { runner, headDim, embedding }: WalkContext,
   weights: HalfBlocks,
-  { batches, sequences, pool }: WalkedBatches,
+  { batches, pool }: WalkedBatches,
   signal: AbortSignal,
   stepDone: () => void = () => undefined,
 ): Walk {
-  const embed = (): Promise<HiddenStates> => embedBatches(embedding, batches, sequences, pool);
+  const embed = (): Promise<HiddenStates> => embedRuns(embedding, batches, pool);
+  const context = { runner, headDim, scratch: createScratch() };
   const release = (states: HiddenStates): void => states.forEach((batch) => pool.give(batch));
 
   /**
@@ -56,11 +58,10 @@ export function createWalk(
     const half = step === undefined ? { kind: 'nothing' as const } : await weights.prepare(step);
     const to: Float32Array[] = [];
     for (const [index, batch] of batches.entries()) {
-      signal.throwIfAborted();
       const input = from[index] as Float32Array;
       const output = pool.take(input.length);
       if (half.kind === 'nothing') output.set(input);
-      else await runner.runHalf(half, { count: batch.sequences.length, length: batch.length }, input, output);
+      else await runBatch(context, half, batch, input, output, signal);
       if (afterwards === 'release') pool.give(input);
       to.push(output);
     }

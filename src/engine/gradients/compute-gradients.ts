@@ -4,7 +4,7 @@ import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner } from '../forward/block-runner.js';
 import { countStates, createStatePool, embedBatches, type StatePool } from '../forward/hidden-states.js';
 import { countHeadRows } from '../forward/score-spans.js';
-import { batchSequences, TOKENS_PER_RUN, type SequenceBatch } from '../forward/sequence-batches.js';
+import { batchSequences, TOKENS_PER_RUN, type SequenceBatch } from '../../core/sequence-batches.js';
 import type { SessionPool } from '../graph/session-pool.js';
 import type { ReadyHalf, RankedWeights } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';

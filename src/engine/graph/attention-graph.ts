@@ -1,7 +1,7 @@
 import type { Precision } from '../../core/measurement.js';
-import { addCausalAttention, type CausalAttention } from './causal-attention.js';
+import { addCausalAttention, type AttentionHeads, type CausalAttention } from './causal-attention.js';
 import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
-import { createLinearMaps } from './linear-maps.js';
+import { createLinearMaps, type LinearMaps } from './linear-maps.js';
 
 /** What one compiled attention half-block supports; the sizes of a run are symbolic, the head counts are fixed. */
 export interface AttentionVariant extends CausalAttention {
@@ -31,10 +31,55 @@ export interface AttentionVariant extends CausalAttention {
  * the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
-  const { queryHeads, kvHeads, headDim } = variant;
+  const { queryHeads, headDim } = variant;
   const graph = createGraphBuilder('attention');
   const hidden = graph.input('hidden', ['batch', 'length', 'hidden']);
   const maps = createLinearMaps(graph, variant.precision);
+  const heads = addHeads(graph, maps, hidden, variant);
+
+  const context = addCausalAttention(graph, heads, variant);
+  if (variant.outputs === 'context' || variant.outputs === 'residual-and-context')
+    graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
+  if (variant.outputs === 'context') return graph.encode();
+  const product = maps.finish(
+    maps
+      .operand(context)
+      .times({ name: 'output', inner: queryHeads * headDim, columns: 'hidden', layout: 'inner-first' }),
+  );
+  const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('output_bias', ['hidden'])]) : product;
+  graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
+  return graph.encode();
+}
+
+/** What the heads of one compiled attention half-block are made by. */
+export type HeadsVariant = Omit<AttentionVariant, 'outputBias' | 'outputs' | 'slidingWindow' | 'queryBlocks'>;
+
+/**
+ * The first part of that half-block, for tokens at any positions: its inputs but those of o, `hidden` [tokens, 1,
+ * hidden], and `positions` int64 [tokens, 1]; outputs `queries`, `keys` and `values` [tokens, 1, heads * head_dim],
+ * ready for attention. (To ONNX Runtime each token is a sequence: one sequence may not be longer than `cos`.)
+ */
+export function buildHeadsGraph(variant: HeadsVariant): Uint8Array {
+  const { queryHeads, kvHeads, headDim } = variant;
+  const graph = createGraphBuilder('heads');
+  const hidden = graph.input('hidden', ['tokens', 1, 'hidden']);
+  const positions = graph.input('positions', ['tokens', 1], 'int64');
+  const { query, key, value } = addHeads(graph, createLinearMaps(graph, variant.precision), hidden, variant, positions);
+  graph.output('queries', query, ['tokens', 1, queryHeads * headDim]);
+  graph.output('keys', key, ['tokens', 1, kvHeads * headDim]);
+  graph.output('values', value, ['tokens', 1, kvHeads * headDim]);
+  return graph.encode();
+}
+
+/** @param positions int64, [batch, length]; by default from 0 */
+function addHeads(
+  graph: GraphBuilder,
+  maps: LinearMaps,
+  hidden: string,
+  variant: HeadsVariant & Partial<Pick<AttentionVariant, 'outputs'>>,
+  positions?: string,
+): AttentionHeads {
+  const { queryHeads, kvHeads, headDim } = variant;
   const normed = maps.operand(addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon));
   const cos = graph.input('cos', ['positions', 'half_head']);
   const sin = graph.input('sin', ['positions', 'half_head']);
@@ -51,22 +96,11 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
     const ready = variant.queryKeyNorms
       ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim]))
       : projected;
-    return graph.node('RotaryEmbedding', [ready, graph.integers([0]), cos, sin], { domain: 'com.microsoft' });
+    return graph.node('RotaryEmbedding', [ready, positions ?? graph.integers([0]), cos, sin], {
+      domain: 'com.microsoft',
+    });
   };
-  const heads = { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
-
-  const context = addCausalAttention(graph, heads, variant);
-  if (variant.outputs === 'context' || variant.outputs === 'residual-and-context')
-    graph.output('context', context, ['batch', 'length', queryHeads * headDim]);
-  if (variant.outputs === 'context') return graph.encode();
-  const product = maps.finish(
-    maps
-      .operand(context)
-      .times({ name: 'output', inner: queryHeads * headDim, columns: 'hidden', layout: 'inner-first' }),
-  );
-  const mapped = variant.outputBias ? graph.node('Add', [product, graph.input('output_bias', ['hidden'])]) : product;
-  graph.output('residual', graph.node('Add', [hidden, mapped]), ['batch', 'length', 'hidden']);
-  return graph.encode();
+  return { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { GraphBuilder } from './graph-builder.js';
+import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
 
 /** Queries, keys and values, rotated: [batch, length, heads * head_dim] each. */
 export interface AttentionHeads {
@@ -30,18 +30,69 @@ export function addCausalAttention(
   { query, key, value }: AttentionHeads,
   { queryHeads, kvHeads, headDim, slidingWindow, queryBlocks }: CausalAttention,
 ): string {
-  // [batch, kv_heads, heads per group, length, head_dim]; keys and values have one "head per group", which broadcasts.
-  const split = (values: string, inGroup: number, order: readonly number[]): string =>
-    graph.node('Transpose', [graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])])], {
-      attributes: { perm: order.map(BigInt) },
-    });
-  const queries = split(query, queryHeads / kvHeads, [0, 2, 3, 1, 4]);
-  const keys = split(key, 1, [0, 2, 3, 4, 1]);
-  const values = split(value, 1, [0, 2, 3, 1, 4]);
-
+  const split = (values: string, inGroup: number): string =>
+    graph.node('Reshape', [values, graph.integers([0, 0, kvHeads, inGroup, headDim])]);
   const length = graph.node('Shape', [query], { attributes: { start: 1n, end: 2n } });
+  const context = addQueryBlocks(
+    graph,
+    { query: split(query, queryHeads / kvHeads), key: split(key, 1), value: split(value, 1) },
+    { headDim, slidingWindow, queryBlocks, length },
+  );
+  return graph.node('Reshape', [context, graph.integers([0, 0, queryHeads * headDim])]);
+}
+
+/** What one compiled attention to a context supports; all sizes but those of a head are symbolic. */
+export interface ContextVariant extends Pick<CausalAttention, 'headDim' | 'slidingWindow' | 'queryBlocks'> {}
+
+/**
+ * The same for tokens after others whose keys and values are known.
+ *
+ * Inputs: `query` [1, length, kv_heads, heads per group, head_dim]; `key` and `value` [1, context, kv_heads, 1,
+ * head_dim], of all tokens up to the last query. Output: `attended`, as `query`.
+ */
+export function buildContextGraph({ headDim, slidingWindow, queryBlocks }: ContextVariant): Uint8Array {
+  const graph = createGraphBuilder('context');
+  const shape = (length: string, inGroup: string | number) => [1, length, 'kv_heads', inGroup, headDim];
+  const query = graph.input('query', shape('length', 'in_group'));
+  const key = graph.input('key', shape('context', 1));
+  const value = graph.input('value', shape('context', 1));
+  const lengthOf = (values: string): string => graph.node('Shape', [values], { attributes: { start: 1n, end: 2n } });
+  const length = lengthOf(query);
+  const past = graph.node('Sub', [lengthOf(key), length]);
+  const attended = addQueryBlocks(graph, { query, key, value }, { headDim, slidingWindow, queryBlocks, length, past });
+  graph.output('attended', attended, shape('length', 'in_group'));
+  return graph.encode();
+}
+
+/**
+ * Attention of [batch, length, kv_heads, heads per group, head_dim]; keys and values have one "head per group", which
+ * broadcasts.
+ */
+function addQueryBlocks(
+  graph: GraphBuilder,
+  { query, key, value }: AttentionHeads,
+  {
+    headDim,
+    slidingWindow,
+    queryBlocks,
+    length,
+    past,
+  }: ContextVariant & {
+    /** Of the queries, int64 [1]. */
+    readonly length: string;
+    /** Keys before the first query's own, int64 [1]; undefined: none. */
+    readonly past?: string;
+  },
+): string {
+  const turn = (values: string, order: readonly number[]): string =>
+    graph.node('Transpose', [values], { attributes: { perm: order.map(BigInt) } });
+  // [batch, kv_heads, heads per group, length, head_dim]
+  const queries = turn(query, [0, 2, 3, 1, 4]);
+  const keys = turn(key, [0, 2, 3, 4, 1]);
+  const values = turn(value, [0, 2, 3, 1, 4]);
   const startOf = (block: number): string =>
     graph.node('Div', [graph.node('Mul', [length, graph.integers([block])]), graph.integers([queryBlocks])]);
+  const positionOf = (row: string): string => (past === undefined ? row : graph.node('Add', [past, row]));
   const cut = (of: string, from: string, to: string, axis: number): string =>
     graph.node('Slice', [of, from, to, graph.integers([axis])]);
   const contexts = Array.from({ length: queryBlocks }, (_, block) => {
@@ -49,18 +100,17 @@ export function addCausalAttention(
     const isLast = block === queryBlocks - 1;
     const scores = graph.node(
       'FusedMatMul',
-      [queryBlocks === 1 ? queries : cut(queries, start, end, 3), isLast ? keys : cut(keys, none, end, 4)],
+      [queryBlocks === 1 ? queries : cut(queries, start, end, 3), isLast ? keys : cut(keys, none, positionOf(end), 4)],
       { domain: 'com.microsoft', attributes: { alpha: 1 / Math.sqrt(headDim) } },
     );
     return graph.node('MatMul', [
-      addMaskedSoftmax(graph, scores, slidingWindow, start),
-      isLast ? values : cut(values, none, end, 3),
+      addMaskedSoftmax(graph, scores, slidingWindow, positionOf(start)),
+      isLast ? values : cut(values, none, positionOf(end), 3),
     ]);
   });
   const [only = '', ...others] = contexts;
   const context = others.length === 0 ? only : graph.node('Concat', contexts, { attributes: { axis: 3n } });
-  const together = graph.node('Transpose', [context], { attributes: { perm: [0n, 3n, 1n, 2n, 4n] } });
-  return graph.node('Reshape', [together, graph.integers([0, 0, queryHeads * headDim])]);
+  return turn(context, [0, 3, 1, 2, 4]);
 }
 
 /**

@@ -40,6 +40,7 @@ export async function* runShares(
                 ...call.request,
                 sequences: share.sequences.flatMap((place) => call.request.sequences[place] ?? []),
               },
+              batches: share.batches,
               ...(shares.length > 1 ? { threads: 1 } : {}),
             },
             { signal, ...(report === undefined ? {} : { report }) },
@@ -59,11 +60,10 @@ export async function* runShares(
 }
 
 /** What each share is of the whole. */
-function weigh(shares: readonly Share[], { architectures, request: { sequences } }: ObserveArgument): number[] {
-  const countTokens = (places: readonly number[]): number =>
-    places.reduce((sum, place) => sum + (sequences[place]?.tokens.length ?? 0), 0);
-  const all = architectures.length * countTokens([...sequences.keys()]);
-  return shares.map((share) => (share.architectures.length * countTokens(share.sequences)) / all);
+function weigh(shares: readonly Share[], { architectures, batches }: ObserveArgument): number[] {
+  const countTokens = (of: ObserveArgument['batches']): number => of.reduce((sum, { rows }) => sum + rows, 0);
+  const all = architectures.length * countTokens(batches);
+  return shares.map((share) => (share.architectures.length * countTokens(share.batches)) / all);
 }
 
 /** Puts together what shares give for an architecture; undefined as long as a share of it is missing. */

@@ -1,5 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
-import { batchSequences } from '../forward/sequence-batches.js';
+import type { RunBatch } from '../../core/run-batches.js';
 import { isDropped, listSteps } from '../weights/half-blocks.js';
 
 /** What one lane computes of a call: these architectures on these sequences, each by its place in the call, rising. */
@@ -7,12 +7,15 @@ export interface Share {
   readonly lane: number;
   readonly architectures: readonly number[];
   readonly sequences: readonly number[];
+  /** In which `sequences` run; readers have their places among these. */
+  readonly batches: readonly RunBatch[];
 }
 
 /** What is to be shared. */
 export interface SharedWork {
   readonly architectures: readonly Architecture[];
   readonly sequences: readonly { readonly tokens: Int32Array }[];
+  readonly batches: readonly RunBatch[];
 }
 
 /**
@@ -21,17 +24,20 @@ export interface SharedWork {
  * part of the architectures on all sequences instead: those that begin alike stay together. A single share if there is
  * nothing to divide.
  *
- * Sequences are divided by whole batches, which then come out the same in each lane, so that results are the same bit for
- * bit.
+ * Sequences are divided by whole batches, so that results are the same bit for bit.
  */
-export function shareWork({ architectures, sequences }: SharedWork, lanes: number): Share[] {
-  const bySequences = divideBatches(sequences, lanes);
+export function shareWork({ architectures, sequences, batches }: SharedWork, lanes: number): Share[] {
+  const bySequences = divideBatches(batches, lanes);
   const byArchitectures = divideByBeginning(architectures, lanes);
   const allArchitectures = [...architectures.keys()];
   const allSequences = [...sequences.keys()];
   return bySequences.largest <= MOST_UNEVEN * byArchitectures.largest
-    ? bySequences.parts.map((part, lane) => ({ lane, architectures: allArchitectures, sequences: part }))
-    : byArchitectures.parts.map((part, lane) => ({ lane, architectures: part, sequences: allSequences }));
+    ? bySequences.parts.map((part, lane) => ({
+        lane,
+        architectures: allArchitectures,
+        ...takeBatches(part.map((place) => batches[place] as RunBatch)),
+      }))
+    : byArchitectures.parts.map((part, lane) => ({ lane, architectures: part, sequences: allSequences, batches }));
 }
 
 /**
@@ -41,7 +47,7 @@ export function shareWork({ architectures, sequences }: SharedWork, lanes: numbe
  * @param laneOf the lane that has fitted an architecture; undefined: none
  */
 export function shareFits(
-  { architectures, sequences }: SharedWork,
+  { architectures, sequences, batches }: SharedWork,
   lanes: number,
   laneOf: (architecture: number) => number | undefined,
 ): Share[] {
@@ -52,6 +58,7 @@ export function shareFits(
     lane,
     architectures: [...architectures.keys()].filter((index) => known[index] === lane),
     sequences: [...sequences.keys()],
+    batches,
   })).filter((share) => share.architectures.length > 0);
 }
 
@@ -66,20 +73,27 @@ interface Division {
 }
 
 /** Gives each batch, the largest first, to the part that has least. */
-function divideBatches(sequences: SharedWork['sequences'], lanes: number): Division {
-  const batches = batchSequences(sequences)
-    .map((batch) => ({ indices: batch.sequences, tokens: batch.sequences.length * batch.length }))
-    .sort((a, b) => b.tokens - a.tokens);
-  const parts = Array.from({ length: lanes }, (): { indices: number[]; tokens: number } => ({
-    indices: [],
-    tokens: 0,
-  }));
-  for (const { indices, tokens } of batches) {
-    const least = parts.reduce((a, b) => (b.tokens < a.tokens ? b : a));
-    least.indices.push(...indices);
-    least.tokens += tokens;
+function divideBatches(batches: SharedWork['batches'], lanes: number): Division {
+  const parts = Array.from({ length: lanes }, (): { indices: number[]; work: number } => ({ indices: [], work: 0 }));
+  for (const [place, { rows }] of [...batches.entries()].sort(([, a], [, b]) => b.rows - a.rows)) {
+    const least = parts.reduce((a, b) => (b.work < a.work ? b : a));
+    least.indices.push(place);
+    least.work += rows;
   }
-  return finish(parts.map(({ indices, tokens }) => ({ indices, work: tokens })));
+  return finish(parts);
+}
+
+/** These batches, with the sequences that read from them. */
+function takeBatches(batches: readonly RunBatch[]): Pick<Share, 'sequences' | 'batches'> {
+  const sequences = batches.flatMap(({ readers }) => readers.map(({ sequence }) => sequence)).sort((a, b) => a - b);
+  const places = new Map(sequences.map((sequence, place) => [sequence, place]));
+  return {
+    sequences,
+    batches: batches.map((batch) => ({
+      ...batch,
+      readers: batch.readers.map((reader) => ({ ...reader, sequence: places.get(reader.sequence) ?? 0 })),
+    })),
+  };
 }
 
 /** Sorts architectures so that those with a common beginning are neighbours, and cuts the list. */

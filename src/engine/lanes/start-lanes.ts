@@ -79,14 +79,14 @@ export function startLanes(
     work: WorkContext,
     budgetBytes: number,
   ): AsyncGenerator<Observation> {
-    const { architectures, request, recipe, fit } = argument;
+    const { architectures, request, batches, recipe, fit } = argument;
     architectures.forEach((architecture, index) =>
       validateArchitecture(shape, architecture, `architectures[${index}]`),
     );
     const ownBytes = laneBudget(budgetBytes, count);
     let given = 0;
-    if (alone === 0 && hasRoom(shape, ownBytes, describeObservation(request))) {
-      const shared = { architectures, sequences: request.sequences };
+    if (alone === 0 && hasRoom(shape, ownBytes, describeObservation(request, batches))) {
+      const shared = { architectures, sequences: request.sequences, batches };
       const shares =
         fit === 'stream'
           ? shareFits(shared, count, (index) => fitted.laneOf(recipe.key, architectures[index] ?? []))

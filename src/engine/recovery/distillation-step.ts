@@ -4,7 +4,7 @@ import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner, InputProducts } from '../forward/block-runner.js';
 import { embedBatches, type StatePool } from '../forward/hidden-states.js';
 import { countHeadRows } from '../forward/score-spans.js';
-import { batchSequences, type SequenceBatch } from '../forward/sequence-batches.js';
+import { batchSequences, type SequenceBatch } from '../../core/sequence-batches.js';
 import type { BackwardRunner, BackwardStep } from '../gradients/backward-runner.js';
 import { listSteps, type RankedWeights, type ReadyHalf } from '../weights/half-blocks.js';
 import type { HeadWeights } from '../weights/head-reader.js';

@@ -80,6 +80,7 @@ export function createModelMemory(
       return {
         runner,
         hidden: shape.hidden,
+        headDim: shape.headDim,
         embedding,
         head: () => head(workload.precision ?? 'float32'),
         wholeHead,

@@ -4,7 +4,7 @@ import type { UnitScores } from '../../core/model/unit-scores.js';
 import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import type { Criterion } from '../../core/ports/criterion.js';
-import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
+import type { Observation } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
 import { createFitBreathing, withFitShares } from '../compensation/breathing.js';
@@ -19,7 +19,7 @@ import type { Scoring } from '../ranking/score-layer.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';
-import { observeArchitectures } from './observe-architectures.js';
+import { observeArchitectures, type ObservedArchitectures } from './observe-architectures.js';
 import { createModelMemory, type ModelMemory, type RuntimeOptions } from './model-memory.js';
 import { createWeightsProvider, describeWorkload } from './weights-provider.js';
 import { recoverModel, type RecoveryRequest } from './recover-model.js';
@@ -35,7 +35,7 @@ export interface ModelRuntime extends Pick<ModelMemory, 'allow' | 'useThreads' |
   observe(
     recipe: KeyedRecipe,
     architectures: readonly Architecture[],
-    request: ObservationRequest,
+    asked: Pick<ObservedArchitectures, 'request' | 'batches'>,
     work: WorkContext,
   ): AsyncIterable<Observation>;
   calibrate(
@@ -93,11 +93,11 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
   });
 
   return {
-    observe: async function* observe(recipe, architectures, request, work) {
+    observe: async function* observe(recipe, architectures, { request, batches }, work) {
       architectures.forEach((architecture, index) =>
         validateArchitecture(shape, architecture, `architectures[${index}]`),
       );
-      yield* observeArchitectures(memory, provider, config, { recipe, architectures, request }, work);
+      yield* observeArchitectures(memory, provider, config, { recipe, architectures, request, batches }, work);
     },
     calibrate: calibrator.calibrate,
     scoreUnits: async (recipe, calibration, work) => {

@@ -1,4 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
+import type { RunBatch } from '../../core/run-batches.js';
 import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { ModelConfig } from '../config/config.js';
@@ -15,6 +16,8 @@ export interface ObservedArchitectures {
   readonly recipe: KeyedRecipe;
   readonly architectures: readonly Architecture[];
   readonly request: ObservationRequest;
+  /** From `planRuns`. */
+  readonly batches: readonly RunBatch[];
 }
 
 /** What is asked of each architecture under a recipe: all architectures together, unless each has its own weights. */
@@ -59,13 +62,15 @@ async function* observeUnder(
   { weights, dense }: { readonly weights: HalfBlocks; readonly dense: DenseModel | undefined },
   memory: ModelMemory,
   { endTokenIds }: ModelConfig,
-  { recipe, architectures, request }: ObservedArchitectures,
+  { recipe, architectures, request, batches }: ObservedArchitectures,
   work: WorkContext,
 ): AsyncGenerator<Observation> {
   const { sequences, continuation } = request;
-  const scoredSequences = sequences.filter(({ spans }) => spans.length > 0);
-  const context = await startObservation(memory, recipe, request);
-  const results = evaluateArchitectures(context, weights, architectures, scoredSequences, work, dense);
+  const isScored = ({ readers }: RunBatch): boolean =>
+    readers.some(({ sequence }) => (sequences[sequence]?.spans.length ?? 0) > 0);
+  const context = await startObservation(memory, recipe, request, batches);
+  const scoring = { sequences, batches: batches.filter(isScored) };
+  const results = evaluateArchitectures(context, weights, architectures, scoring, work, dense);
   if (continuation === undefined) {
     yield* results;
     return;
@@ -84,10 +89,15 @@ async function* observeUnder(
   }
 }
 
-function startObservation(memory: ModelMemory, recipe: KeyedRecipe, request: ObservationRequest): Promise<CallContext> {
+function startObservation(
+  memory: ModelMemory,
+  recipe: KeyedRecipe,
+  request: ObservationRequest,
+  batches: readonly RunBatch[],
+): Promise<CallContext> {
   return memory.startCall(
     request.sequences.map(({ tokens }) => tokens),
-    { ...describeWorkload(recipe), ...describeObservation(request) },
+    { ...describeWorkload(recipe), ...describeObservation(request, batches) },
   );
 }
 

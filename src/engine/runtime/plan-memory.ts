@@ -5,7 +5,8 @@ import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
 import { countHeadRows } from '../forward/score-spans.js';
-import { TOKENS_PER_RUN } from '../forward/sequence-batches.js';
+import { measureRuns, type RunBatch } from '../../core/run-batches.js';
+import { TOKENS_PER_RUN } from '../../core/sequence-batches.js';
 import { countScoresPerToken } from '../graph/causal-attention.js';
 import { countLeastCopies } from '../gradients/plan-segments.js';
 import { countFactors, countMomentBytes } from '../recovery/count-moments.js';
@@ -16,6 +17,8 @@ import type { Residence } from '../weights/token-tables.js';
 export interface Workload {
   /** Tokens of the longest window or sequence. */
   readonly longest: number;
+  /** Tokens of the largest batch of an evaluation (`measureRuns`); by default those of whole windows. */
+  readonly together?: number;
   /** float32 by default. */
   readonly precision?: Precision;
   /** `dense`: the dense model is run too, and its last hidden states are compared with. */
@@ -44,17 +47,12 @@ export interface Workload {
 }
 
 /** What an observation is about to do, as far as its memory depends on it. */
-export function describeObservation({
-  sequences,
-  precision = 'float32',
-  continuation = 0,
-  divergences = false,
-}: ObservationRequest): Pick<Workload, 'longest' | 'precision' | 'beside'> {
-  return {
-    longest: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1) + continuation,
-    precision,
-    ...(divergences ? { beside: 'dense' } : {}),
-  };
+export function describeObservation(
+  { sequences, precision = 'float32', continuation = 0, divergences = false }: ObservationRequest,
+  batches: readonly RunBatch[],
+): Pick<Workload, 'longest' | 'together' | 'precision' | 'beside'> {
+  const { longest, together } = measureRuns(sequences, batches);
+  return { longest: longest + continuation, together, precision, ...(divergences ? { beside: 'dense' } : {}) };
 }
 
 /** How a memory budget is divided; all parts together stay within it. */
@@ -119,6 +117,8 @@ export function planMemory(
 export interface MemoryUse {
   /** Tokens of the longest window or sequence. */
   readonly longest: number;
+  /** As in `Workload`. */
+  readonly together?: number;
   /** Tokens of all windows of an evaluation, or of all sequences of a calibration if those are more. */
   readonly tokens: number;
   readonly precision: Precision;
@@ -140,10 +140,10 @@ export interface MemoryUse {
 export function estimatePeakBytes(
   shape: ModelShape,
   budgetBytes: number,
-  { longest, tokens, precision, fitted, compensated, training }: MemoryUse,
+  { longest, together, tokens, precision, fitted, compensated, training }: MemoryUse,
   lanes: number,
 ): number {
-  const least = countLeastBytes(shape, { longest, precision });
+  const least = countLeastBytes(shape, { longest, precision, ...(together === undefined ? {} : { together }) });
   const states = Math.max(lanes * least.states, 3 * 4 * tokens * shape.hidden);
   const squares = shape.layers.reduce(
     (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) =>
@@ -239,13 +239,24 @@ interface LeastBytes {
   readonly states: number;
   /** What calibration gathers, or a compensation prepares, at once. */
   readonly gathering: number;
-  /** Keys and values of the tokens before the one that is timed. */
+  /** Keys and values of the tokens before those that run. */
   readonly cache: number;
 }
 
 function countLeastBytes(
   shape: ModelShape,
-  { longest, precision, beside, tokens: all = 0, needs = [], cached = 0, fit, preparing = () => 0, training }: Workload,
+  {
+    longest,
+    together = 0,
+    precision,
+    beside,
+    tokens: all = 0,
+    needs = [],
+    cached = 0,
+    fit,
+    preparing = () => 0,
+    training,
+  }: Workload,
 ): LeastBytes {
   const { hidden, headDim, vocabulary } = shape;
   const tokens = Math.max(TOKENS_PER_RUN, longest);
@@ -297,13 +308,15 @@ function countLeastBytes(
       4 *
       hidden *
       Math.max(
-        (beside === undefined ? 3 : 4) * tokens,
+        (beside === undefined ? 3 : 4) * Math.max(tokens, together),
         gradients ? countLeastCopies(shape.layers.length) * all : 0,
         fit === 'stream' ? 4 * tokens : 0,
         training === undefined ? 0 : countStepStates(shape, training) * training.stepTokens,
       ),
     gathering: Math.max(4 * (tap + gram + product + back + trained), 4 * inputs, preparing(width, hidden)),
-    cache: CACHE_COPIES * 2 * 4 * cached * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads)),
+    cache:
+      (CACHE_COPIES * cached + (together > tokens ? longest : 0)) *
+      (2 * 4 * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads))),
   };
 }
 

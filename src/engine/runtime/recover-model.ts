@@ -1,6 +1,7 @@
 import type { Architecture } from '../../core/model/shape.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
 import { splitSequences } from '../../core/split-sequences.js';
+import { planRuns } from '../../core/run-batches.js';
 import { scoreFrom } from '../../core/sequence.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { digestBytes, digestOf } from '../files/digest.js';
@@ -118,7 +119,7 @@ export async function recoverModel(
             { key: 'under-training', find: findAmong(halves, round) },
           ),
           [architecture],
-          scored,
+          { sequences: scored, batches: planRuns(scored, { prefixes: 'apart' }) },
           { signal },
         );
         for await (const { losses } of evaluated) return losses.reduce((sum, loss) => sum + loss, 0) / predictions;

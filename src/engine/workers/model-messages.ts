@@ -1,6 +1,7 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
+import type { RunBatch } from '../../core/run-batches.js';
 import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
@@ -45,6 +46,7 @@ export type ModelCalls = {
       readonly recipe: RecipeMessage;
       readonly architectures: readonly Architecture[];
       readonly request: ObservationRequest;
+      readonly batches: readonly RunBatch[];
       /** `stream`: each architecture is compensated on its own stream. */
       readonly fit?: 'stream';
       /** Threads of ONNX Runtime for this call; by default those of the thread. */

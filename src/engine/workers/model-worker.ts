@@ -24,9 +24,10 @@ const runtime = createModelRuntime(source, { ...options, guard: (run) => passGat
 serveCalls<ModelCalls>(
   openThreadChannel(),
   {
-    observe: async ({ recipe, architectures, request, threads }, { work, send }) => {
+    observe: async ({ recipe, architectures, request, batches, threads }, { work, send }) => {
       if (threads !== undefined) runtime.useThreads(threads);
-      for await (const item of runtime.observe(await loadRecipe(recipe), architectures, request, work)) send(item);
+      for await (const item of runtime.observe(await loadRecipe(recipe), architectures, { request, batches }, work))
+        send(item);
       return undefined;
     },
     calibrate: ({ sequences, needs, threads }, { work }) => {

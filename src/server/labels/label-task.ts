@@ -77,6 +77,7 @@ export const evaluatorLabeller: Labeller<LabelTask> = {
       const { sequences, fidelity } = first.plan;
       const observe = Object.assign({}, ...together.map((place) => measurements[place]?.plan.observe ?? {})) as object;
       const request = { sequences, precision: fidelity.precision, ...observe };
+      const tokensSpent = subject.countTokens(request);
       const paid = new Set<number>();
       for await (const { index, ...seen } of subject.observe(chosen, request, work)) {
         const observed = { ...seen, shape: subject.shape, architecture: chosen[index] as Architecture };
@@ -87,7 +88,7 @@ export const evaluatorLabeller: Labeller<LabelTask> = {
           const { metrics, items } = await evaluator.reduce(observed, plan, options, work);
           await requireUnchanged(work.signal);
           // The first one pays for what was run.
-          yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : plan.fidelity.tokens } };
+          yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : tokensSpent } };
           paid.add(index);
         }
       }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/core/random.js';
+import { planRuns } from '../../../src/core/run-batches.js';
 import { placeSpans, scoreFrom, type Sequence } from '../../../src/core/sequence.js';
 import { createBlockRunner, type BlockRunner } from '../../../src/engine/forward/block-runner.js';
 import { compareSpans } from '../../../src/engine/forward/compare-spans.js';
@@ -27,13 +28,10 @@ const sequences: readonly Sequence[] = [
   scoreFrom(new Int32Array(8), 5),
   scoreFrom(new Int32Array(5)),
 ];
-const batches = [
-  { length: 8, sequences: [0, 1] },
-  { length: 5, sequences: [2] },
-];
+const batches = planRuns(sequences, { prefixes: 'apart' });
 const norm = draw(HIDDEN, 1).map((value) => 1 + value);
 const head = draw(VOCABULARY * HIDDEN, 2);
-const dense = batches.map(({ length, sequences: { length: count } }) => draw(count * length * HIDDEN, 2));
+const dense = batches.map(({ rows }) => draw(rows * HIDDEN, 2));
 
 async function compare(states: readonly Float32Array[], mostBytes?: number) {
   const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
@@ -72,12 +70,12 @@ function logSoftmax(logits: readonly number[]): number[] {
 
 /** Of each span, in float64: the definition. */
 function expectedOf(states: readonly Float32Array[]) {
-  return batches.flatMap(({ length, sequences: inBatch }, batch) =>
-    inBatch.flatMap((sequence, place) =>
+  return batches.flatMap(({ readers, rows }, batch) =>
+    readers.flatMap(({ sequence }, place) =>
       (sequences[sequence]?.spans ?? []).map(({ from, to }) => {
         let [divergence, agreements] = [0, 0];
         for (let position = from; position < to; position++) {
-          const at = (place * length + position - 1) * HIDDEN;
+          const at = ((place * rows) / readers.length + position - 1) * HIDDEN;
           const [p, q] = [dense, states].map((side) =>
             logSoftmax(logitsOf((side[batch] ?? head).slice(at, at + HIDDEN))),
           );
@@ -128,7 +126,7 @@ describe('compareSpans', () => {
       runner as BlockRunner,
       { norm: new Float32Array(1), parts: [{ first: 0, tokens, read: async () => new Float32Array() }] },
       {
-        batches: [{ length, sequences: [0] }],
+        batches: planRuns(long),
         sequences: long,
         places: placeSpans(long),
         states,

@@ -1,3 +1,4 @@
+import { planRuns } from '../../../src/core/run-batches.js';
 import { scoreFrom } from '../../../src/core/sequence.js';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -218,7 +219,12 @@ async function measureLoss(
 ): Promise<number> {
   const scored = sequences.map((tokens) => scoreFrom(tokens));
   const recipe = { key: 'own', ranking: identityRanking(architecture) };
-  for await (const { losses } of runtime.observe(recipe, [architecture], { sequences: scored }, unattended)) {
+  for await (const { losses } of runtime.observe(
+    recipe,
+    [architecture],
+    { request: { sequences: scored }, batches: planRuns(scored) },
+    unattended,
+  )) {
     return (
       losses.reduce((sum, loss, index) => sum + loss / ((sequences[index]?.length ?? NaN) - 1), 0) / sequences.length
     );

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
-import { batchSequences } from '../../../src/engine/forward/sequence-batches.js';
+import { planRuns } from '../../../src/core/run-batches.js';
+import { scoreFrom } from '../../../src/core/sequence.js';
 import { shareFits, shareWork } from '../../../src/engine/lanes/share-work.js';
 
 /** The sum of shares in each place of a table of architectures by sequences. */
@@ -16,7 +17,13 @@ function countCovered(shares: ReturnType<typeof shareWork>, architectures: numbe
   return table;
 }
 
-const sequencesOf = (lengths: readonly number[]) => lengths.map((length) => ({ tokens: new Int32Array(length) }));
+/** Sequences of these lengths; those of one beginning share a prefix, if it is long enough. */
+function batchLengths(lengths: readonly number[], beginnings = lengths.map((_, index) => index)) {
+  const sequences = lengths.map((length, index) =>
+    scoreFrom(Int32Array.from({ length }, (_, at) => (at < 100 ? beginnings[index] : index) ?? 0)),
+  );
+  return { sequences, batches: planRuns(sequences) };
+}
 
 /** A model of two layers, of which the first is given. */
 const architectureOf = (first: number, second: number): Architecture =>
@@ -32,20 +39,26 @@ describe('shareWork', () => {
           maxLength: 12,
         }),
         fc.integer({ min: 1, max: 4 }),
-        (lengths, counts, lanes) => {
-          const sequences = sequencesOf(lengths);
+        fc.integer({ min: 1, max: 60 }),
+        (lengths, counts, lanes, kinds) => {
+          const { sequences, batches } = batchLengths(
+            lengths,
+            lengths.map((_, index) => index % kinds),
+          );
           const architectures = counts.map(([first, second]) => architectureOf(first, second));
-          const shares = shareWork({ architectures, sequences }, lanes);
+          const shares = shareWork({ architectures, sequences, batches }, lanes);
           expect(countCovered(shares, counts.length, lengths.length).flat()).toEqual(
             Array.from({ length: counts.length * lengths.length }, () => 1),
           );
           expect(new Set(shares.map(({ lane }) => lane)).size).toBe(shares.length);
-          const whole = batchSequences(sequences).map((batch) => batch.sequences.join());
-          for (const share of shares) {
-            const batches = batchSequences(sequencesOf(share.sequences.map((sequence) => lengths[sequence] ?? 0)));
-            for (const batch of batches)
-              expect(whole).toContain(batch.sequences.map((place) => share.sequences[place]).join());
-          }
+          for (const share of shares)
+            for (const batch of share.batches) {
+              const readers = batch.readers.map((reader) => ({
+                ...reader,
+                sequence: share.sequences[reader.sequence] ?? -1,
+              }));
+              expect(batches).toContainEqual({ ...batch, readers });
+            }
         },
       ),
     );
@@ -56,7 +69,7 @@ describe('shareWork', () => {
     const shares = shareWork(
       {
         architectures: [architectureOf(1, 1), architectureOf(1, 2)],
-        sequences: sequencesOf(Array.from({ length: 64 }, () => 128)),
+        ...batchLengths(Array.from({ length: 64 }, () => 128)),
       },
       2,
     );
@@ -68,15 +81,15 @@ describe('shareWork', () => {
 
   it('divides the architectures if there is a single batch, and keeps those together that begin alike', () => {
     const architectures = [architectureOf(1, 1), architectureOf(2, 1), architectureOf(1, 2), architectureOf(2, 2)];
-    const shares = shareWork({ architectures, sequences: sequencesOf([128, 128]) }, 2);
-    expect(shares).toEqual([
+    const shares = shareWork({ architectures, ...batchLengths([128, 128]) }, 2);
+    expect(shares).toMatchObject([
       { lane: 0, architectures: [0, 2], sequences: [0, 1] },
       { lane: 1, architectures: [1, 3], sequences: [0, 1] },
     ]);
   });
 
   it('divides nothing if there is one architecture on one batch', () => {
-    expect(shareWork({ architectures: [architectureOf(1, 1)], sequences: sequencesOf([128]) }, 2)).toEqual([
+    expect(shareWork({ architectures: [architectureOf(1, 1)], ...batchLengths([128]) }, 2)).toMatchObject([
       { lane: 0, architectures: [0], sequences: [0] },
     ]);
   });
@@ -84,10 +97,10 @@ describe('shareWork', () => {
 
 describe('shareFits', () => {
   const architectures = [1, 2, 3, 4].map((channels) => architectureOf(channels, channels));
-  const sequences = sequencesOf([128]);
+  const work = { architectures, ...batchLengths([128]) };
 
   it('divides architectures equally', () => {
-    const shares = shareFits({ architectures, sequences }, 2, () => undefined);
+    const shares = shareFits(work, 2, () => undefined);
     expect(shares.map((share) => share.architectures)).toEqual([
       [0, 1],
       [2, 3],
@@ -95,7 +108,7 @@ describe('shareFits', () => {
   });
 
   it('gives one that a lane has fitted before to that lane again', () => {
-    const shares = shareFits({ architectures, sequences }, 2, (index) => (index === 0 ? 1 : undefined));
+    const shares = shareFits(work, 2, (index) => (index === 0 ? 1 : undefined));
     expect(shares.map((share) => share.architectures)).toEqual([
       [1, 2],
       [0, 3],

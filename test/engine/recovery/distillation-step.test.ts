@@ -6,7 +6,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.j
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
 import { createBufferPool, createStatePool, embedBatches } from '../../../src/engine/forward/hidden-states.js';
-import { batchSequences } from '../../../src/engine/forward/sequence-batches.js';
+import { batchSequences } from '../../../src/core/sequence-batches.js';
 import { createBackwardRunner } from '../../../src/engine/gradients/backward-runner.js';
 import { createSessionPool, type SessionPool } from '../../../src/engine/graph/session-pool.js';
 import { runDistillationStep, type DistillationContext } from '../../../src/engine/recovery/distillation-step.js';

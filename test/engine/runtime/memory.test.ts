@@ -3,6 +3,7 @@ import type { Architecture } from '../../../src/core/model/shape.js';
 import { identityRanking } from '../../../src/core/model/units.js';
 import type { Checkpoint } from '../../../src/engine/checkpoint/checkpoint.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
+import { planRuns } from '../../../src/core/run-batches.js';
 import { placeSpans, type Sequence } from '../../../src/core/sequence.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { createBlockRunner } from '../../../src/engine/forward/block-runner.js';
@@ -50,7 +51,7 @@ async function evaluateWithin(
   for await (const { index, losses: own } of runtime.observe(
     { key: 'own', ranking: identityRanking(checkpoint.shape.layers) },
     architectures,
-    { sequences: windows },
+    { request: { sequences: windows }, batches: planRuns(windows) },
     unattended,
   ))
     losses[index] = own;
@@ -212,14 +213,10 @@ describe('scoreSpans', () => {
     const norm = await checkpoint.readTensor('model.norm.weight');
     const windows = evaluationWindows.slice(0, 4);
     // Any states will do: the embeddings of the tokens themselves, scaled so that some targets are the most likely.
-    const batches = [
-      { length: 128, sequences: [0, 1, 2] },
-      { length: 128, sequences: [3] },
-    ];
-    const states = batches.map((batch) =>
+    const states = planRuns(windows).map(({ runs }) =>
       Float32Array.from(
-        batch.sequences.flatMap((window) =>
-          [...(windows[window]?.tokens ?? [])].flatMap((_, position, tokens) => {
+        runs.flatMap((run) =>
+          [...run.tokens].flatMap((_, position, tokens) => {
             const token = position % 3 === 0 ? (tokens[position + 1] ?? 0) : (tokens[position] ?? 0);
             return [...head.subarray(token * hidden, (token + 1) * hidden)];
           }),
@@ -232,7 +229,13 @@ describe('scoreSpans', () => {
         read: async () => head.subarray(part.first * hidden, (part.first + part.tokens) * hidden),
       }));
       const scores = createSpanScores(windows.length);
-      const ended = { batches, sequences: windows, places: placeSpans(windows), states, pool: createStatePool() };
+      const ended = {
+        batches: planRuns(windows),
+        sequences: windows,
+        places: placeSpans(windows),
+        states,
+        pool: createStatePool(),
+      };
       await scoreSpans(runner, { norm, parts }, ended, scores, unattended.signal);
       return { parts: parts.length, ...scores };
     };

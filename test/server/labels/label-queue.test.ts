@@ -35,6 +35,7 @@ function createQueue(labels: ReadonlyMap<string, Label> = new Map()) {
 function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
   const subject: EvaluationSubject = {
     shape,
+    countTokens: ({ sequences }) => sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
     observe: async function* observe(architectures) {
       for (const [index, architecture] of architectures.entries())
         yield { index, losses: Float64Array.of(losses.get(architecture) ?? NaN), hits: Int32Array.of(0) };
