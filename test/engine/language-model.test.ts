@@ -133,7 +133,7 @@ describe('LanguageModel.subject', () => {
     const losses: number[] = [];
     for await (const { losses: own } of subject.observe(
       [model.shape.layers],
-      { sequences: [...prefixes, scoreFrom(whole), ...beside] },
+      { sequences: [...prefixes, scoreFrom(whole), ...beside], prefixes: 'apart' },
       unattended,
     ))
       losses.push(...own);
