@@ -25,7 +25,7 @@ export function pluginFlags(kind: string, field: string, summary: string): Reque
 }
 
 /** One use per option. A text that could be read as JSON is quoted. */
-function writePluginOptions(options: Json): string[] {
+export function writePluginOptions(options: Json): string[] {
   return Object.entries(options as JsonObject).map(([name, value]) => {
     const isPlain = typeof value === 'string' && parsePluginOption(`${name}=${value}`)[name] === value;
     return `${name}=${isPlain ? value : JSON.stringify(value)}`;

@@ -61,8 +61,8 @@ export interface RequestFlag extends FlagForm {
   readonly showsNoDefault?: true;
   /** Fills the request where one field is not all there is to it. Returns the paths that were set. */
   readonly fill?: (request: JsonObject, given: readonly Given[]) => readonly string[];
-  /** The inverse of `fill`: takes out of the request what the flag says of it, and returns the argument, if any. */
-  readonly take?: (request: JsonObject) => string | undefined;
+  /** The inverse of `fill`: takes out of the request what the flag says of it, and returns the arguments, if any. */
+  readonly take?: (request: JsonObject) => string | readonly string[] | undefined;
 }
 
 /** Flags under one heading of the help. */

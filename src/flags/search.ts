@@ -1,4 +1,5 @@
 import { budgetFlags } from './budget.js';
+import { furtherFlags } from './further.js';
 import { enumForm, enumsForm } from './enum-form.js';
 import { windowFlags } from './measurement.js';
 import { OBJECTIVE_FLAGS } from './objective.js';
@@ -114,7 +115,11 @@ export const SEARCH_FLAGS: readonly FlagGroup[] = [
   { heading: 'Budget', flags: budgetFlags('budgets') },
   {
     heading: 'Objective',
-    flags: [...OBJECTIVE_FLAGS, ...pluginFlags('evaluator', 'evaluator', 'measures architectures')],
+    flags: [
+      ...OBJECTIVE_FLAGS,
+      ...pluginFlags('evaluator', 'evaluator', 'measures architectures'),
+      ...furtherFlags('texts.text'),
+    ],
   },
   { heading: 'Recipe', flags: recipeFlags('recipes[0]', 'texts.calibration') },
   { heading: 'Search space', flags: spaceFlags('space') },

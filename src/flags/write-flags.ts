@@ -2,6 +2,7 @@ import { fillFlag } from './fill-flag.js';
 import { getField } from './get-field.js';
 import { setField } from './set-field.js';
 import type { Json, JsonObject, RequestFlag } from './request-flag.js';
+import { writeText } from './write-text.js';
 
 /** One use of a flag on a command line. */
 export interface WrittenFlag {
@@ -25,7 +26,7 @@ export function writeFlags(flags: readonly RequestFlag[], request: JsonObject): 
   const written = flags.flatMap((flag): WrittenFlag[] => {
     const [name = ''] = flag.flags.split(' ');
     const argument = taken.get(flag);
-    if (flag.take !== undefined) return argument === undefined ? [] : [{ name, argument }];
+    if (flag.take !== undefined) return [argument ?? []].flat().map((text) => ({ name, argument: text }));
     return takeArguments(flag, rest).map((text) => (text === undefined ? { name } : { name, argument: text }));
   });
   return sameRequests(readFlags(flags, written), request) ? written : undefined;
@@ -54,12 +55,6 @@ function writeValue(flag: RequestFlag, value: Json): (string | undefined)[] | un
   if (!flag.flags.includes('<')) return value === (flag.value ?? true) ? [undefined] : undefined;
   const written = flag.place === 'text' ? writeText(value) : (flag.write ?? writePlain)(value);
   return written === undefined ? undefined : typeof written === 'string' ? [written] : [...written];
-}
-
-function writeText(text: Json): string | undefined {
-  const { inline, path, ...rest } = text as JsonObject;
-  if (Object.keys(rest).length > 0) return undefined;
-  return typeof inline === 'string' ? `@${inline}` : typeof path === 'string' ? path : undefined;
 }
 
 function writePlain(value: Json): string | undefined {

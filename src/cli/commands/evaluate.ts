@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { BudgetKind, type EvaluationResult } from '../../client/index.js';
 import { EvaluateRequest } from '../../gen/prunecast/v1/pruning.js';
+import { furtherFlags } from '../../flags/further.js';
 import { PRECISION, windowFlags } from '../../flags/measurement.js';
 import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { pluginFlags } from '../../flags/plugin.js';
@@ -27,7 +28,9 @@ import { watchJob } from '../session/watch-job.js';
 const EVALUATE: RequestType<EvaluateRequest> = { typeName: 'prunecast.v1.EvaluateRequest', codec: EvaluateRequest };
 
 const TEXT_FLAGS = [
-  textFlag('--text', 'measurement.text', 'text to measure on', { required: true }),
+  textFlag('--text', 'measurement.text', 'text to measure on, or the file or folder of questions', {
+    showsNoDefault: true,
+  }),
   textFieldFlag('measurement.text'),
 ];
 
@@ -62,12 +65,10 @@ export function addEvaluateCommand(program: Command): void {
   addRequestFlags(command, EVALUATE, 'Model', [modelFlag()]);
   addRequestFlags(command, EVALUATE, 'Text', [...TEXT_FLAGS, ...windowFlags('measurement.windows'), ...FIDELITY_FLAGS]);
   addRequestFlags(command, EVALUATE, 'Targets', [DENSE_FLAG, ...targetFlags('targets[].')]);
-  addRequestFlags(
-    command,
-    EVALUATE,
-    'Objective',
-    pluginFlags('evaluator', 'measurement.evaluator', 'what is measured'),
-  );
+  addRequestFlags(command, EVALUATE, 'Objective', [
+    ...pluginFlags('evaluator', 'measurement.evaluator', 'what is measured'),
+    ...furtherFlags('text'),
+  ]);
   addRequestFlags(command, EVALUATE, 'Recipe', recipeFlags('recipe'));
   addRequestFlags(command, EVALUATE, 'Search space', spaceFlags('space'));
   addRequestFlags(command, EVALUATE, 'Job', [requestIdFlag()]);
@@ -134,7 +135,8 @@ function nameTargets(sources: readonly FieldSource[]): string[] {
 
 function printResults(results: readonly EvaluationResult[], names: readonly string[], printer: Printer): void {
   const sorted = [...results].sort((a, b) => a.index - b.index);
-  const metrics = [...new Set(sorted.flatMap((result) => Object.keys(result.metrics)))];
+  const found = sorted.map(listFound);
+  const metrics = [...new Set(found.flatMap((values) => [...values.keys()]))];
   printer.table(
     [
       'target',
@@ -143,21 +145,59 @@ function printResults(results: readonly EvaluationResult[], names: readonly stri
       { title: 'tokens scored', optional: true },
       { title: 'tokens run', optional: true },
     ],
-    sorted.map((result) => [
+    sorted.map((result, row) => [
       names[result.index] ?? String(result.index),
       formatCount(result.costs.find(({ kind }) => kind === BudgetKind.PARAMETERS)?.value ?? NaN),
-      ...metrics.map((metric) => formatMetric(result.metrics[metric] ?? NaN)),
+      ...metrics.map((metric) => found[row]?.get(metric) ?? ''),
       formatCount(result.scoredTokens),
       formatCount(result.tokensSpent),
     ]),
   );
   const [first] = sorted;
-  if (first?.measurement === undefined || first.fidelity === undefined) return;
-  const { window, stride, bos, scorer, fingerprint } = first.measurement;
-  printer.lines(
-    '',
-    `${describeScorer(scorer)}, ${first.fidelity.windows} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS; measurement ${fingerprint.slice(0, 16)}`,
+  if (first === undefined) return;
+  printer.lines('', ...[{ name: '', ...first }, ...first.further].flatMap(describeMeasurement));
+}
+
+/** The metrics of a result by name, each with its standard error if it has one. */
+function listFound(result: EvaluationResult): ReadonlyMap<string, string> {
+  return new Map(
+    [{ name: '', ...result }, ...result.further].flatMap(({ name, metrics, standardErrors }) =>
+      Object.entries(metrics).map(([metric, value]) => {
+        const error = standardErrors[metric];
+        return [
+          name === '' ? metric : `${name}.${metric}`,
+          error === undefined ? formatMetric(value) : `${formatMetric(value)} ± ${formatError(error)}`,
+        ] as const;
+      }),
+    ),
   );
+}
+
+/** Two digits tell how sure a number is. */
+function formatError(error: number): string {
+  return error === 0 ? '0' : String(Number(error.toPrecision(2)));
+}
+
+function describeMeasurement({
+  name,
+  measurement,
+  items,
+  shortened,
+}: Pick<EvaluationResult, 'measurement' | 'items' | 'shortened'> & { readonly name: string }): string[] {
+  if (measurement === undefined) return [];
+  const { window, stride, bos, scorer, promptFormat, fingerprint } = measurement;
+  const what =
+    window > 0
+      ? `${formatCount(items)} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS`
+      : `${formatCount(items)} ${items === 1 ? 'item' : 'items'}${promptFormat === '' ? '' : `, prompt ${promptFormat}`}`;
+  const cut =
+    shortened === undefined || shortened.fewerShots + shortened.cut === 0
+      ? []
+      : [
+          `${formatCount(shortened.fewerShots)} prompts were longer than the model's positions and lost examples, ${formatCount(shortened.cut)} were cut on the left`,
+        ];
+  const head = name === '' ? '' : `${name}: `;
+  return [`${head}${describeScorer(scorer)}, ${what}; measurement ${fingerprint.slice(0, 16)}`, ...cut];
 }
 
 /** `perplexity`, and its options if it has any, from the JSON of a measurement. */

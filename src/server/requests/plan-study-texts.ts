@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
-import type { FidelitySpec } from '../../gen/prunecast/v1/common.js';
+import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import type { SearchRequest, StudyMeasurement } from '../../gen/prunecast/v1/pruning.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
 import { countStudyTokens } from './count-study-tokens.js';
@@ -156,8 +156,14 @@ export async function planFurther(
   {
     parts,
     first,
+    windows,
     field,
-  }: { readonly parts: readonly TextPartName[]; readonly first: PartFidelities; readonly field: string },
+  }: {
+    readonly windows: WindowProtocol | undefined;
+    readonly parts: readonly TextPartName[];
+    readonly first: PartFidelities;
+    readonly field: string;
+  },
 ): Promise<FurtherPlans> {
   const plans: { name: TextPartName; plan: EvaluationPlan }[] = [];
   for (const name of parts) {
@@ -168,7 +174,7 @@ export async function planFurther(
     const { plan } = await planMeasurement(services, evaluator, {
       text: own ?? asked.texts?.text,
       textTokens: undefined,
-      windows: asked.windows,
+      windows: asked.windows ?? (evaluator.plugin.reads === 'text' ? windows : undefined),
       fidelity: spec,
       ...(own === undefined ? { part: DEFAULT_TEXT_SHARES[name] } : {}),
       fields: {

@@ -96,7 +96,7 @@ async function planMeasurements(
     const { plan } = await planMeasurement(services, evaluator, {
       text: spec?.text,
       textTokens: own?.tokenLimit === undefined ? undefined : Number(own.tokenLimit),
-      windows: spec?.windows,
+      windows: spec?.windows ?? (evaluator.plugin.reads === 'text' ? measurement?.windows : undefined),
       fidelity: own,
       fields: { text: `${field}.text`, windows: `${field}.windows`, fidelity: fidelityField },
     });

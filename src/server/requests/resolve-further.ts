@@ -11,7 +11,7 @@ export interface NamedEvaluator {
   readonly evaluator: ResolvedPlugin<'evaluator'>;
 }
 
-const NAME = /^[a-z0-9]+([-_][a-z0-9]+)*$/;
+const NAME = /^[a-z0-9]+(_[a-z0-9]+)*$/;
 
 /**
  * The evaluators of further measurements.
@@ -26,11 +26,11 @@ export function resolveFurther(
   return asked.map((own, index) => {
     const field = `further_measurements[${index}]`;
     const evaluator = plugins.resolve('evaluator', own.evaluator, DEFAULT_PLUGINS.evaluator, `${field}.evaluator`);
-    const name = own.name || evaluator.id;
+    const name = own.name || evaluator.id.replaceAll('-', '_');
     if (!NAME.test(name))
       throw PrunecastError.ofField(
         `${field}.name`,
-        `is "${name}"; allowed are lower-case letters and digits, with - or _ between them`,
+        `is "${name}"; allowed is snake_case: lower-case letters and digits, with _ between them`,
       );
     if (names.has(name))
       throw PrunecastError.ofField(`${field}.name`, `is "${name}", as of one before it: give each a name of its own`);

@@ -220,7 +220,7 @@ export async function resolveSubject(
 /** What the further measurements of a request run in some parts of the study. */
 async function planOthers(
   services: RequestServices,
-  { furtherMeasurements }: SearchRequest,
+  { furtherMeasurements, windows }: SearchRequest,
   others: readonly NamedEvaluator[],
   parts: { readonly parts: readonly TextPartName[]; readonly first: PartFidelities },
 ): Promise<FurtherMeasurement[]> {
@@ -229,7 +229,7 @@ async function planOthers(
     const own = others[index];
     if (own === undefined) continue;
     const field = `further_measurements[${index}]`;
-    planned.push({ ...own, windows: await planFurther(services, asked, own.evaluator, { ...parts, field }) });
+    planned.push({ ...own, windows: await planFurther(services, asked, own.evaluator, { ...parts, windows, field }) });
   }
   return planned;
 }

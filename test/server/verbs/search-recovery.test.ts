@@ -182,7 +182,14 @@ describe('a Search with a recovery', () => {
     const { plan } = await verbs.client.services.pruning.planSearch(search({ output: 'planned', recovery: DISTILL }));
     const without = await verbs.client.services.pruning.planSearch(search({ output: 'planned' }));
     const names = plan?.phases.map(({ name }) => name) ?? [];
-    expect(names.slice(names.indexOf('verify'))).toEqual(['verify', 'recover', 'export', 'controls', 'report']);
+    expect(names.slice(names.indexOf('verify'))).toEqual([
+      'verify',
+      'compensate',
+      'recover',
+      'export',
+      'controls',
+      'report',
+    ]);
     // Two passes over 200 sequences, 12 of which are held out.
     expect(plan?.phases.find(({ name }) => name === 'recover')?.tokens).toBe(BigInt(2 * 188 * 128));
     expect(plan?.peakMemoryBytes).toBeGreaterThan(without.plan?.peakMemoryBytes ?? 0n);

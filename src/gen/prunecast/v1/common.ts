@@ -572,12 +572,16 @@ export interface MeasurementSpec {
   text:
     | Text
     | undefined;
-  /** How the text is cut into windows, by an evaluator that reads a text. */
+  /**
+   * How the text is cut into windows, by an evaluator that reads a text. Default of a further measurement: as in the
+   * first one.
+   */
   windows:
     | WindowProtocol
     | undefined;
   /**
-   * Of a further measurement: what its metrics are told apart by, as in `mmlu.accuracy`. Default: the evaluator's id.
+   * Of a further measurement: what its metrics are told apart by, as in `mmlu.accuracy`. Default: the evaluator's
+   * id in snake_case.
    * At most 64 characters.
    */
   name: string;

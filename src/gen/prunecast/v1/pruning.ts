@@ -569,7 +569,7 @@ export interface SearchRequest {
 /** What a study measures beside its first measurement. */
 export interface StudyMeasurement {
   /**
-   * What its metrics are told apart by. Default: the evaluator's id.
+   * What its metrics are told apart by. Default: the evaluator's id in snake_case.
    * At most 64 characters.
    */
   name: string;
@@ -584,7 +584,7 @@ export interface StudyMeasurement {
   texts:
     | StudyTexts
     | undefined;
-  /** How texts are cut into windows, by an evaluator that reads a text. */
+  /** How texts are cut into windows, by an evaluator that reads a text. Default: as in the first measurement. */
   windows:
     | WindowProtocol
     | undefined;
