@@ -13,6 +13,7 @@ import leastSquaresCompensation from '../compensations/least-squares.js';
 import meanCompensation from '../compensations/mean.js';
 import noneCompensation from '../compensations/none.js';
 import klDivergenceEvaluator from '../evaluators/kl-divergence.js';
+import mmluEvaluator from '../evaluators/mmlu.js';
 import multipleChoiceEvaluator from '../evaluators/multiple-choice.js';
 import perplexityEvaluator from '../evaluators/perplexity.js';
 import autoPredictor from '../predictors/auto.js';
@@ -45,6 +46,7 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: meanCompensation, moduleUrl: new URL('../compensations/mean.js', import.meta.url) },
   { plugin: noneCompensation, moduleUrl: new URL('../compensations/none.js', import.meta.url) },
   { plugin: klDivergenceEvaluator, moduleUrl: new URL('../evaluators/kl-divergence.js', import.meta.url) },
+  { plugin: mmluEvaluator, moduleUrl: new URL('../evaluators/mmlu.js', import.meta.url) },
   { plugin: multipleChoiceEvaluator, moduleUrl: new URL('../evaluators/multiple-choice.js', import.meta.url) },
   { plugin: perplexityEvaluator, moduleUrl: new URL('../evaluators/perplexity.js', import.meta.url) },
   { plugin: autoPredictor, moduleUrl: new URL('../predictors/auto.js', import.meta.url) },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { MetricDefinition } from '../../core/metric.js';
 import type { EvaluationRows } from '../../core/ports/evaluator.js';
 import { defineEvaluator } from '../define.js';
 import { encodeQuestions } from './questions/encode-questions.js';
@@ -12,13 +13,32 @@ import { readQuestion, type QuestionFields } from './questions/read-choices.js';
 import {
   countTokens,
   markCorrect,
-  meanOf,
+  meansOf,
   measureMargins,
   sequenceChoices,
   splitLogLikelihoods,
   type ChoiceKey,
 } from './questions/score-choices.js';
 import { isTemplate } from './questions/template.js';
+
+const METRICS: readonly MetricDefinition[] = [
+  ACCURACY,
+  {
+    name: 'accuracy_norm',
+    better: 'higher',
+    scale: 'linear',
+    mean: { of: 'correct_norm', per: 'questions' },
+    summary: 'share of questions whose right choice has the largest log-likelihood per character: acc_norm',
+  },
+  {
+    name: 'accuracy_bytes',
+    better: 'higher',
+    scale: 'linear',
+    mean: { of: 'correct_bytes', per: 'questions' },
+    summary: 'the same per byte of its UTF-8 text: acc_bytes',
+  },
+  MARGIN,
+];
 
 /**
  * Multiple choice by log-likelihood, as lm-evaluation-harness does it: the model runs on the prompt with each choice, and
@@ -52,24 +72,7 @@ export default defineEvaluator({
   }),
   reads: 'rows',
   runsIn: 'inline',
-  metrics: [
-    ACCURACY,
-    {
-      name: 'accuracy_norm',
-      better: 'higher',
-      scale: 'linear',
-      mean: { of: 'correct_norm', per: 'questions' },
-      summary: 'share of questions whose right choice has the largest log-likelihood per character: acc_norm',
-    },
-    {
-      name: 'accuracy_bytes',
-      better: 'higher',
-      scale: 'linear',
-      mean: { of: 'correct_bytes', per: 'questions' },
-      summary: 'the same per byte of its UTF-8 text: acc_bytes',
-    },
-    MARGIN,
-  ],
+  metrics: METRICS,
   plan: async (rows, protocol, options) => {
     const { limit, delimiter, bos } = options;
     const questions = pickQuestions(readFiles(rows, options), { ...protocol, limit });
@@ -118,15 +121,7 @@ export default defineEvaluator({
       correct_bytes: markCorrect(divideEach(scores, keys, 'bytes'), keys),
       margin: measureMargins(scores, keys),
     };
-    return {
-      metrics: {
-        accuracy: meanOf(items.correct, items.questions),
-        accuracy_norm: meanOf(items.correct_norm, items.questions),
-        accuracy_bytes: meanOf(items.correct_bytes, items.questions),
-        margin: meanOf(items.margin, items.questions),
-      },
-      items,
-    };
+    return { metrics: meansOf(METRICS, items), items };
   },
 });
 

@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { identityRanking } from '../../../src/core/model/units.js';
 import type { Evaluation } from '../../../src/core/metric.js';
 import type { EvaluationPlan, EvaluationRows, RowsEvaluator } from '../../../src/core/ports/evaluator.js';
+import mmlu from '../../../src/plugins/evaluators/mmlu.js';
 import multipleChoice from '../../../src/plugins/evaluators/multiple-choice.js';
+import { readDataFiles } from '../../../src/server/texts/read-data-files.js';
 import { unattended, withModel } from '../../support/demo-model.js';
 import { readJsonLines, rowsFor } from '../../support/question-rows.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
@@ -34,7 +36,12 @@ interface Case {
   readonly rows: () => Promise<EvaluationRows>;
   readonly evaluator: RowsEvaluator<never>;
   readonly options: unknown;
+  /** What the harness calls what. */
+  readonly scores: readonly { readonly metric: string; readonly column: string; readonly score: 'acc' | 'acc_norm' }[];
 }
+
+const ACC = { metric: 'accuracy', column: 'correct', score: 'acc' } as const;
+const ACC_NORM = { metric: 'accuracy_norm', column: 'correct_norm', score: 'acc_norm' } as const;
 
 const taskRows = async (file: string, count: number) => {
   const { name, rows } = readJsonLines(sharedPath('data/tasks', file));
@@ -45,12 +52,34 @@ const taskCase = (recorded: string, file: string, prompt: string): Case => ({
   rows: () => taskRows(file, readRecorded(recorded).rows.length),
   evaluator: multipleChoice as RowsEvaluator<never>,
   options: { prompt },
+  scores: [ACC, ACC_NORM],
 });
+
+/** The first questions of a subject of MMLU, read as a request's files are. */
+async function mmluRows(subject: string, count: number): Promise<EvaluationRows> {
+  const { files } = await readDataFiles(
+    { dataRoots: [sharedPath('data')], dataLinks: 'within-roots' },
+    { path: 'mmlu', field: 'text' },
+    mmlu.folders,
+  );
+  const own = files.filter(({ name }) => name.includes(`/${subject}_`));
+  return rowsFor(
+    own.map(({ name, rows }) => ({ name, rows: name.startsWith('test') ? rows.slice(0, count) : rows })),
+    SMOLLM2,
+  );
+}
 
 const CASES: readonly Case[] = [
   taskCase('pc_arc_easy', 'arc_easy.jsonl', '{query}\nAnswer:'),
   taskCase('arc_easy_100.transformers', 'arc_easy.jsonl', '{query}\nAnswer:'),
   taskCase('pc_piqa', 'piqa.jsonl', '{query}Answer:'),
+  {
+    recorded: 'pc_mmlu_anatomy',
+    rows: () => mmluRows('anatomy', readRecorded('pc_mmlu_anatomy').rows.length),
+    evaluator: mmlu as RowsEvaluator<never>,
+    options: {},
+    scores: [ACC],
+  },
 ];
 
 async function planCase({ rows, evaluator, options }: Case): Promise<EvaluationPlan> {
@@ -99,10 +128,10 @@ describe.skipIf(!hasModel || process.env['PRUNECAST_SLOW_TESTS'] === undefined)(
       expect(losses).toHaveLength(expected.length);
       const worst = Math.max(...expected.map((value, index) => Math.abs(-(losses[index] ?? NaN) / value - 1)));
       expect(worst).toBeLessThan(1e-3);
-      expect([...(items['correct'] ?? [])]).toEqual(rows.map(({ acc }) => acc));
-      expect(metrics['accuracy']).toBeCloseTo(results.acc, 12);
-      const normed = rows.map((row) => row.acc_norm).filter((value) => value !== undefined);
-      expect(normed.length === 0 ? [] : [...(items['correct_norm'] ?? [])]).toEqual(normed);
+      for (const { metric, column, score } of given.scores) {
+        expect([...(items[column] ?? [])]).toEqual(rows.map((row) => row[score]));
+        expect(metrics[metric]).toBeCloseTo(results[score] ?? NaN, 12);
+      }
     });
   },
 );

@@ -5,8 +5,8 @@ import { splitTrailingSpace } from './python-text.js';
 import { quoteValue, rowFault, type Question } from './question.js';
 
 /** A question as token ids, short enough for the model. */
-export interface EncodedQuestion {
-  readonly question: Question;
+export interface EncodedQuestion<Asked extends Question = Question> {
+  readonly question: Asked;
   /** One per choice, BOS included. */
   readonly prompts: readonly Int32Array[];
   /** One per choice, 1 or more tokens each; those that are scored. */
@@ -24,9 +24,9 @@ export interface QuestionForm {
   readonly countTokens: (question: EncodedQuestion) => number;
 }
 
-export interface EncodedQuestions {
-  /** In rising order of their numbers. */
-  readonly asked: readonly EncodedQuestion[];
+export interface EncodedQuestions<Asked extends Question> {
+  /** In the order of the questions. */
+  readonly asked: readonly EncodedQuestion<Asked>[];
   readonly shortened: ShortenedPrompts;
 }
 
@@ -42,20 +42,20 @@ export interface EncodedQuestions {
  * @throws PrunecastError INVALID_REQUEST for a choice that has no tokens or more than the model has positions, with its
  * file and line; for a token limit below one question, and for more questions than a plan can hold
  */
-export async function encodeQuestions(
-  questions: readonly Question[],
+export async function encodeQuestions<Asked extends Question>(
+  questions: readonly Asked[],
   rows: EvaluationRows,
   { tokenLimit }: Pick<RowsProtocol, 'tokenLimit'>,
   form: QuestionForm,
-): Promise<EncodedQuestions> {
+): Promise<EncodedQuestions<Asked>> {
   const front = takeBos(rows, form);
   const places = tokenLimit === undefined ? [...questions.keys()] : spreadPlaces(questions.length);
-  const asked: { readonly place: number; readonly encoded: ShortenedQuestion }[] = [];
+  const asked: Placed<Asked>[] = [];
   let tokens = 0;
   for (let at = 0; at < places.length; at += QUESTIONS_A_STEP) {
     const step = places.slice(at, at + QUESTIONS_A_STEP);
     const encoded = await encodeAll(
-      step.map((place) => questions[place] as Question),
+      step.map((place) => questions[place] as Asked),
       rows,
       form,
       front,
@@ -85,16 +85,22 @@ function requireMeasurable(tokens: number, { files }: EvaluationRows): void {
   );
 }
 
-interface ShortenedQuestion extends EncodedQuestion {
+interface ShortenedQuestion<Asked extends Question> extends EncodedQuestion<Asked> {
   readonly hasFewerShots: boolean;
   readonly isCut: boolean;
 }
 
-function finish(
-  asked: readonly { readonly place: number; readonly encoded: ShortenedQuestion }[],
+interface Placed<Asked extends Question> {
+  readonly place: number;
+  readonly encoded: ShortenedQuestion<Asked>;
+}
+
+/** @param next tokens of the first question that no longer fits */
+function finish<Asked extends Question>(
+  asked: readonly Placed<Asked>[],
   tokenLimit: number | undefined,
   next: number,
-): EncodedQuestions {
+): EncodedQuestions<Asked> {
   if (asked.length === 0 && tokenLimit !== undefined)
     throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one question of ${next} tokens`);
   const inOrder = asked.toSorted((a, b) => a.place - b.place).map(({ encoded }) => encoded);
@@ -118,13 +124,13 @@ function takeBos({ bosToken }: EvaluationRows, { bos }: QuestionForm): readonly 
 }
 
 /** Each question with as many examples as fit. */
-async function encodeAll(
-  questions: readonly Question[],
+async function encodeAll<Asked extends Question>(
+  questions: readonly Asked[],
   rows: EvaluationRows,
   form: QuestionForm,
   front: readonly number[],
-): Promise<ShortenedQuestion[]> {
-  const done = new Map<Question, ShortenedQuestion>();
+): Promise<ShortenedQuestion<Asked>[]> {
+  const done = new Map<Asked, ShortenedQuestion<Asked>>();
   let open = questions.map((question) => ({ question, shots: question.shots }));
   while (open.length > 0) {
     const encodeText = await tokenizeOnce(
@@ -161,7 +167,7 @@ async function encodeAll(
     }
     open = tooLong;
   }
-  return questions.map((question) => done.get(question) as ShortenedQuestion);
+  return questions.map((question) => done.get(question) as ShortenedQuestion<Asked>);
 }
 
 /** Of each choice the text of its prompt, and that of prompt and continuation. */

@@ -1,3 +1,4 @@
+import type { ItemColumns, MetricDefinition } from '../../../core/metric.js';
 import { scoreFrom, type Sequence } from '../../../core/sequence.js';
 import type { EncodedQuestion } from './encode-questions.js';
 
@@ -41,15 +42,20 @@ export function measureMargins(scores: readonly Float64Array[], keys: readonly C
   });
 }
 
-/** The mean over items: the sum of one column divided by the sum of another. */
-export function meanOf(values: Float64Array, weights: Float64Array): number {
-  return sum(values) / sum(weights);
+/** The metrics that are means over items, by name. */
+export function meansOf(metrics: readonly MetricDefinition[], items: ItemColumns): Record<string, number> {
+  return Object.fromEntries(
+    metrics.flatMap(({ name, mean }) =>
+      mean === undefined ? [] : [[name, sum(items[mean.of]) / sum(items[mean.per])]],
+    ),
+  );
 }
 
-function findBest(scores: Float64Array): number {
+/** The first of the best choices. */
+export function findBest(scores: Float64Array): number {
   return scores.indexOf(Math.max(...scores));
 }
 
-function sum(values: Float64Array): number {
-  return values.reduce((total, value) => total + value, 0);
+function sum(values: Float64Array | undefined): number {
+  return values?.reduce((total, value) => total + value, 0) ?? Number.NaN;
 }
