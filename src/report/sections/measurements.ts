@@ -1,5 +1,5 @@
 import { Precision } from '../../gen/prunecast/v1/common.js';
-import type { StudyOverview } from '../../gen/prunecast/v1/study.js';
+import type { MeasuredPart, StudyOverview } from '../../gen/prunecast/v1/study.js';
 import { TextPart } from '../../gen/prunecast/v1/study_types.js';
 import { formatCount, formatEnum } from '../../words/format.js';
 import type { Section } from '../form/report.js';
@@ -9,12 +9,12 @@ export function writeMeasurements({ study, parts }: StudyOverview): Section | un
   if (study === undefined || parts.length === 0) return undefined;
   const digests: [string, string][] = [
     ['checkpoint', study.checkpointDigest],
-    ...parts.flatMap(({ part, measurement, fidelity }): [string, string][] => {
-      const name = formatEnum(TextPart, part);
+    ...parts.flatMap(({ measurement, fidelity, ...own }): [string, string][] => {
+      const name = namePart(own);
       return [
         [`${name}: measurement`, measurement?.fingerprint ?? ''],
         [`${name}: text`, measurement?.textDigest ?? ''],
-        [`${name}: windows`, fidelity?.digest ?? ''],
+        [`${name}: items`, fidelity?.digest ?? ''],
       ];
     }),
     ['tokenizer', parts[0]?.measurement?.tokenizerDigest ?? ''],
@@ -28,7 +28,7 @@ export function writeMeasurements({ study, parts }: StudyOverview): Section | un
       {
         table: {
           columns: [
-            { name: 'windows' },
+            { name: 'part' },
             { name: 'tokens', form: 'number' },
             { name: 'count', form: 'number' },
             { name: 'tokens each', form: 'number' },
@@ -36,8 +36,8 @@ export function writeMeasurements({ study, parts }: StudyOverview): Section | un
             { name: 'precision' },
             { name: 'measured by' },
           ],
-          rows: parts.map(({ part, measurement, fidelity }) => [
-            formatEnum(TextPart, part),
+          rows: parts.map(({ measurement, fidelity, ...own }) => [
+            namePart(own),
             formatCount(fidelity?.tokens ?? 0n),
             formatCount(fidelity?.windows ?? 0),
             formatCount(measurement?.window ?? 0),
@@ -56,6 +56,11 @@ export function writeMeasurements({ study, parts }: StudyOverview): Section | un
       },
     ],
   };
+}
+
+/** `search`, of a further measurement `search, mmlu`. */
+function namePart({ part, name }: Pick<MeasuredPart, 'part' | 'name'>): string {
+  return [formatEnum(TextPart, part), name].filter((word) => word !== '').join(', ');
 }
 
 /** The evaluator's id, with its options if it has any; a scorer of another form as it is. */

@@ -1,3 +1,4 @@
+import type { Measurement } from '../../core/measurement.js';
 import { formatCount } from '../../words/format.js';
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { StudySetting } from '../../gen/prunecast/v1/study.js';
@@ -17,9 +18,10 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
     ),
     ...number('objective', asked.objectives.map(describeObjective)),
     evaluator: describePlugin(evaluator),
-    'window tokens': windows.search.measurement.window,
-    stride: windows.search.measurement.stride,
-    BOS: windows.search.measurement.bos ? 'first in each window' : 'none',
+    ...Object.fromEntries(
+      (plan.further ?? []).map((own) => [`evaluator of ${own.name}`, describePlugin(own.evaluator)]),
+    ),
+    ...describeWindows(windows.search.measurement),
     ...(Object.assign(
       {},
       ...recipes.compared.map(({ oneShot }, index) => {
@@ -56,6 +58,11 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
   return Object.entries(settings).flatMap(([name, value]) =>
     value === undefined ? [] : [{ name, value: String(value) }],
   );
+}
+
+/** How a text is cut; nothing for what has no windows. */
+function describeWindows({ window, stride, bos }: Measurement): Record<string, string | number> {
+  return window === 0 ? {} : { 'window tokens': window, stride, BOS: bos ? 'first in each window' : 'none' };
 }
 
 /** `budget` if there is one, else `budget 1`, `budget 2`. */

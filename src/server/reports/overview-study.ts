@@ -44,16 +44,21 @@ function nameFirstMetric(trials: readonly Trial[]): string {
   return trials.flatMap(({ metrics }) => Object.keys(metrics))[0] ?? '';
 }
 
-function listParts({ windows: { search, verify, report } }: SearchPlan): MeasuredPart[] {
-  return [
-    describePart(TextPart.SEARCH, search),
-    ...verify.map((rung) => describePart(TextPart.VERIFY, rung)),
-    ...(report === null ? [] : [describePart(TextPart.REPORT, report)]),
-  ];
+function listParts({ windows, further = [] }: SearchPlan): MeasuredPart[] {
+  return [{ name: '', windows }, ...further].flatMap(({ name, windows: { search, verify, report } }) => [
+    describePart(name, TextPart.SEARCH, search),
+    ...verify.map((rung) => describePart(name, TextPart.VERIFY, rung)),
+    ...(report === null ? [] : [describePart(name, TextPart.REPORT, report)]),
+  ]);
 }
 
-function describePart(part: TextPart, { measurement, fingerprint, fidelity }: PlannedWindows): MeasuredPart {
+function describePart(
+  name: string,
+  part: TextPart,
+  { measurement, fingerprint, fidelity }: PlannedWindows,
+): MeasuredPart {
   return {
+    name,
     part,
     measurement: Measurement.fromPartial({ ...measurement, fingerprint }),
     fidelity: encodePlannedFidelity(fidelity),

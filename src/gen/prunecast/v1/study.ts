@@ -421,7 +421,11 @@ export interface MeasuredPart {
     | Measurement
     | undefined;
   /** How well. */
-  fidelity: Fidelity | undefined;
+  fidelity:
+    | Fidelity
+    | undefined;
+  /** The name of a further measurement; empty for the first one. */
+  name: string;
 }
 
 /** A label of a study: a trial without its architecture. */
@@ -3017,7 +3021,7 @@ export const StudyOverview: MessageFns<StudyOverview> = {
 };
 
 function createBaseMeasuredPart(): MeasuredPart {
-  return { part: 0, measurement: undefined, fidelity: undefined };
+  return { part: 0, measurement: undefined, fidelity: undefined, name: "" };
 }
 
 export const MeasuredPart: MessageFns<MeasuredPart> = {
@@ -3030,6 +3034,9 @@ export const MeasuredPart: MessageFns<MeasuredPart> = {
     }
     if (message.fidelity !== undefined) {
       Fidelity.encode(message.fidelity, writer.uint32(26).fork()).join();
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
     }
     return writer;
   },
@@ -3071,6 +3078,14 @@ export const MeasuredPart: MessageFns<MeasuredPart> = {
             message.fidelity = Fidelity.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3088,6 +3103,7 @@ export const MeasuredPart: MessageFns<MeasuredPart> = {
       part: isSet(object.part) ? textPartFromJSON(object.part) : 0,
       measurement: isSet(object.measurement) ? Measurement.fromJSON(object.measurement) : undefined,
       fidelity: isSet(object.fidelity) ? Fidelity.fromJSON(object.fidelity) : undefined,
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
     };
   },
 
@@ -3101,6 +3117,9 @@ export const MeasuredPart: MessageFns<MeasuredPart> = {
     }
     if (message.fidelity !== undefined) {
       obj.fidelity = Fidelity.toJSON(message.fidelity);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
     }
     return obj;
   },
@@ -3117,6 +3136,7 @@ export const MeasuredPart: MessageFns<MeasuredPart> = {
     message.fidelity = (object.fidelity !== undefined && object.fidelity !== null)
       ? Fidelity.fromPartial(object.fidelity)
       : undefined;
+    message.name = object.name ?? "";
     return message;
   },
 };
