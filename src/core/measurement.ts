@@ -16,6 +16,8 @@ export interface Measurement {
   readonly scorer: string;
   /** Empty if no prompt is built. */
   readonly promptFormat: string;
+  /** What times belong to: the processor and the threads; undefined for what is the same on every machine. */
+  readonly machine?: string;
 }
 
 export type Precision = 'float32' | 'int8';

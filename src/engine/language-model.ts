@@ -43,6 +43,8 @@ export interface ScoreUnitsRequest {
 export interface LanguageModel {
   readonly checkpoint: Checkpoint;
   readonly shape: ModelShape;
+  /** What its times belong to: the processor, and the threads that it runs with. */
+  readonly machine: string;
   /** Folder for what does not fit in memory, and for trainings. */
   readonly scratchDirectory: string;
   /**

@@ -1,12 +1,13 @@
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Precision } from '../core/measurement.js';
 import { countParameters } from '../core/model/parameters.js';
-import type { ModelShape } from '../core/model/shape.js';
+import type { Architecture, ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
 import { identityRanking } from '../core/model/units.js';
+import { validateArchitecture } from '../core/model/validate-architecture.js';
 import { measureRuns, planRuns, type RunBatch } from '../core/run-batches.js';
-import type { EvaluationSubject, ObservationRequest } from '../core/ports/evaluator.js';
+import type { EvaluationSubject, Observation, ObservationRequest, TimingRequest } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { countPositionsAlike } from './forward/rotary-tables.js';
@@ -14,6 +15,7 @@ import { isInt8Offered, type Int8Check } from './graph/measure-int8.js';
 import { countLanes } from './lanes/count-lanes.js';
 import { startLanes } from './lanes/start-lanes.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
+import { createSpanScores } from './forward/span-scores.js';
 import { createPace, isProbed, probePace, unlessBusy } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import { countLosses } from './runtime/count-work.js';
@@ -99,10 +101,15 @@ export async function openLanguageModel(
     const isOnStream = trained === undefined && (compensation?.plugin.stream?.isAsked(compensation.options) ?? false);
     return {
       shape,
-      countTokens: (request) => measureRuns(request.sequences, planBatches(request)).tokens,
+      countTokens: (request) =>
+        measureRuns(request.sequences, planBatches(request)).tokens + countTimed(request.timing),
       observe: async function* observe(architectures, request, work) {
         const { sequences, precision = 'float32', prefixes: _, ...further } = request;
         await requirePrecision(precision, checkInt8);
+        if (sequences.length === 0 && further.timing === undefined) {
+          yield* observeNothing(shape, architectures);
+          return;
+        }
         const batches = planBatches(request);
         const { tokens, longest } = measureRuns(sequences, batches);
         const results = thread.stream(
@@ -124,6 +131,7 @@ export async function openLanguageModel(
   return {
     checkpoint,
     shape,
+    machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${threads} threads`,
     scratchDirectory: options.scratchDirectory ?? tmpdir(),
     calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
     scoreUnits: (request) => scoreUnits(thread, shape, request),
@@ -160,6 +168,19 @@ export async function openLanguageModel(
     retire: place.retire,
     close,
   };
+}
+
+/** Tokens of prompts and after them. */
+function countTimed({ tokens, repeats, warmUp }: TimingRequest = { tokens: 0, repeats: 0, warmUp: 0 }): number {
+  return (repeats + warmUp) * (tokens + 1);
+}
+
+/** For an evaluator that needs an architecture alone. */
+function* observeNothing(shape: ModelShape, architectures: readonly Architecture[]): Generator<Observation> {
+  for (const [index, architecture] of architectures.entries()) {
+    validateArchitecture(shape, architecture, `architectures[${index}]`);
+    yield { index, ...createSpanScores(0) };
+  }
 }
 
 async function requirePrecision(precision: Precision, checkInt8: () => Promise<Int8Check>): Promise<void> {

@@ -65,7 +65,7 @@ const firstOnly: Evaluation = {
 async function measure(metrics: EvaluationPlan['metrics'], evaluation: Evaluation): Promise<Evaluation> {
   const evaluator = guard(metrics, evaluation);
   const shape = STORIES_SHAPE;
-  const plan = evaluator.plan({ shape, maxPositions: 512 }, {});
+  const plan = evaluator.plan({ shape, maxPositions: 512, machine: 'a processor' }, {});
   const observed = { shape, architecture: shape.layers, losses: Float64Array.of(1), hits: Int32Array.of(1) };
   return evaluator.reduce(observed, plan, {}, unattended);
 }
@@ -83,7 +83,9 @@ describe('guardEvaluator', () => {
   });
 
   it('refuses a plan that names a metric which the evaluator does not declare', () => {
-    expect(() => guard(['first', 'third'], both).plan({ shape: STORIES_SHAPE, maxPositions: 512 }, {})).toThrow(
+    expect(() =>
+      guard(['first', 'third'], both).plan({ shape: STORIES_SHAPE, maxPositions: 512, machine: 'a processor' }, {}),
+    ).toThrow(
       expect.objectContaining({ reason: 'PLUGIN_INVALID', message: expect.stringMatching(/names the metric third/) }),
     );
   });

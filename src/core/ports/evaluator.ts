@@ -50,7 +50,8 @@ export interface RowsEvaluator<Options = unknown> extends AnyEvaluator<Options> 
 /** One that needs the model alone, to time or to weigh it. */
 export interface ModelEvaluator<Options = unknown> extends AnyEvaluator<Options> {
   readonly reads: 'nothing';
-  plan(model: EvaluatedModel, options: Options): EvaluationPlan;
+  /** What is to be observed; sequences are not needed. */
+  plan(model: HostedModel, options: Options): EvaluationPlan;
 }
 
 /** A text as token ids, with the digests that name it. */
@@ -95,6 +96,12 @@ export interface EvaluatedModel {
   readonly shape: ModelShape;
   /** Positions that it was made for: max_position_embeddings. */
   readonly maxPositions: number;
+}
+
+/** A model on the machine that it runs on. */
+export interface HostedModel extends EvaluatedModel {
+  /** The processor, and with how many threads the model runs: what times belong to. */
+  readonly machine: string;
 }
 
 /** Which items of rows are measured, and in what arithmetic. */
@@ -178,6 +185,26 @@ export interface FurtherObservations {
   readonly continuation?: number;
   /** How far the predictions of scored tokens are from the dense model's, if `true`. */
   readonly divergences?: boolean;
+  /** How long runs take; needs no sequences. Nothing else runs on the model meanwhile. */
+  readonly timing?: TimingRequest;
+}
+
+/** Which runs are timed. */
+export interface TimingRequest {
+  /** Tokens of a prompt, and tokens before the one that is decoded; 1 or more. */
+  readonly tokens: number;
+  /** Timed runs of each kind, 1 or more. */
+  readonly repeats: number;
+  /** Runs of each kind before those. */
+  readonly warmUp: number;
+}
+
+/** Milliseconds of each timed run, in their order. */
+export interface Timing {
+  /** A prompt, up to the logits after its last token. */
+  readonly prefillMs: Float64Array;
+  /** One token after a prompt, up to its logits. */
+  readonly decodeMs: Float64Array;
 }
 
 /** What an architecture made of sequences: one number per span, in the order of the sequences and of their spans. */
@@ -193,6 +220,8 @@ export interface Observation {
    * predicted with, natural log. The dense model has its own weights, in the precision of the request.
    */
   readonly divergences?: Float64Array;
+  /** If asked for. */
+  readonly timing?: Timing;
   /** With `divergences`: for how many scored tokens both find the same token most likely; of equals the first counts. */
   readonly agreements?: Int32Array;
   /**

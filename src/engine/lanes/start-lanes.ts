@@ -85,7 +85,8 @@ export function startLanes(
     );
     const ownBytes = laneBudget(budgetBytes, count);
     let given = 0;
-    if (alone === 0 && hasRoom(shape, ownBytes, describeObservation(request, batches))) {
+    const isTimed = request.timing !== undefined; // with all threads, and none beside it
+    if (!isTimed && alone === 0 && hasRoom(shape, ownBytes, describeObservation(request, batches))) {
       const shared = { architectures, sequences: request.sequences, batches };
       const shares =
         fit === 'stream'

@@ -9,13 +9,13 @@ import { countAttentionParameters, countFfnParameters } from '../../core/model/p
 import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { BlockRunner } from '../forward/block-runner.js';
-import type { HalfStep, RankedWeights } from '../weights/half-blocks.js';
+import { listSteps, type HalfStep, type RankedWeights } from '../weights/half-blocks.js';
 import type { HeadReader } from '../weights/head-reader.js';
 import type { DecodeRunner, KeyValueCache } from './decode-runner.js';
 
 export interface LatencyContext {
   readonly shape: ModelShape;
-  readonly runner: Pick<BlockRunner, 'computeLogits'>;
+  readonly runner: Pick<BlockRunner, 'computeLogits' | 'runHalf'>;
   readonly decoder: DecodeRunner;
   readonly head: () => Promise<HeadReader>;
   /** Milliseconds, monotonic. */
@@ -128,22 +128,42 @@ export async function timeArchitecture(
   length: number,
   { signal }: WorkContext,
 ): Promise<number> {
-  const caches = createCaches(context.shape, length);
-  const compilesAgain =
-    new Set(architecture.map(({ kvHeads, queryHeadsPerKv }) => `${kvHeads}/${queryHeadsPerKv}`)).size > KEPT_GRAPHS;
+  const decode = createDecoding(context, weights, architecture, length);
   const runs: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
-    let total = await timeHead(context);
-    for (const [layer, { kvHeads, queryHeadsPerKv, ffnChannels }] of architecture.entries()) {
-      signal.throwIfAborted();
-      const attention = { half: 'attention', layer, kvHeads, queryHeadsPerKv } as const;
-      if (compilesAgain) await timeStep(context, weights, attention, caches, length);
-      total += await timeStep(context, weights, attention, caches, length);
-      total += await timeStep(context, weights, { half: 'ffn', layer, ffnChannels }, caches, length);
-    }
-    if (round > 0) runs.push(total);
+    const taken = await decode(signal);
+    if (round > 0) runs.push(taken);
   }
   return Math.min(...runs);
+}
+
+/**
+ * A run of an architecture for one token with `length` tokens before it, up to its logits, which gives its
+ * milliseconds. Half-blocks run one by one, each on the same states.
+ */
+export function createDecoding(
+  context: LatencyContext,
+  weights: RankedWeights,
+  architecture: Architecture,
+  length: number,
+): (signal: AbortSignal) => Promise<number> {
+  const caches = createCaches(context.shape, length);
+  const isCompiledAgain = compilesAgain(architecture);
+  return async (signal) => {
+    let total = await timeHead(context);
+    for (const step of listSteps(architecture)) {
+      signal.throwIfAborted();
+      if (isCompiledAgain && step.half === 'attention') await timeStep(context, weights, step, caches, length);
+      total += await timeStep(context, weights, step, caches, length);
+    }
+    return total;
+  };
+}
+
+/** Whether an architecture has more attention graphs than are kept: its graph may have to be compiled before a run. */
+export function compilesAgain(architecture: Architecture): boolean {
+  const graphs = new Set(architecture.map(({ kvHeads, queryHeadsPerKv }) => `${kvHeads}/${queryHeadsPerKv}`));
+  return graphs.size > KEPT_GRAPHS;
 }
 
 async function timeStep(
@@ -162,7 +182,8 @@ async function timeStep(
   return now() - from;
 }
 
-async function timeHead({ shape, runner, head, now }: LatencyContext): Promise<number> {
+/** Milliseconds of the head for one token. */
+export async function timeHead({ shape, runner, head, now }: LatencyContext): Promise<number> {
   const { norm, parts } = await head();
   const row = new Float32Array(shape.hidden).fill(0.1);
   let total = 0;

@@ -1,7 +1,6 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
-import { identityRanking } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
 import type { Criterion } from '../../core/ports/criterion.js';
 import type { Observation } from '../../core/ports/evaluator.js';
@@ -13,14 +12,17 @@ import { measureFactorisation } from '../compensation/measure-factorisation.js';
 import { readBlockMap, type BlockMap, type BlockMapRequest } from '../compensation/block-map.js';
 import { computeLogits } from '../forward/compute-logits.js';
 import { createDecodeRunner } from '../latency/decode-runner.js';
+import { timeRuns } from '../latency/time-runs.js';
 import { timeArchitecture, timeShapes, type LatencyContext } from '../latency/time-decoding.js';
 import type { ScoredLayer } from '../ranking/list-units.js';
 import type { Scoring } from '../ranking/score-layer.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
 import { createCalibrator } from './calibrator.js';
+import { createSpanScores } from '../forward/span-scores.js';
 import { observeArchitectures, type ObservedArchitectures } from './observe-architectures.js';
 import { createModelMemory, type ModelMemory, type RuntimeOptions } from './model-memory.js';
+import { describeObservation, type Workload } from './plan-memory.js';
 import { createWeightsProvider, describeWorkload } from './weights-provider.js';
 import { recoverModel, type RecoveryRequest } from './recover-model.js';
 import type { TrainingOutcome } from '../recovery/train-halves.js';
@@ -85,8 +87,8 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       breathe: createFitBreathing(work),
     };
   };
-  const startTiming = async (recipe: KeyedRecipe): Promise<LatencyContext> => ({
-    ...(await memory.startCall([], describeWorkload(recipe))),
+  const startTiming = async (workload: Partial<Workload>): Promise<LatencyContext> => ({
+    ...(await memory.startCall([], workload)),
     shape,
     decoder,
     now: () => performance.now(),
@@ -97,7 +99,28 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       architectures.forEach((architecture, index) =>
         validateArchitecture(shape, architecture, `architectures[${index}]`),
       );
-      yield* observeArchitectures(memory, provider, config, { recipe, architectures, request, batches }, work);
+      const asked = { recipe, architectures, request, batches };
+      const { timing, sequences } = request;
+      const observed =
+        sequences.length === 0
+          ? architectures.map((_, index) => ({ index, ...createSpanScores(0) }))
+          : observeArchitectures(memory, provider, config, asked, work);
+      if (timing === undefined) {
+        yield* observed;
+        return;
+      }
+      // What runs for the observations keeps its memory until the last is there.
+      const untimed: Observation[] = [];
+      for await (const item of observed) untimed.push(item);
+      const context = await startTiming(describeObservation({ sequences: [], timing }, []));
+      const total = untimed.length * 2 * (timing.repeats + timing.warmUp);
+      let done = 0;
+      const runDone = (): void => work.report?.({ activity: 'timing', what: 'runs', done: ++done, total });
+      for (const item of untimed) {
+        const architecture = architectures[item.index] ?? [];
+        const times = await timeRuns(context, provider.own(), architecture, timing, work.signal, runDone);
+        yield { ...item, timing: times };
+      }
     },
     calibrate: calibrator.calibrate,
     scoreUnits: async (recipe, calibration, work) => {
@@ -137,13 +160,13 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
     },
     measureFactorisation: () => measureFactorisation(memory.multiplyTransposed, () => performance.now()),
     timeShapes: async (length, work) => {
-      const context = await startTiming({ key: 'own', ranking: identityRanking(shape.layers) });
+      const context = await startTiming({});
       return timeShapes(context, provider.own(), length, work);
     },
     timeArchitecture: async (recipe, architecture, length, work) => {
       validateArchitecture(shape, architecture);
       const weights = await provider.provide(recipe, architecture, work);
-      return timeArchitecture(await startTiming(recipe), weights, architecture, length, work);
+      return timeArchitecture(await startTiming(describeWorkload(recipe)), weights, architecture, length, work);
     },
     readLayer: (layer) => readLayer(source, layer),
     allow: memory.allow,

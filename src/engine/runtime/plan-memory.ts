@@ -48,11 +48,17 @@ export interface Workload {
 
 /** What an observation is about to do, as far as its memory depends on it. */
 export function describeObservation(
-  { sequences, precision = 'float32', continuation = 0, divergences = false }: ObservationRequest,
+  { sequences, precision = 'float32', continuation = 0, divergences = false, timing }: ObservationRequest,
   batches: readonly RunBatch[],
-): Pick<Workload, 'longest' | 'together' | 'precision' | 'beside'> {
+): Pick<Workload, 'longest' | 'together' | 'precision' | 'beside' | 'cached'> {
   const { longest, together } = measureRuns(sequences, batches);
-  return { longest: longest + continuation, together, precision, ...(divergences ? { beside: 'dense' } : {}) };
+  return {
+    longest: Math.max(longest + continuation, timing?.tokens ?? 1),
+    together,
+    precision,
+    ...(timing === undefined ? {} : { cached: timing.tokens }),
+    ...(divergences ? { beside: 'dense' } : {}),
+  };
 }
 
 /** How a memory budget is divided; all parts together stay within it. */

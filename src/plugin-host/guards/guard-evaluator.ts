@@ -86,10 +86,11 @@ function isPlan(value: unknown): value is EvaluationPlan {
   if (typeof value !== 'object' || value === null) return false;
   const { sequences, observe = {}, measurement, fidelity, metrics } = value as Readonly<Record<string, unknown>>;
   if (typeof observe !== 'object' || observe === null) return false;
-  const { continuation } = observe as Partial<FurtherObservations>;
+  const { continuation, timing } = observe as FurtherObservations;
   const fewestSpans = continuation === undefined ? 1 : 0;
   return (
-    (continuation === undefined || (Number.isInteger(continuation) && continuation >= 1)) &&
+    (continuation === undefined || isCount(continuation, 1)) &&
+    (timing === undefined || (isCount(timing.tokens, 1) && isCount(timing.repeats, 1) && isCount(timing.warmUp, 0))) &&
     Array.isArray(sequences) &&
     sequences.every((sequence) => isSequence(sequence, fewestSpans)) &&
     typeof measurement === 'object' &&
@@ -100,6 +101,10 @@ function isPlan(value: unknown): value is EvaluationPlan {
     Array.isArray(fidelity.items) &&
     (metrics === undefined || Array.isArray(metrics))
   );
+}
+
+function isCount(value: unknown, least: number): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
 }
 
 function isSequence(value: unknown, fewestSpans: number): boolean {

@@ -13,9 +13,11 @@ import leastSquaresCompensation from '../compensations/least-squares.js';
 import meanCompensation from '../compensations/mean.js';
 import noneCompensation from '../compensations/none.js';
 import klDivergenceEvaluator from '../evaluators/kl-divergence.js';
+import latencyEvaluator from '../evaluators/latency.js';
 import mmluEvaluator from '../evaluators/mmlu.js';
 import multipleChoiceEvaluator from '../evaluators/multiple-choice.js';
 import perplexityEvaluator from '../evaluators/perplexity.js';
+import sizeEvaluator from '../evaluators/size.js';
 import autoPredictor from '../predictors/auto.js';
 import ensemblePredictor from '../predictors/ensemble.js';
 import gaussianProcessPredictor from '../predictors/gaussian-process.js';
@@ -46,9 +48,11 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: meanCompensation, moduleUrl: new URL('../compensations/mean.js', import.meta.url) },
   { plugin: noneCompensation, moduleUrl: new URL('../compensations/none.js', import.meta.url) },
   { plugin: klDivergenceEvaluator, moduleUrl: new URL('../evaluators/kl-divergence.js', import.meta.url) },
+  { plugin: latencyEvaluator, moduleUrl: new URL('../evaluators/latency.js', import.meta.url) },
   { plugin: mmluEvaluator, moduleUrl: new URL('../evaluators/mmlu.js', import.meta.url) },
   { plugin: multipleChoiceEvaluator, moduleUrl: new URL('../evaluators/multiple-choice.js', import.meta.url) },
   { plugin: perplexityEvaluator, moduleUrl: new URL('../evaluators/perplexity.js', import.meta.url) },
+  { plugin: sizeEvaluator, moduleUrl: new URL('../evaluators/size.js', import.meta.url) },
   { plugin: autoPredictor, moduleUrl: new URL('../predictors/auto.js', import.meta.url) },
   { plugin: ensemblePredictor, moduleUrl: new URL('../predictors/ensemble.js', import.meta.url) },
   { plugin: gaussianProcessPredictor, moduleUrl: new URL('../predictors/gaussian-process.js', import.meta.url) },

@@ -27,6 +27,7 @@ export function createRequestServices(
       checkpointDigest: language.checkpoint.digest,
       shape: language.shape,
       maxPositions: language.checkpoint.config.maxPositions,
+      machine: language.machine,
       timeShapes: (length) => model.timeShapes(length),
       requireMemory: (work) => language.requireMemory(work),
       requirePrecision: (precision) => language.requirePrecision(precision),

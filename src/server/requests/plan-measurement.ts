@@ -50,8 +50,9 @@ export async function planMeasurement(
       refuseWindows(plugin.id, asked, 'needs the model alone');
       if (text !== undefined)
         throw PrunecastError.ofField(fields.text, `is set, and the evaluator "${plugin.id}" needs the model alone`);
-      const { shape, maxPositions } = model;
-      return { text: undefined, plan: await requireOffered(model, plugin.plan({ shape, maxPositions }, options)) };
+      const { shape, maxPositions, machine } = model;
+      const plan = plugin.plan({ shape, maxPositions, machine }, options);
+      return { text: undefined, plan: await requireOffered(model, plan) };
     }
   }
 }

@@ -51,6 +51,8 @@ export interface RequestModel extends BudgetedModel {
   /** As the caller named it. */
   readonly name: string;
   readonly checkpointDigest: string;
+  /** As `HostedModel` has it. */
+  readonly machine: string;
   /** Throws MEMORY_EXCEEDED if windows of so many tokens do not fit into the memory budget. */
   requireMemory(work: { readonly longest: number; readonly precision?: Precision }): void;
   /** Throws PRECISION_UNAVAILABLE if the CPU does not support the precision. */

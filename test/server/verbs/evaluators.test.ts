@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
-import { DEMO, encodeUnits, REFERENCE_TEXT, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  countDemoParameters,
+  DEMO,
+  demoLayers,
+  encodeUnits,
+  MAGNITUDE,
+  REFERENCE_TEXT,
+  refusalOf,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
@@ -35,5 +45,53 @@ describe('Evaluate with kl-divergence', () => {
       // 4,064 tokens; two most likely ones may be equal in float32.
       expect(Math.abs(agreed - agreement)).toBeLessThan(2 / 4064);
     }
+  });
+});
+
+const HALVED = demoLayers(Array.from({ length: 5 }, () => [2, 86] as const));
+
+describe('Evaluate with latency and size', () => {
+  it('times and weighs in one request, and times a label once', async () => {
+    const request = {
+      model: DEMO,
+      measurement: { evaluator: { id: 'latency', options: { tokens: 16, repeats: 3, warm_up: 1 } } },
+      furtherMeasurements: [{ evaluator: { id: 'size' } }],
+      targets: [
+        { target: { $case: 'dense' as const, value: {} } },
+        { target: { $case: 'architecture' as const, value: { layers: HALVED } } },
+      ],
+      recipe: MAGNITUDE,
+    };
+    const found = await verbs.client.runEvaluate(request);
+    expect(found.map(({ further }) => further[0]?.metrics['parameters'])).toEqual([
+      260_032,
+      countDemoParameters(HALVED),
+    ]);
+    for (const { metrics, measurement, items, tokensSpent, scoredTokens } of found) {
+      expect(Object.keys(metrics).toSorted()).toEqual([
+        'decode_ms',
+        'decode_ms_spread',
+        'prefill_ms',
+        'prefill_ms_spread',
+      ]);
+      expect(metrics['decode_ms']).toBeGreaterThan(0);
+      expect(metrics['prefill_ms']).toBeGreaterThan(0);
+      expect(measurement?.machine).toMatch(/, \d+ threads$/);
+      expect([items, tokensSpent, scoredTokens]).toEqual([3, 68n, 0n]);
+    }
+    const again = await verbs.client.runEvaluate(request);
+    expect(again.map(({ metrics }) => metrics)).toEqual(found.map(({ metrics }) => metrics));
+    expect(again.map(({ tokensSpent }) => tokensSpent)).toEqual([0n, 0n]);
+  });
+
+  it('refuses a prompt that the model has no room for, naming the field', async () => {
+    const evaluator = { id: 'latency', options: { tokens: 512 } };
+    expect(
+      await refusalOf(verbs, () => verbs.client.runEvaluate({ model: DEMO, measurement: { evaluator } })),
+    ).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      fields: ['evaluator.options.tokens'],
+      message: expect.stringContaining("the model's 512 positions") as string,
+    });
   });
 });

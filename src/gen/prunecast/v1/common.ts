@@ -624,7 +624,11 @@ export interface Measurement {
    * The first token of each window, the model's bos_token_id; unset without BOS. Earlier versions did not name it: what
    * they measured with BOS has another fingerprint and is measured again.
    */
-  bosToken?: number | undefined;
+  bosToken?:
+    | number
+    | undefined;
+  /** The processor and the threads that times belong to; unset for what is the same on every machine. */
+  machine?: string | undefined;
 }
 
 /** How well it was measured. */
@@ -2510,6 +2514,7 @@ function createBaseMeasurement(): Measurement {
     scorer: "",
     promptFormat: "",
     bosToken: undefined,
+    machine: undefined,
   };
 }
 
@@ -2541,6 +2546,9 @@ export const Measurement: MessageFns<Measurement> = {
     }
     if (message.bosToken !== undefined) {
       writer.uint32(72).int32(message.bosToken);
+    }
+    if (message.machine !== undefined) {
+      writer.uint32(82).string(message.machine);
     }
     return writer;
   },
@@ -2630,6 +2638,14 @@ export const Measurement: MessageFns<Measurement> = {
             message.bosToken = reader.int32();
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.machine = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2669,6 +2685,7 @@ export const Measurement: MessageFns<Measurement> = {
         : isSet(object.bos_token)
         ? globalThis.Number(object.bos_token)
         : undefined,
+      machine: isSet(object.machine) ? globalThis.String(object.machine) : undefined,
     };
   },
 
@@ -2701,6 +2718,9 @@ export const Measurement: MessageFns<Measurement> = {
     if (message.bosToken !== undefined) {
       obj.bosToken = Math.round(message.bosToken);
     }
+    if (message.machine !== undefined) {
+      obj.machine = message.machine;
+    }
     return obj;
   },
 
@@ -2718,6 +2738,7 @@ export const Measurement: MessageFns<Measurement> = {
     message.scorer = object.scorer ?? "";
     message.promptFormat = object.promptFormat ?? "";
     message.bosToken = object.bosToken ?? undefined;
+    message.machine = object.machine ?? undefined;
     return message;
   },
 };
