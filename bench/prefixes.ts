@@ -57,13 +57,15 @@ const rows = [
   ['tokens run', String(subject.countTokens({ sequences: taken }))],
   ['  share', shareOf(taken).toFixed(3)],
   ['  share for all questions', shareOf(all).toFixed(3)],
-  ['seconds, each sequence whole', apart.seconds.toFixed(1)],
-  ['seconds', shared.seconds.toFixed(1)],
-  ['  share', (shared.seconds / apart.seconds).toFixed(3)],
+  ...(['seconds', 'processor seconds'] as const).flatMap((time) => [
+    [`${time}, each sequence whole`, apart[time].toFixed(1)],
+    [time, shared[time].toFixed(1)],
+    ['  share', (shared[time] / apart[time]).toFixed(3)],
+  ]),
   ['largest difference of a loss', difference.toExponential(1)],
 ];
 console.log(`${basename(flags.model)}: MMLU, ${flags.shots} shots, ${subjects.length} subjects`);
-for (const [name = '', value = ''] of rows) console.log(`  ${name.padEnd(32)}${value.padStart(14)}`);
+for (const [name = '', value = ''] of rows) console.log(`  ${name.padEnd(40)}${value.padStart(14)}`);
 
 /** The prompts of a subject's questions, each without its answer, in the form of Hendrycks et al. (arXiv 2009.03300). */
 async function readPrompts(name: string): Promise<string[]> {
@@ -73,8 +75,6 @@ async function readPrompts(name: string): Promise<string[]> {
       return (await parseRows(bytes, 'csv')).map(({ values }) => values as readonly string[]);
     }),
   );
-  const ask = ([question = '', ...choices]: readonly string[]): string =>
-    [question, ...LETTERS.map((letter, index) => `${letter}. ${choices[index]}`), 'Answer:'].join('\n');
   const examples = (shots ?? []).slice(0, Number(flags.shots)).map((row) => `${ask(row)} ${row.at(-1)}\n\n`);
   const about = `The following are multiple choice questions (with answers) about ${name.replaceAll('_', ' ')}.\n\n`;
   return (questions ?? []).map((row) => `${about}${examples.join('')}${ask(row)}`);
@@ -95,11 +95,18 @@ async function measure(
   of: LanguageModel,
   sequences: readonly Sequence[],
   prefixes: 'shared' | 'apart',
-): Promise<{ readonly seconds: number; readonly losses: Float64Array }> {
-  const started = performance.now();
+): Promise<{ readonly seconds: number; readonly 'processor seconds': number; readonly losses: Float64Array }> {
+  const [started, before] = [performance.now(), process.cpuUsage()];
   for await (const { losses } of of
     .subject({ ranking: identityRanking(of.shape.layers) })
-    .observe([of.shape.layers], { sequences, prefixes }, { signal }))
-    return { seconds: (performance.now() - started) / 1000, losses };
+    .observe([of.shape.layers], { sequences, prefixes }, { signal })) {
+    const { user, system } = process.cpuUsage(before);
+    return { seconds: (performance.now() - started) / 1000, 'processor seconds': (user + system) / 1e6, losses };
+  }
   throw new Error('nothing was observed');
+}
+
+/** @param row a question, its four answers and the letter of the right one */
+function ask([question = '', ...choices]: readonly string[]): string {
+  return [question, ...LETTERS.map((letter, index) => `${letter}. ${choices[index]}`), 'Answer:'].join('\n');
 }

@@ -86,6 +86,11 @@ export interface RunSizes {
   readonly together: number;
 }
 
+/** What running these sequences takes, planned by `planRuns`. */
+export function measureSequences(sequences: readonly Sequence[]): RunSizes {
+  return measureRuns(sequences, planRuns(sequences));
+}
+
 export function measureRuns(
   sequences: readonly Pick<Sequence, 'tokens'>[],
   batches: readonly Pick<RunBatch, 'rows'>[],

@@ -37,8 +37,3 @@ export function placeSpans(sequences: readonly Pick<Sequence, 'spans'>[]): Int32
 export function countScored(sequences: readonly Pick<Sequence, 'spans'>[]): number {
   return sequences.reduce((sum, { spans }) => sum + spans.reduce((tokens, { from, to }) => tokens + to - from, 0), 0);
 }
-
-/** Tokens of the longest sequence; 0 if there is none. */
-export function findLongest(sequences: readonly Pick<Sequence, 'tokens'>[]): number {
-  return sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 0);
-}

@@ -272,12 +272,10 @@ export function createBlockRunner(config: ModelConfig, sessions: SessionPool): B
         dimensions: [positions.length, 1, heads * headDim],
       });
       return sessions.run(
-        `heads:${precision}:${queryHeads}:${kvHeads}`,
+        `heads:${precision}`,
         () =>
           buildHeadsGraph({
             precision,
-            queryHeads,
-            kvHeads,
             headDim,
             rmsNormEpsilon,
             queryKeyValueBias: biases.queryKeyValue,

@@ -1,6 +1,6 @@
 import type { Precision } from '../../core/measurement.js';
 import { addCausalAttention, type AttentionHeads, type CausalAttention } from './causal-attention.js';
-import { createGraphBuilder, type GraphBuilder } from './graph-builder.js';
+import { createGraphBuilder, type Dimension, type GraphBuilder } from './graph-builder.js';
 import { createLinearMaps, type LinearMaps } from './linear-maps.js';
 
 /** What one compiled attention half-block supports; the sizes of a run are symbolic, the head counts are fixed. */
@@ -31,11 +31,12 @@ export interface AttentionVariant extends CausalAttention {
  * the matrices are those of `createLinearMaps`.
  */
 export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
-  const { queryHeads, headDim } = variant;
+  const { queryHeads, kvHeads, headDim } = variant;
   const graph = createGraphBuilder('attention');
   const hidden = graph.input('hidden', ['batch', 'length', 'hidden']);
   const maps = createLinearMaps(graph, variant.precision);
-  const heads = addHeads(graph, maps, hidden, variant);
+  const widths = { query: queryHeads * headDim, key: kvHeads * headDim, value: kvHeads * headDim };
+  const heads = addHeads(graph, { hidden, positions: graph.integers([0]), maps }, widths, variant);
 
   const context = addCausalAttention(graph, heads, variant);
   if (variant.outputs === 'context' || variant.outputs === 'residual-and-context')
@@ -51,8 +52,11 @@ export function buildAttentionGraph(variant: AttentionVariant): Uint8Array {
   return graph.encode();
 }
 
-/** What the heads of one compiled attention half-block are made by. */
-export type HeadsVariant = Omit<AttentionVariant, 'outputBias' | 'outputs' | 'slidingWindow' | 'queryBlocks'>;
+/** What the heads of one compiled attention half-block are made by; how many there are is symbolic. */
+export type HeadsVariant = Pick<
+  AttentionVariant,
+  'precision' | 'rmsNormEpsilon' | 'headDim' | 'queryKeyValueBias' | 'queryKeyNorms'
+>;
 
 /**
  * The first part of that half-block, for tokens at any positions: its inputs but those of o, `hidden` [tokens, 1,
@@ -60,47 +64,57 @@ export type HeadsVariant = Omit<AttentionVariant, 'outputBias' | 'outputs' | 'sl
  * ready for attention. (To ONNX Runtime each token is a sequence: one sequence may not be longer than `cos`.)
  */
 export function buildHeadsGraph(variant: HeadsVariant): Uint8Array {
-  const { queryHeads, kvHeads, headDim } = variant;
   const graph = createGraphBuilder('heads');
   const hidden = graph.input('hidden', ['tokens', 1, 'hidden']);
   const positions = graph.input('positions', ['tokens', 1], 'int64');
-  const { query, key, value } = addHeads(graph, createLinearMaps(graph, variant.precision), hidden, variant, positions);
-  graph.output('queries', query, ['tokens', 1, queryHeads * headDim]);
-  graph.output('keys', key, ['tokens', 1, kvHeads * headDim]);
-  graph.output('values', value, ['tokens', 1, kvHeads * headDim]);
+  const widths = { query: 'query_width', key: 'key_width', value: 'key_width' };
+  const heads = addHeads(
+    graph,
+    { hidden, positions, maps: createLinearMaps(graph, variant.precision) },
+    widths,
+    variant,
+  );
+  graph.output('queries', heads.query, ['tokens', 1, widths.query]);
+  graph.output('keys', heads.key, ['tokens', 1, widths.key]);
+  graph.output('values', heads.value, ['tokens', 1, widths.value]);
   return graph.encode();
 }
 
-/** @param positions int64, [batch, length]; by default from 0 */
+/** @param widths of all heads together */
 function addHeads(
   graph: GraphBuilder,
-  maps: LinearMaps,
-  hidden: string,
+  {
+    hidden,
+    positions,
+    maps,
+  }: {
+    readonly hidden: string;
+    /** int64, [1] that of the first token, or [batch, length]. */
+    readonly positions: string;
+    readonly maps: LinearMaps;
+  },
+  widths: Readonly<Record<keyof AttentionHeads, Dimension>>,
   variant: HeadsVariant & Partial<Pick<AttentionVariant, 'outputs'>>,
-  positions?: string,
 ): AttentionHeads {
-  const { queryHeads, kvHeads, headDim } = variant;
   const normed = maps.operand(addRmsNorm(graph, hidden, graph.input('norm', ['hidden']), variant.rmsNormEpsilon));
   const cos = graph.input('cos', ['positions', 'half_head']);
   const sin = graph.input('sin', ['positions', 'half_head']);
 
-  const project = (name: 'query' | 'key' | 'value', heads: number): string => {
-    const width = heads * headDim;
+  const project = (name: keyof AttentionHeads): string => {
+    const width = widths[name];
     const product = maps.finish(normed.times({ name, inner: 'hidden', columns: width, layout: 'columns-first' }));
     if (variant.outputs === 'residual-and-products')
       graph.output(`${name}_product`, product, ['batch', 'length', width]);
     return variant.queryKeyValueBias ? graph.node('Add', [product, graph.input(`${name}_bias`, [width])]) : product;
   };
-  const rotate = (name: 'query' | 'key', heads: number): string => {
-    const projected = project(name, heads);
+  const rotate = (name: 'query' | 'key'): string => {
+    const projected = project(name);
     const ready = variant.queryKeyNorms
-      ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim]))
+      ? addHeadNorm(graph, projected, variant, graph.input(`${name}_norm`, [variant.headDim]))
       : projected;
-    return graph.node('RotaryEmbedding', [ready, positions ?? graph.integers([0]), cos, sin], {
-      domain: 'com.microsoft',
-    });
+    return graph.node('RotaryEmbedding', [ready, positions, cos, sin], { domain: 'com.microsoft' });
   };
-  return { query: rotate('query', queryHeads), key: rotate('key', kvHeads), value: project('value', kvHeads) };
+  return { query: rotate('query'), key: rotate('key'), value: project('value') };
 }
 
 /**
@@ -115,11 +129,10 @@ export function addRmsNorm(graph: GraphBuilder, values: string, scale: string, e
 export function addHeadNorm(
   graph: GraphBuilder,
   values: string,
-  heads: number,
   variant: Pick<AttentionVariant, 'headDim' | 'rmsNormEpsilon'>,
   scale: string,
 ): string {
-  const apart = graph.node('Reshape', [values, graph.integers([0, 0, heads, variant.headDim])]);
+  const apart = graph.node('Reshape', [values, graph.integers([0, 0, -1, variant.headDim])]);
   const normed = addRmsNorm(graph, apart, scale, variant.rmsNormEpsilon);
-  return graph.node('Reshape', [normed, graph.integers([0, 0, heads * variant.headDim])]);
+  return graph.node('Reshape', [normed, graph.node('Shape', [values])]);
 }

@@ -34,7 +34,7 @@ export function buildDecodeAttentionGraph(variant: DecodeVariant): Uint8Array {
   const rotate = (name: 'query' | 'key', heads: number): string => {
     const projected = project(name, heads);
     const ready = variant.queryKeyNorms
-      ? addHeadNorm(graph, projected, heads, variant, graph.input(`${name}_norm`, [headDim]))
+      ? addHeadNorm(graph, projected, variant, graph.input(`${name}_norm`, [headDim]))
       : projected;
     return graph.node('RotaryEmbedding', [ready, position, cos, sin], { domain: 'com.microsoft' });
   };

@@ -1,4 +1,5 @@
 import type { Precision } from '../../core/measurement.js';
+import { measureSequences } from '../../core/run-batches.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { BASE_MEMORY_BYTES, type MemoryUse } from '../../engine/runtime/plan-memory.js';
 import { countCalibrated, countFitted, keepsGram } from './count-recipe-work.js';
@@ -16,11 +17,9 @@ export function estimateMemory(
   recipes: readonly ResolvedRecipe[],
   { compensated, training }: Pick<MemoryUse, 'compensated' | 'training'> = {},
 ): { readonly peakMemoryBytes: bigint; readonly baseMemoryBytes: bigint } {
+  const runs = evaluations.map(({ sequences }) => measureSequences(sequences));
   const texts = [
-    ...evaluations.map(({ sequences, fidelity }) => ({
-      tokens: fidelity.tokens,
-      window: sequences.reduce((most, { tokens }) => Math.max(most, tokens.length), 1),
-    })),
+    ...runs.map(({ tokens, longest }) => ({ tokens, window: longest })),
     ...recipes.map(countCalibrated),
     ...recipes.map(countFitted),
   ];
@@ -29,6 +28,7 @@ export function estimateMemory(
   const precision: Precision = precisions.includes('int8') ? 'int8' : 'float32';
   const used = language.estimatePeakBytes({
     longest: most(({ window }) => window),
+    together: Math.max(1, ...runs.map(({ together }) => together)),
     tokens: most(({ tokens }) => tokens),
     precision,
     fitted: recipes.filter(keepsGram).length,

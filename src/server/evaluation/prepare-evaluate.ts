@@ -1,4 +1,4 @@
-import { findLongest } from '../../core/sequence.js';
+import { measureSequences } from '../../core/run-batches.js';
 import { setImmediate } from 'node:timers/promises';
 import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
@@ -64,7 +64,7 @@ const TARGETS_PER_TURN = 16;
 
 /** Tokens that are run for a target. */
 function countTokens(measurements: Evaluation['measurements']): number {
-  return measurements.reduce((tokens, { plan }) => tokens + plan.fidelity.tokens, 0);
+  return measurements.reduce((tokens, { plan }) => tokens + measureSequences(plan.sequences).tokens, 0);
 }
 
 /** The phases of an Evaluate job. */
@@ -227,11 +227,10 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
 
 function estimatePhases({ model, measurements, selections, recipe, restored }: Evaluation): PlannedPhase[] {
   const { shape } = model.language;
+  const sizes = measurements.map(({ plan }) => measureSequences(plan.sequences));
   const measured = selections.map(({ architecture, keptUnits }, index) => {
     const losses = addWork(
-      ...measurements.map(({ plan: { fidelity, sequences } }) =>
-        countLosses(shape, architecture, { tokens: fidelity.tokens, window: findLongest(sequences) }),
-      ),
+      ...sizes.map(({ tokens, longest }) => countLosses(shape, architecture, { tokens, window: longest })),
     );
     if (keptUnits === undefined)
       return addWork(losses, recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, 1));

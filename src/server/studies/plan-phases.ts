@@ -1,4 +1,4 @@
-import { findLongest } from '../../core/sequence.js';
+import { measureSequences } from '../../core/run-batches.js';
 import type { Architecture } from '../../core/model/shape.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { addWork, countLosses, multiplyWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
@@ -106,12 +106,10 @@ function countTrialWork(study: PlannedStudy, count: TrialCount): Work {
   const [first] = recipes.compared;
   const recipe = count.compensation === 'stream' ? (first?.stream ?? first?.oneShot) : first?.oneShot;
   return addWork(
-    ...listMeasurements(study, count).map(({ plan: { fidelity, sequences } }) =>
-      multiplyWork(
-        countLosses(shape, architecture, { tokens: fidelity.tokens, window: findLongest(sequences) }),
-        count.trials,
-      ),
-    ),
+    ...listMeasurements(study, count).map(({ plan: { sequences } }) => {
+      const { tokens, longest } = measureSequences(sequences);
+      return multiplyWork(countLosses(shape, architecture, { tokens, window: longest }), count.trials);
+    }),
     recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, count.trials),
   );
 }

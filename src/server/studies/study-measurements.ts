@@ -1,3 +1,4 @@
+import { measureSequences } from '../../core/run-batches.js';
 import type { PlannedMeasurement } from '../labels/label-task.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { TrialPoint } from '../../search/study/trial.js';
@@ -24,5 +25,5 @@ export function countTrialTokens(
   study: Parameters<typeof listMeasurements>[0],
   part: Pick<TrialPoint, 'part' | 'rung'>,
 ): number {
-  return listMeasurements(study, part).reduce((sum, { plan }) => sum + plan.fidelity.tokens, 0);
+  return listMeasurements(study, part).reduce((sum, { plan }) => sum + measureSequences(plan.sequences).tokens, 0);
 }
