@@ -14,6 +14,10 @@ import { hasShared, sharedPath } from '../../support/shared.js';
 const SMOLLM2 = resolve(import.meta.dirname, '../../../checkpoints/smollm2-135m-instruct');
 const hasModel = hasShared && existsSync(SMOLLM2);
 
+const ANSWERS = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../reference/mmlu-answers.json'), 'utf8')) as {
+  readonly questions: readonly { readonly subject: string; readonly gold: string; readonly answer: string }[];
+};
+
 interface Recorded {
   readonly results: { readonly acc: number; readonly acc_norm?: number };
   readonly rows: readonly {
@@ -82,17 +86,27 @@ const CASES: readonly Case[] = [
   },
 ];
 
-async function planCase({ rows, evaluator, options }: Case): Promise<EvaluationPlan> {
+async function planCase({
+  rows,
+  evaluator,
+  options,
+}: Pick<Case, 'rows' | 'evaluator' | 'options'>): Promise<EvaluationPlan> {
   return evaluator.plan(await rows(), {}, evaluator.options.parse(options));
 }
 
-async function evaluateCase(given: Case): Promise<Evaluation & { readonly losses: Float64Array }> {
+async function evaluateCase(
+  given: Pick<Case, 'rows' | 'evaluator' | 'options'>,
+): Promise<Evaluation & { readonly losses: Float64Array }> {
   const { evaluator, options } = given;
   const plan = await planCase(given);
   return withModel(SMOLLM2, async (model) => {
     const { shape } = model;
     const subject = model.subject({ ranking: identityRanking(shape.layers) });
-    for await (const observed of subject.observe([shape.layers], { sequences: plan.sequences }, unattended)) {
+    for await (const observed of subject.observe(
+      [shape.layers],
+      { sequences: plan.sequences, ...plan.observe },
+      unattended,
+    )) {
       const complete = evaluator.options.parse(options);
       const evaluation = await evaluator.reduce(
         { ...observed, shape, architecture: shape.layers },
@@ -133,5 +147,23 @@ describe.skipIf(!hasModel || process.env['PRUNECAST_SLOW_TESTS'] === undefined)(
         expect(metrics[metric]).toBeCloseTo(results[score] ?? NaN, 12);
       }
     });
+
+    it.each(['anatomy', 'us_foreign_policy'])(
+      'gives the answers that transformers generates: %s',
+      { timeout: 900_000 },
+      async (subject) => {
+        const recorded = ANSWERS.questions.filter((question) => question.subject === subject);
+        const { metrics, items } = await evaluateCase({
+          rows: () => mmluRows(subject, recorded.length),
+          evaluator: mmlu as RowsEvaluator<never>,
+          options: { scorer: 'exact-match' },
+        });
+        const answers = recorded.map(({ answer }) => /[ABCD](?![A-Za-z])/.exec(answer)?.[0]);
+        expect([...(items['correct'] ?? [])]).toEqual(
+          recorded.map(({ gold }, index) => (answers[index] === gold ? 1 : 0)),
+        );
+        expect(metrics['answered']).toBe(answers.filter((answer) => answer !== undefined).length / recorded.length);
+      },
+    );
   },
 );
