@@ -1,6 +1,8 @@
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { EvaluationPlan, FurtherObservations } from '../../core/ports/evaluator.js';
+import { measureSequences } from '../../core/run-batches.js';
 import type { StreamRefit } from '../../core/ports/compensation.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
 import { listStreamFits } from '../compensation/list-stream-fits.js';
@@ -39,6 +41,47 @@ export function countLosses(shape: ModelShape, architecture: Architecture, { tok
     products: tokens * measureCost(createCostModel(shape, { kind: 'flops_per_token', context: window }), architecture),
     factors: 0,
   };
+}
+
+/** Sizes of what a plan asks to be observed. */
+export interface ObservationSizes extends Tokens {
+  /** Tokens of the sequences that are continued. */
+  readonly continued: number;
+  readonly observe: FurtherObservations;
+}
+
+export function measureObservation({
+  sequences,
+  observe = {},
+}: Pick<EvaluationPlan, 'sequences' | 'observe'>): ObservationSizes {
+  const { tokens, longest } = measureSequences(sequences);
+  const continued = sequences.reduce((sum, own) => sum + (own.spans.length === 0 ? own.tokens.length : 0), 0);
+  return { tokens, window: longest, continued, observe };
+}
+
+/**
+ * All that a plan asks to be observed of one architecture, as if it were measured alone: the losses of its sequences; to
+ * compare it with the dense model a pass of that one, and both heads; each further token of a continuation, for which its
+ * sequence runs again; and the runs that are timed.
+ */
+export function countObservation(
+  shape: ModelShape,
+  architecture: Architecture,
+  { tokens, window, continued, observe }: ObservationSizes,
+): Work {
+  const { continuation = 1, divergences = false, timing } = observe;
+  const head = 2 * shape.vocabulary * shape.hidden;
+  const compared = divergences ? countPass(shape, shape.layers, { tokens, window }) + 2 * head * tokens : 0;
+  const again = countPass(shape, architecture, { tokens: (continuation - 1) * continued, window });
+  const timed = (prompt: number): number =>
+    countPass(shape, architecture, { tokens: prompt, window: prompt }) +
+    countPass(shape, architecture, { tokens: 1, window: 2 * prompt }) +
+    2 * head;
+  const runs = timing === undefined ? 0 : (timing.repeats + timing.warmUp) * timed(timing.tokens);
+  return addWork(countLosses(shape, architecture, { tokens, window }), {
+    products: compared + again + runs,
+    factors: 0,
+  });
 }
 
 /**

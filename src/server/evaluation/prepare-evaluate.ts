@@ -4,7 +4,7 @@ import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import type { Architecture } from '../../core/model/shape.js';
-import { addWork, countLosses, NO_WORK } from '../../engine/runtime/count-work.js';
+import { addWork, countObservation, measureObservation, NO_WORK } from '../../engine/runtime/count-work.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
@@ -227,11 +227,9 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
 
 function estimatePhases({ model, measurements, selections, recipe, restored }: Evaluation): PlannedPhase[] {
   const { shape } = model.language;
-  const sizes = measurements.map(({ plan }) => measureSequences(plan.sequences));
+  const sizes = measurements.map(({ plan }) => measureObservation(plan));
   const measured = selections.map(({ architecture, keptUnits }, index) => {
-    const losses = addWork(
-      ...sizes.map(({ tokens, longest }) => countLosses(shape, architecture, { tokens, window: longest })),
-    );
+    const losses = addWork(...sizes.map((own) => countObservation(shape, architecture, own)));
     if (keptUnits === undefined)
       return addWork(losses, recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, 1));
     // An output of an earlier call, whose recipe is prepared when its turn comes.

@@ -1,7 +1,13 @@
-import { measureSequences } from '../../core/run-batches.js';
 import type { Architecture } from '../../core/model/shape.js';
 import { decodeCounts } from '../../core/space/search-space.js';
-import { addWork, countLosses, multiplyWork, NO_WORK, type Work } from '../../engine/runtime/count-work.js';
+import {
+  addWork,
+  countObservation,
+  measureObservation,
+  multiplyWork,
+  NO_WORK,
+  type Work,
+} from '../../engine/runtime/count-work.js';
 import { findUniformPaper } from '../../search/controls/uniform.js';
 import { countByPhase, listVisits } from '../../search/machine.js';
 import { listAllocated } from '../../search/phases/score.js';
@@ -106,10 +112,9 @@ function countTrialWork(study: PlannedStudy, count: TrialCount): Work {
   const [first] = recipes.compared;
   const recipe = count.compensation === 'stream' ? (first?.stream ?? first?.oneShot) : first?.oneShot;
   return addWork(
-    ...listMeasurements(study, count).map(({ plan: { sequences } }) => {
-      const { tokens, longest } = measureSequences(sequences);
-      return multiplyWork(countLosses(shape, architecture, { tokens, window: longest }), count.trials);
-    }),
+    ...listMeasurements(study, count).map(({ plan: measured }) =>
+      multiplyWork(countObservation(shape, architecture, measureObservation(measured)), count.trials),
+    ),
     recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, count.trials),
   );
 }

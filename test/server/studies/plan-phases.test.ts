@@ -33,7 +33,10 @@ function recipe(criterion: object, compensation: object, options: unknown = {}):
 const oneShot = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'one-shot' });
 const stream = recipe(fluctuation, leastSquares, { damping: 0.01, fit: 'stream' });
 
-const part = (tokens: number) => ({ fidelity: { tokens }, sequences: [scoreFrom(new Int32Array(128))] });
+const part = (tokens: number) => ({
+  fidelity: { tokens },
+  sequences: Array.from({ length: tokens / 128 }, (_, first) => scoreFrom(new Int32Array(128).fill(first))),
+});
 
 function createStudy(changes: Partial<StudyPlan>, recipes: Partial<Study['recipes']> = {}) {
   return {
