@@ -69,9 +69,18 @@ async function planRows(
     ...(part === undefined ? {} : { part }),
   };
   const plan = await plugin.plan(rows, protocol, options).catch((error: unknown) => {
-    throw atField(error, fields.text);
+    throw atField(atTokenLimit(error, fields.fidelity), fields.text);
   });
   return requireOffered(services.model, plan);
+}
+
+/** An evaluator knows the token limit, but not where the request has it. */
+function atTokenLimit(error: unknown, fidelity: string): unknown {
+  if (!(error instanceof PrunecastError)) return error;
+  const [violation] = error.violations;
+  return violation?.field === 'token_limit'
+    ? PrunecastError.ofField(`${fidelity}.token_limit`, violation.description)
+    : error;
 }
 
 async function requireOffered(

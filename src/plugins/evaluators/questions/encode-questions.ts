@@ -116,9 +116,9 @@ function finish<Asked extends Question>(
 function takeBos({ bosToken }: EvaluationRows, { bos }: QuestionForm): readonly number[] {
   if (!bos) return [];
   if (bosToken === undefined)
-    throw PrunecastError.ofField(
-      'bos',
-      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
+    throw new PrunecastError(
+      'INVALID_REQUEST',
+      "the option bos is set, and the model's config.json names no bos_token_id of its vocabulary: leave it off",
     );
   return [bosToken];
 }
