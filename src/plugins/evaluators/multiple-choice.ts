@@ -95,7 +95,7 @@ export default defineEvaluator({
         bos,
         bosToken: bos ? rows.bosToken : undefined,
         scorer: canonicalJson({ id: 'multiple-choice', options }),
-        promptFormat: options.prompt,
+        promptFormat: JSON.stringify(options.prompt),
       },
       fidelity: {
         tokens: countTokens(sequences),

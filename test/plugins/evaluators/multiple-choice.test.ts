@@ -87,7 +87,7 @@ describe('multiple-choice.plan', () => {
   it('puts BOS before each prompt on request, and says so in the measurement', async () => {
     const { sequences, measurement } = await plan([SKY], { bos: true });
     expect(sequences[0]?.tokens[0]).toBe(1);
-    expect(measurement).toMatchObject({ bos: true, bosToken: 1, promptFormat: '{query}' });
+    expect(measurement).toMatchObject({ bos: true, bosToken: 1, promptFormat: '"{query}"' });
     await expect(plan([SKY], { bos: true, rows: { bosToken: undefined } as object })).rejects.toThrow(
       /names no bos_token_id/,
     );
