@@ -124,6 +124,16 @@ describe('planRuns', () => {
     expect(batches.every(({ runs: [first] }) => first?.from === 0 && first.tokens.length === 500)).toBe(true);
   });
 
+  it('runs sequences without spans whole and apart from those that are scored', () => {
+    const scored = sequencesOf([5, 6].map((choice) => [...repeat(1, 40), choice]));
+    const prompts = [1, 1].map((token) => ({ tokens: Int32Array.from(repeat(token, 40)), spans: [] }));
+    const batches = planRuns([...prompts, ...scored]);
+    expect(batches.map(({ rows, readers }) => [rows, readers.map(({ sequence }) => sequence)])).toEqual([
+      [40, [2, 3]],
+      [80, [0, 1]],
+    ]);
+  });
+
   it('runs sequences whole that are longer than those whose keys depend on no length', () => {
     const sequences = sequencesOf([...Array.from({ length: 3 }, () => repeat(1, 100)), repeat(1, 99), repeat(1, 98)]);
     const batches = planRuns(sequences, { mostShared: 99 });

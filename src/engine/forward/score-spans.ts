@@ -144,6 +144,9 @@ export async function* listRuns(
   /** Of the run's first token, over all batches. */
   readonly offset: number;
 }> {
+  const most = batches.reduce((rows, batch) => Math.max(rows, countBatched(batch, sequences)), 0);
+  // Of one length, however many rows the batches have: a pool keeps arrays by their length.
+  const room = pool.take(sides.length * Math.min(most, rowsPerRun) * hidden);
   let offset = 0;
   for (const [index, batch] of batches.entries()) {
     const inBatch = listScored(batch, { sequences, places });
@@ -151,14 +154,14 @@ export async function* listRuns(
       signal.throwIfAborted();
       const scored = sliceScored(inBatch, start, start + rowsPerRun);
       const length = scored.rows.length * hidden;
-      const states = pool.take(sides.length * length);
+      const states = room.subarray(0, sides.length * length);
       for (const [side, ended] of sides.entries())
         copyRows(ended[index] as Float32Array, scored.rows, states.subarray(side * length), hidden);
       yield { scored, states, offset };
-      pool.give(states);
       offset += scored.rows.length;
     }
   }
+  pool.give(room);
 }
 
 function listScored(batch: RunBatch, { sequences, places }: Pick<EndedBatches, 'sequences' | 'places'>): ScoredTokens {

@@ -202,7 +202,7 @@ describe('sequences that begin alike', () => {
   });
 
   it('have bit for bit the same losses in one lane and in two, alone and with other architectures, and in little memory', async () => {
-    const sequences = [7, 8, 9].flatMap((seed) =>
+    const sequences = [7, 8].flatMap((seed) =>
       drawSequences(seed, model.shape.vocabulary, DEPTHS['a prefix of more tokens than run together']),
     );
     const measure = (options: LanguageModelOptions, architectures = varied): Promise<Observation[]> =>
