@@ -8,7 +8,15 @@ export type {
   ListPluginsResponse,
   Plugin,
 } from '../gen/prunecast/v1/catalog.js';
-export { BudgetKind, DimensionKind, ExportTarget, Precision, RecoveryEnd } from '../gen/prunecast/v1/common.js';
+export {
+  BudgetKind,
+  DimensionKind,
+  Documents,
+  ExportTarget,
+  Precision,
+  RecoveryEnd,
+  WindowPreset,
+} from '../gen/prunecast/v1/common.js';
 export type {
   Architecture,
   Budget,

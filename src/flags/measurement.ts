@@ -22,6 +22,12 @@ export function windowFlags(field: string): RequestFlag[] {
       parse: parseCount,
     },
     { flags: '--bos', summary: 'put BOS first in each window', field: `${field}.bos` },
+    {
+      flags: '--windows-preset <NAME>',
+      summary: 'a published convention: wikitext2-2048, llm-pruner-128 or document-wise; other flags win',
+      field: `${field}.preset`,
+      ...enumForm('WINDOW_PRESET', ['wikitext2-2048', 'llm-pruner-128', 'document-wise']),
+    },
   ];
 }
 

@@ -11,12 +11,12 @@ import { recipeFlags } from './recipe.js';
 import { recoveryFlags } from './recovery.js';
 import type { FlagGroup, Json, JsonObject, RequestFlag } from './request-flag.js';
 import { spaceFlags } from './space.js';
-import { textFieldFlag, textFlag } from './text.js';
+import { textFormFlags, textFlag } from './text.js';
 import { parseCount, parseCounts, parseSeed } from './values.js';
 
 const TEXT_FLAGS: readonly RequestFlag[] = [
   textFlag('--text', 'texts.text', 'text for every part of the study that has no text of its own'),
-  textFieldFlag('texts.text'),
+  ...textFormFlags('texts.text'),
   textFlag('--search-text', 'texts.search', 'text that pairs are labelled on'),
   textFlag('--verify-text', 'texts.verify', 'text that finalists are compared on'),
   textFlag('--report-text', 'texts.report', 'text of the reported numbers'),

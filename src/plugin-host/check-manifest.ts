@@ -93,6 +93,7 @@ const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
     folders: z.array(z.string()).optional(),
     plan: method,
     reduce: method,
+    complete: method.optional(),
   }),
   predictor: z.union(
     [

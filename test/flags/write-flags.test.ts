@@ -45,7 +45,10 @@ describe('the flags of a stored request', () => {
       'texts by path, and short ones',
       ['--remove', '20%', '--text', 'a b.txt', '--search-text', "@it's 5 o'clock", '--report-text', '@@x'],
     ],
-    ['the field of a text', ['--remove', '20%', '--text', 'a.jsonl', '--text-field', 'story']],
+    [
+      'the field of a text and what else it is read by',
+      words('--remove 20% --text a.jsonl --text-field story --documents apart --windows-preset document-wise'),
+    ],
     [
       'plug-ins and options of all types',
       words(

@@ -7,7 +7,7 @@ import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { pluginFlags } from '../../flags/plugin.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
-import { textFieldFlag, textFlag } from '../../flags/text.js';
+import { textFormFlags, textFlag } from '../../flags/text.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
 import { addFlags, DRY_RUN } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
@@ -31,7 +31,7 @@ const TEXT_FLAGS = [
   textFlag('--text', 'measurement.text', 'text to measure on, or the file or folder of questions', {
     showsNoDefault: true,
   }),
-  textFieldFlag('measurement.text'),
+  ...textFormFlags('measurement.text'),
 ];
 
 const DENSE_FLAG: RequestFlag = {

@@ -13,7 +13,7 @@ import { pairFlags } from '../../flags/pairs.js';
 import { modelFlag, requestIdFlag } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
-import { textFieldFlag, textFlag } from '../../flags/text.js';
+import { textFormFlags, textFlag } from '../../flags/text.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
@@ -42,7 +42,7 @@ const TEXT_FLAGS: readonly RequestFlag[] = [
   textFlag('--text', 'search.texts.text', 'text that pairs are labelled on: its first half, as in a search', {
     required: true,
   }),
-  textFieldFlag('search.texts.text'),
+  ...textFormFlags('search.texts.text'),
 ];
 
 const SEED_FLAG: RequestFlag = {

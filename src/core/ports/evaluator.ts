@@ -29,6 +29,11 @@ interface AnyEvaluator<Options> extends PluginManifest<Options> {
     options: Options,
     work: WorkContext,
   ): Evaluation | Promise<Evaluation>;
+  /**
+   * A stored evaluation of an earlier version with the metrics that it lacks, made of its items alone. undefined: it has
+   * to be measured again, as without this method.
+   */
+  complete?(stored: Evaluation, plan: EvaluationPlan): Evaluation | undefined;
 }
 
 /** One that measures on a text as tokens. */
@@ -57,12 +62,30 @@ export interface ModelEvaluator<Options = unknown> extends AnyEvaluator<Options>
 /** A text as token ids, with the digests that name it. */
 export interface EvaluationText {
   readonly tokens: Int32Array;
-  /** Digest of the token ids. */
+  /** Digest of the token ids, and of where documents begin if they are apart. */
   readonly digest: string;
   /** undefined if the caller sent token ids. */
   readonly tokenizerDigest?: string;
+  /**
+   * Where each document begins, in rising order, if each was tokenized by itself: no context crosses from one to the
+   * next. Those without a token begin where the next one does. undefined: the text is one.
+   */
+  readonly documents?: Int32Array;
+  /** undefined if the caller sent token ids, or if it cannot be told exactly. */
+  readonly cover?: TokenCover;
   /** The beginning-of-sequence token, if the model has one. */
   readonly bosToken?: number;
+}
+
+/** How much of a text each token stands for: added up, the bytes and the words of the text. */
+export interface TokenCover {
+  /** Bytes in UTF-8. */
+  readonly bytes: Uint16Array;
+  /**
+   * Words that begin in it. What stands between white space is a word, and so is an empty beginning or end of the text
+   * (`re.split(r"\s+", text)` of Python), which counts for the first or last token.
+   */
+  readonly words: Uint16Array;
 }
 
 /** Rows of files, and the model's tokenizer. */

@@ -12,7 +12,7 @@ export interface LabelOrder<Task> {
 
 export interface WantedLabel {
   readonly key: LabelKey;
-  /** The metrics that it must have. A stored label that lacks one is measured again. */
+  /** The metrics that it must have. A stored label that lacks one, and cannot be completed, is measured again. */
   readonly metrics: readonly string[];
 }
 
@@ -27,6 +27,11 @@ export interface Labeller<Task> {
     indices: readonly number[],
     work: WorkContext,
   ): AsyncIterable<{ readonly index: number; readonly label: Label }>;
+  /**
+   * A stored label of an earlier version with the metrics that it lacks, without measuring; undefined if that cannot be.
+   * By its index in what the order wants.
+   */
+  complete?(task: Task, index: number, label: Label): Label | undefined;
 }
 
 /** An answer names what it is for by its index. */

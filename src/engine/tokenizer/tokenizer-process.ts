@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import type { TokenCover } from '../../core/ports/evaluator.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { TextFormat } from '../texts/text-format.js';
 import { decodeError, type ErrorMessage } from '../workers/message-errors.js';
@@ -12,6 +13,8 @@ export interface TokenizerTask {
   readonly json: Uint8Array;
   /** The texts, or a description of the file that holds the only text. */
   readonly texts: readonly string[] | FileDescription;
+  /** What is wanted of each text beside its tokens. */
+  readonly wants: 'tokens' | 'tokens and covers';
   /** Bytes of all texts. */
   readonly textBytes: number;
   /** Most bytes of its heap. */
@@ -27,6 +30,12 @@ export interface FileDescription {
   readonly format: TextFormat;
   /** The field of its documents; undefined for the default one. */
   readonly field?: string;
+  /**
+   * Joined by blank lines to one text, or each a text of its own.
+   *
+   * @default 'joined'
+   */
+  readonly documents?: 'joined' | 'apart';
   /** `lead`: the file goes on, and only tokens that the whole text has too are wanted. */
   readonly extent: 'whole' | 'lead';
 }
@@ -37,7 +46,14 @@ export interface TokenizerProgress {
 }
 
 /** What it answers. */
-export type TokenizerAnswer = { readonly tokens: readonly Int32Array[] } | { readonly failure: ErrorMessage };
+export type TokenizerAnswer = { readonly texts: readonly TextTokens[] } | { readonly failure: ErrorMessage };
+
+/** The tokens of a text. */
+export interface TextTokens {
+  readonly tokens: Int32Array;
+  /** undefined if it is not wanted, or cannot be told exactly. */
+  readonly cover?: TokenCover;
+}
 
 /**
  * Tokenizes in a separate process. Whatever a tokenizer.json causes (an expression that never ends, or so much memory
@@ -56,7 +72,7 @@ export async function runTokenizer(
     signal,
     report,
   }: { readonly fd?: number; readonly signal?: AbortSignal; readonly report?: (share: number) => void } = {},
-): Promise<readonly Int32Array[]> {
+): Promise<readonly TextTokens[]> {
   signal?.throwIfAborted();
   report?.(0);
   const child = start(fd);
@@ -84,7 +100,7 @@ export async function runTokenizer(
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true, signal: ending.signal });
       child.send(task, () => undefined); // if it cannot be sent, the process has ended, which is handled above
     });
-    if ('tokens' in answer) return answer.tokens;
+    if ('texts' in answer) return answer.texts;
     throw decodeError(answer.failure);
   } finally {
     ending.abort();

@@ -1,6 +1,7 @@
 import { readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tokenizer } from '@huggingface/tokenizers';
+import type { TokenCover } from '../../core/ports/evaluator.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
 import { malformed } from '../files/model-errors.js';
@@ -9,7 +10,9 @@ import { joinDocuments, readDocuments } from '../texts/decode-text.js';
 import { cutAtLine, dropCutTokens } from '../texts/lead.js';
 import { encodeError } from '../workers/message-errors.js';
 import { countWords } from './count-words.js';
+import { coverTokens } from './cover-tokens.js';
 import { rememberWords } from './remember-words.js';
+import { spellTokens } from './spell-tokens.js';
 import { splitAtJoins } from './split-at-joins.js';
 import type { FileDescription, TokenizerAnswer, TokenizerProgress, TokenizerTask } from './tokenizer-process.js';
 import { requireWholeWords } from './whole-words.js';
@@ -20,28 +23,34 @@ import { requireWholeWords } from './whole-words.js';
  */
 
 const answer = await encode(workerData as TokenizerTask);
-parentPort?.postMessage(answer, 'tokens' in answer ? answer.tokens.map((ids) => ids.buffer as ArrayBuffer) : []);
+parentPort?.postMessage(
+  answer,
+  'texts' in answer ? answer.texts.map(({ tokens }) => tokens.buffer as ArrayBuffer) : [],
+);
 
 function tell(progress: TokenizerProgress): void {
   parentPort?.postMessage(progress, []);
 }
 
-async function encode({ json, texts }: TokenizerTask): Promise<TokenizerAnswer> {
+async function encode({ json, texts, wants }: TokenizerTask): Promise<TokenizerAnswer> {
   try {
-    const isLead = 'format' in texts && texts.extent === 'lead';
-    const given = 'format' in texts ? [await readText(texts)] : texts;
+    const given = 'format' in texts ? await readTexts(texts) : texts;
+    const isCut = 'format' in texts && endsWithin(texts);
     const config = parseJsonObject(json, TOKENIZER_FILE);
     const tokenizer = new Tokenizer(config, {});
     const characters = given.reduce((sum, text) => sum + text.length, 0);
     rememberWords(tokenizer);
     countWords(tokenizer, (taken) => tell({ share: Math.min(1, taken / characters) }), splitAtJoins(config['model']));
     const whole = listWholeWords(config, tokenizer.normalizer);
+    const spell = wants === 'tokens' ? undefined : spellTokens(config, tokenizer);
     return {
-      tokens: given.map((text) => {
+      texts: given.map((text) => {
         requireWholeWords(text, whole.asWritten);
         if (whole.normalized.length > 0) requireWholeWords(tokenizer.normalizer?.(text) ?? text, whole.normalized);
         const ids = Int32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids);
-        return isLead ? dropCutTokens(ids) : ids;
+        const tokens = isCut ? dropCutTokens(ids) : ids;
+        const cover = spell === undefined ? undefined : coverTokens(text, ids, spell);
+        return cover === undefined ? { tokens } : { tokens, cover: takeFirst(cover, tokens.length) };
       }),
     };
   } catch (error) {
@@ -72,9 +81,19 @@ function listWholeWords(
   };
 }
 
-async function readText({ format, field, bytes, extent }: FileDescription): Promise<string> {
+async function readTexts({ format, field, bytes, extent, documents }: FileDescription): Promise<readonly string[]> {
   const read = readInput(bytes);
-  return joinDocuments(await readDocuments(extent === 'lead' ? cutAtLine(read) : read, format, field));
+  const all = await readDocuments(extent === 'lead' ? cutAtLine(read) : read, format, field);
+  return documents === 'apart' ? all : [joinDocuments(all)];
+}
+
+/** Whether a text of the file is a first part of one. A line of JSON lines holds a whole document. */
+function endsWithin({ extent, format, documents }: FileDescription): boolean {
+  return extent === 'lead' && !(documents === 'apart' && format === 'json-lines');
+}
+
+function takeFirst({ bytes, words }: TokenCover, count: number): TokenCover {
+  return { bytes: bytes.slice(0, count), words: words.slice(0, count) };
 }
 
 /** The file that this process was started with. */

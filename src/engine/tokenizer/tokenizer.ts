@@ -4,7 +4,7 @@ import { digestBytes } from '../files/digest.js';
 import { TOKENIZER_FILE } from '../files/file-names.js';
 import { detectMemoryBudgetBytes } from '../runtime/resource-limits.js';
 import { tokenizerMemoryExceeded } from './tokenizer-failures.js';
-import { runTokenizer, type FileDescription, type TokenizerTask } from './tokenizer-process.js';
+import { runTokenizer, type FileDescription, type TextTokens, type TokenizerTask } from './tokenizer-process.js';
 import { createTokenizerSlots, type TokenizerSlots } from './tokenizer-slots.js';
 
 /** A text in an open file; it is read by the process that tokenizes it. */
@@ -12,18 +12,26 @@ export interface TextFile extends FileDescription {
   readonly fd: number;
 }
 
+/** The tokens of a text, or of its documents one after the other. */
+export interface TokenizedText extends TextTokens {
+  /** Where each document begins; undefined if the text is one. */
+  readonly documents?: Int32Array;
+}
+
 /** Turns text into token ids as the checkpoint's own tokenizer does. */
 export interface Tokenizer {
   /** SHA-256 of tokenizer.json. */
   readonly digest: string;
   /**
-   * The ids of a text that is tokenized as a whole, without special tokens at its ends. Runs in a separate process: 4 MB
-   * take 2.5 s of its time. What is reported is the bytes of the text.
+   * A text that is tokenized as a whole, or document by document, without special tokens at its ends. Runs in a
+   * separate process: 4 MB take 2.5 s of its time. What is reported is the bytes of the text.
    *
    * @throws the signal's reason, PrunecastError MODEL_MALFORMED if tokenizer.json cannot be used, MODEL_UNSUPPORTED if
    * it would give other tokens for this text than transformers, INVALID_REQUEST if the file is not a text of its
    * format, TOKENIZER_TIMEOUT, MEMORY_EXCEEDED, and OVERLOADED if too many texts wait
    */
+  tokenize(text: string | TextFile, work?: Partial<WorkContext>): Promise<TokenizedText>;
+  /** The ids alone. */
   encode(text: string | TextFile, work?: Partial<WorkContext>): Promise<Int32Array>;
   /** Several texts in one process, in their order. */
   encodeAll(texts: readonly string[], work?: Partial<WorkContext>): Promise<readonly Int32Array[]>;
@@ -71,10 +79,10 @@ export async function loadTokenizer(
   const json = await files.read(TOKENIZER_FILE, MAX_TOKENIZER_BYTES);
   if (json === undefined) return undefined;
   const run = async (
-    texts: TokenizerTask['texts'],
+    { texts, wants }: Pick<TokenizerTask, 'texts' | 'wants'>,
     textBytes: number,
     { fd, signal, report }: { readonly fd?: number } & Partial<WorkContext>,
-  ): Promise<readonly Int32Array[]> => {
+  ): Promise<readonly TextTokens[]> => {
     if (textBytes * LEAST_BYTES_A_TEXT_BYTE > slots.poolBytes)
       throw tokenizerMemoryExceeded(textBytes, slots.poolBytes);
     const memoryBytes = Math.min(
@@ -86,7 +94,7 @@ export async function loadTokenizer(
       memoryBytes,
       () =>
         runTokenizer(
-          { json, texts, textBytes, memoryBytes, processorMs },
+          { json, texts, wants, textBytes, memoryBytes, processorMs },
           {
             ...(fd === undefined ? {} : { fd }),
             ...(signal === undefined ? {} : { signal }),
@@ -96,22 +104,49 @@ export async function loadTokenizer(
       signal,
     );
   };
-  const encodeAll: Tokenizer['encodeAll'] = (texts, work = {}) =>
+  const runTexts = (
+    texts: readonly string[],
+    wants: TokenizerTask['wants'],
+    work: Partial<WorkContext> = {},
+  ): Promise<readonly TextTokens[]> =>
     run(
-      texts,
+      { texts, wants },
       texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
       work,
     );
-  const encodeFile = ({ fd, ...file }: TextFile, work: Partial<WorkContext>): Promise<readonly Int32Array[]> =>
-    run(file, file.bytes, { ...work, fd });
+  const runFile = ({ fd, ...file }: TextFile, work: Partial<WorkContext> = {}): Promise<readonly TextTokens[]> =>
+    run({ texts: file, wants: 'tokens and covers' }, file.bytes, { ...work, fd });
+  const tokenize: Tokenizer['tokenize'] = async (text, work) => {
+    if (typeof text !== 'string') return joinTexts(await runFile(text, work), text.documents);
+    return joinTexts(await runTexts([text], 'tokens and covers', work), 'joined');
+  };
   return {
     digest: digestBytes(json),
-    encode: async (text, work = {}) => {
-      const [tokens] = await (typeof text === 'string' ? encodeAll([text], work) : encodeFile(text, work));
-      return tokens ?? new Int32Array();
-    },
-    encodeAll,
+    tokenize,
+    encode: async (text, work) => (await tokenize(text, work)).tokens,
+    encodeAll: async (texts, work) => (await runTexts(texts, 'tokens', work)).map(({ tokens }) => tokens),
   };
+}
+
+function joinTexts(texts: readonly TextTokens[], documents: FileDescription['documents']): TokenizedText {
+  const [first] = texts;
+  if (documents !== 'apart' && first !== undefined) return first;
+  const starts = new Int32Array(texts.length);
+  let total = 0;
+  for (const [place, { tokens }] of texts.entries()) {
+    starts[place] = total;
+    total += tokens.length;
+  }
+  const tokens = new Int32Array(total);
+  const [bytes, words] = [new Uint16Array(total), new Uint16Array(total)];
+  for (const [place, text] of texts.entries()) {
+    const start = starts[place] ?? 0;
+    tokens.set(text.tokens, start);
+    bytes.set(text.cover?.bytes ?? [], start);
+    words.set(text.cover?.words ?? [], start);
+  }
+  const isCovered = texts.every(({ cover }) => cover !== undefined);
+  return { tokens, documents: starts, ...(isCovered ? { cover: { bytes, words } } : {}) };
 }
 
 /** A share of a text as bytes of it. */

@@ -43,19 +43,21 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
   const reduce: Evaluator['reduce'] = async (observed, plan, options, work) => {
     const call = { kind: 'evaluator', id, method: 'reduce' } as const;
     const evaluation = await awaitPlugin(call, limit, () => evaluator.reduce(observed, plan, options, work));
-    const fault = findFault(
-      evaluation,
-      metrics.filter(({ name }) => plan.metrics?.includes(name) ?? true),
-      plan.fidelity.items.length,
-    );
+    const fault = findPlanFault(evaluation, metrics, plan);
     if (fault !== undefined) throw pluginInvalid(call, fault);
     return evaluation;
+  };
+  const guarded = {
+    reduce,
+    ...(evaluator.complete === undefined
+      ? {}
+      : { complete: guardComplete(evaluator.complete, { id, metrics, limit }) }),
   };
   switch (evaluator.reads) {
     case 'text':
       return {
         ...evaluator,
-        reduce,
+        ...guarded,
         plan: (text, protocol, options) =>
           checkPlan(
             callPlugin(planCall, limit, () => evaluator.plan(text, protocol, options)),
@@ -65,14 +67,14 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
     case 'rows':
       return {
         ...evaluator,
-        reduce,
+        ...guarded,
         plan: async (rows, protocol, options) =>
           checkPlan(await awaitPlugin(planCall, limit, () => evaluator.plan(rows, protocol, options)), options),
       } satisfies RowsEvaluator;
     case 'nothing':
       return {
         ...evaluator,
-        reduce,
+        ...guarded,
         plan: (model, options) =>
           checkPlan(
             callPlugin(planCall, limit, () => evaluator.plan(model, options)),
@@ -80,6 +82,31 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
           ),
       } satisfies ModelEvaluator;
   }
+}
+
+function guardComplete(
+  complete: NonNullable<Evaluator['complete']>,
+  { id, metrics, limit }: { readonly limit: CallLimit } & Pick<Evaluator, 'id' | 'metrics'>,
+): NonNullable<Evaluator['complete']> {
+  const call = { kind: 'evaluator', id, method: 'complete' } as const;
+  return (stored, plan) => {
+    const evaluation = callPlugin(call, limit, () => complete(stored, plan));
+    const fault = evaluation === undefined ? undefined : findPlanFault(evaluation, metrics, plan);
+    if (fault !== undefined) throw pluginInvalid(call, fault);
+    return evaluation;
+  };
+}
+
+function findPlanFault(
+  evaluation: unknown,
+  metrics: readonly MetricDefinition[],
+  plan: EvaluationPlan,
+): string | undefined {
+  return findFault(
+    evaluation,
+    metrics.filter(({ name }) => plan.metrics?.includes(name) ?? true),
+    plan.fidelity.items.length,
+  );
 }
 
 function isPlan(value: unknown): value is EvaluationPlan {

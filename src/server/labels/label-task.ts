@@ -65,6 +65,11 @@ export function orderLabels(target: LabelTarget, architectures: readonly Archite
  * own, so that a label does not depend on what else is measured.
  */
 export const evaluatorLabeller: Labeller<LabelTask> = {
+  complete({ measurements }, index, label) {
+    const { evaluator, plan } = measurements[index % measurements.length] as PlannedMeasurement;
+    const evaluation = evaluator.complete?.(label, plan);
+    return evaluation === undefined ? undefined : { ...label, metrics: evaluation.metrics, items: evaluation.items };
+  },
   async *measure({ architectures, measurements, subject, requireUnchanged }, indices, work) {
     const missing = new Set(indices);
     for (const together of groupAlike(measurements)) {

@@ -2,6 +2,7 @@ import type { FidelitySpec, Recipe, RecoverySpec, WindowProtocol } from '../../g
 import type { StudyTexts } from '../../gen/prunecast/v1/pruning.js';
 import { countCalibrationText } from './calibration-sequences.js';
 import { DEFAULT_CALIBRATION, DEFAULT_TEXT_SHARES, DEFAULT_WINDOWS } from './defaults.js';
+import { findConvention, windowOf } from './window-preset.js';
 
 /** What a study takes from its texts. */
 interface StudyParts {
@@ -23,7 +24,9 @@ export function countStudyTokens(
   { texts, windows, recipes, recovery }: StudyParts,
   fidelities: Readonly<Record<keyof typeof DEFAULT_TEXT_SHARES, readonly (FidelitySpec | undefined)[]>>,
 ): number {
-  const window = windows?.window ?? DEFAULT_WINDOWS.window;
+  const convention = findConvention(windows, 'windows');
+  const window =
+    windows?.window ?? (convention === undefined ? DEFAULT_WINDOWS.window : windowOf(convention, Infinity));
   const parts = Object.entries(DEFAULT_TEXT_SHARES).flatMap(([name, share]) => {
     const part = name as keyof typeof DEFAULT_TEXT_SHARES;
     // Windows are whole, and so a part may lose one at either end.

@@ -15,6 +15,7 @@ import {
 } from '../../gen/prunecast/v1/common.js';
 import { DEFAULT_WINDOWS } from './defaults.js';
 import type { RequestModel } from './services.js';
+import { findConvention, windowOf } from './window-preset.js';
 
 /** The evaluator of a request, with complete options. */
 export interface ChosenEvaluator {
@@ -91,9 +92,11 @@ export function decodeProtocol(
   maxPositions: number,
   fields: { readonly windows: string; readonly fidelity: string },
 ): WindowProtocol {
-  const window = message?.window ?? DEFAULT_WINDOWS.window;
+  const convention = findConvention(message, fields.windows);
+  const window =
+    message?.window ?? (convention === undefined ? DEFAULT_WINDOWS.window : windowOf(convention, maxPositions));
   const stride = message?.stride ?? window;
-  const bos = message?.bos ?? DEFAULT_WINDOWS.bos;
+  const bos = message?.bos ?? (convention?.bos === 'of-model' ? text.bosToken !== undefined : DEFAULT_WINDOWS.bos);
   const least = bos ? 3 : 2;
   if (window < least)
     throw PrunecastError.ofField(

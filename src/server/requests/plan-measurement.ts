@@ -1,9 +1,10 @@
 import { atField } from '../../core/errors/at-field.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationPlan, EvaluationText, RowsEvaluator, RowsProtocol } from '../../core/ports/evaluator.js';
-import type { FidelitySpec, Text, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import { WindowPreset, type FidelitySpec, type Text, type WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import { decodePrecision, planWindows, type ChosenEvaluator } from './decode-windows.js';
 import type { RequestServices } from './services.js';
+import { withDocuments } from './window-preset.js';
 
 /** What a request measures on, with the paths of these settings. */
 export interface AskedMeasurement {
@@ -39,7 +40,8 @@ export async function planMeasurement(
   const { text, fields } = asked;
   switch (plugin.reads) {
     case 'text': {
-      const loaded = await services.loadText(text, fields.text, asked.textTokens);
+      const read = withDocuments(text, asked.windows, fields.windows);
+      const loaded = await services.loadText(read, fields.text, asked.textTokens);
       return { text: loaded, plan: await planWindows(model, { plugin, options }, { ...asked, text: loaded }) };
     }
     case 'rows': {
@@ -92,7 +94,9 @@ async function requireOffered(
 }
 
 function refuseWindows(id: string, { windows, fields }: AskedMeasurement, why: string): void {
-  const set = (['window', 'stride', 'bos'] as const).find((name) => windows?.[name] !== undefined);
+  const set = (['window', 'stride', 'bos', 'preset'] as const).find(
+    (name) => windows?.[name] !== undefined && windows[name] !== WindowPreset.UNSPECIFIED,
+  );
   if (set !== undefined)
     throw PrunecastError.ofField(`${fields.windows}.${set}`, `is set, and the evaluator "${id}" ${why}`);
 }

@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
-import type { FidelitySpec, WindowProtocol } from '../../gen/prunecast/v1/common.js';
+import type { FidelitySpec, Text, WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import type { SearchRequest, StudyMeasurement } from '../../gen/prunecast/v1/pruning.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
 import { countStudyTokens } from './count-study-tokens.js';
@@ -9,6 +9,7 @@ import type { ChosenEvaluator } from './decode-windows.js';
 import { planMeasurement, type PlannedPart } from './plan-measurement.js';
 import type { RecipeDefaults } from './recipe.js';
 import type { RequestServices } from './services.js';
+import { withDocuments } from './window-preset.js';
 
 /** The parts of a study's text whose windows are measured. */
 export const TEXT_PARTS = ['search', 'verify', 'report'] as const;
@@ -209,7 +210,10 @@ export function refuseTextOverlap(
 ): void {
   for (const { name, plan } of listPlans(plans).filter((listed) => listed.name !== 'search')) {
     if (plan.measurement.textDigest !== textDigest) continue;
-    const shared = findOverlap({ starts, length: textTokens }, rangesOf(plan));
+    const shared = findOverlap(
+      starts.map((from) => ({ from, to: from + textTokens })),
+      rangesOf(plan),
+    );
     if (shared !== undefined) throw overlap(field, `${what} and a ${name} window share token ${shared} of the text`);
   }
 }
@@ -254,7 +258,8 @@ function chooseCalibration(
   { texts, windows, textTokens }: AskedTexts,
   verify: PlannedPart | undefined,
 ): RecipeDefaults {
-  const own = texts?.calibration ?? texts?.search;
+  const read = (text: Text | undefined): Text | undefined => withDocuments(text, windows, 'windows');
+  const own = read(texts?.calibration ?? texts?.search);
   if (own !== undefined) return { text: own, bos: windows?.bos, textTokens };
   // The first verify window may begin a little before the middle: windows are whole.
   const middle =
@@ -262,7 +267,7 @@ function chooseCalibration(
       ? (verify.plan.fidelity.items[0] ?? 0) / verify.text.tokens.length
       : DEFAULT_TEXT_SHARES.search.to;
   return {
-    text: texts?.text,
+    text: read(texts?.text),
     part: { from: 0, to: Math.min(middle, DEFAULT_TEXT_SHARES.search.to) },
     bos: windows?.bos,
     textTokens,
@@ -300,24 +305,32 @@ function refuseOverlaps(
   }
 }
 
-interface Ranges {
-  readonly starts: readonly number[];
-  readonly length: number;
+/** Half-open, of tokens or items. */
+interface Range {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** The tokens of the text that a plan's windows take; of what has no windows, the items. */
-function rangesOf({ measurement: { window, bos }, fidelity }: EvaluationPlan): Ranges {
-  return { starts: fidelity.items, length: Math.max(1, window - (bos ? 1 : 0)) };
+function rangesOf({ sequences, measurement: { window, bos }, fidelity: { items } }: EvaluationPlan): Range[] {
+  const added = bos ? 1 : 0;
+  // Windows of documents are of different lengths.
+  const lengthOf = (item: number): number =>
+    window > 0 && sequences.length === items.length ? (sequences[item]?.tokens.length ?? 0) - added : window - added;
+  return items.map((from, item) => ({ from, to: from + Math.max(1, lengthOf(item)) }));
 }
 
 /** The first token that a range of each share. */
-function findOverlap(a: Ranges, b: Ranges): number | undefined {
-  const [starts, others] = [a, b].map((ranges) => ranges.starts.toSorted((x, y) => x - y)) as [number[], number[]];
+function findOverlap(a: readonly Range[], b: readonly Range[]): number | undefined {
+  const [ranges, others] = [a, b].map((list) => list.toSorted((one, other) => one.from - other.from)) as [
+    Range[],
+    Range[],
+  ];
   let next = 0;
-  for (const start of starts) {
-    while (next < others.length && (others[next] as number) + b.length <= start) next++;
+  for (const { from, to } of ranges) {
+    while (next < others.length && (others[next] as Range).to <= from) next++;
     const other = others[next];
-    if (other !== undefined && other < start + a.length) return Math.max(start, other);
+    if (other !== undefined && other.from < to) return Math.max(from, other.from);
   }
   return undefined;
 }

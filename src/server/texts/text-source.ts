@@ -4,8 +4,8 @@ import type { EvaluationRows, EvaluationText } from '../../core/ports/evaluator.
 import { digestBytes, digestOf } from '../../engine/files/digest.js';
 import { formatOfText } from '../../engine/texts/decode-text.js';
 import { countLeadBytes, WHOLE_TEXT_BYTES } from '../../engine/texts/lead.js';
-import type { TextFile, Tokenizer } from '../../engine/tokenizer/tokenizer.js';
-import type { Text } from '../../gen/prunecast/v1/common.js';
+import type { TextFile, TokenizedText as Tokenized, Tokenizer } from '../../engine/tokenizer/tokenizer.js';
+import { Documents, type Text } from '../../gen/prunecast/v1/common.js';
 import type { Config } from '../config/config.js';
 import { openFileWithin } from '../config/open-file-within.js';
 import { resolveWithin } from '../config/resolve-within.js';
@@ -71,14 +71,15 @@ export function createTextSource(
 ): TextSource {
   const known = createSharedWorks<TokenizedText, WorkProgress>(CACHED_TEXTS, {
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
-    of: ({ tokens }) => tokens.byteLength,
+    of: ({ tokens, cover, documents }) =>
+      [tokens, cover?.bytes, cover?.words, documents].reduce((sum, part) => sum + (part?.byteLength ?? 0), 0),
   });
   const knownRows = createSharedWorks<readonly Int32Array[], WorkProgress>(CACHED_TEXTS, {
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
     of: (all) => all.reduce((sum, { byteLength }) => sum + byteLength, 0),
   });
   const readLead = async (
-    { path, textField }: { readonly path: string; readonly textField: string | undefined },
+    { path, textField, documents }: FileText,
     model: OpenModel,
     field: string,
     {
@@ -105,17 +106,30 @@ export function createTextSource(
       // The first part of another file than these cannot be read without the rest.
       const isCut = format === 'plain' || format === 'json-lines';
       const bytes = !isCut ? size : countLeadBytes(size, tokens, { wholeBytes, beyond });
-      const stamp = [file, format, textField, dev, ino, size, mtimeMs, ctimeMs, bytes, model.tokenizer?.digest ?? ''];
+      const stamp = [
+        file,
+        format,
+        textField,
+        documents,
+        dev,
+        ino,
+        size,
+        mtimeMs,
+        ctimeMs,
+        bytes,
+        model.tokenizer?.digest ?? '',
+      ];
       const extent: TextFile['extent'] = bytes < size ? 'lead' : 'whole';
       const text = await known.run(
         JSON.stringify(stamp),
         async (shared) => {
           isRead = true;
-          const described = {
+          const described: TextFile = {
             fd: handle.fd,
             bytes,
             format,
             extent,
+            documents,
             ...(textField === undefined ? {} : { field: textField }),
           };
           return tokenize(model, described, { field, file: path }, shared).finally(() => handle.close());
@@ -137,6 +151,7 @@ export function createTextSource(
       ),
     async load(text, model, field, { tokens, ...asked } = {}) {
       const work: WorkContext = { signal: new AbortController().signal, ...asked };
+      const documents = decodeDocuments(text?.documents, `${field}.documents`);
       if (text?.field !== undefined && text.source?.$case !== 'path')
         throw PrunecastError.ofField(`${field}.field`, 'only files have fields: leave it out, or send a path');
       switch (text?.source?.$case) {
@@ -144,7 +159,11 @@ export function createTextSource(
           const { value } = text.source;
           let [lead, beyond]: [Lead | undefined, number] = [undefined, 0];
           do {
-            lead = await readLead({ path: value, textField: text.field }, model, field, { tokens, beyond, work });
+            lead = await readLead({ path: value, textField: text.field, documents }, model, field, {
+              tokens,
+              beyond,
+              work,
+            });
             beyond = lead.bytes;
           } while (!lead.isWhole && lead.text.tokens.length < (tokens ?? Infinity)); // its tokens are longer than most
           return withBos(model, lead.text);
@@ -170,6 +189,10 @@ export function createTextSource(
     async loadRows(text, model, field, folders, asked = {}) {
       if (text?.source?.$case !== 'path')
         throw PrunecastError.ofField(field, 'rows are read from files: send a path under a data root');
+      if (text.field !== undefined)
+        throw PrunecastError.ofField(`${field}.field`, 'is set, but of rows all fields are read: leave it out');
+      if (text.documents !== Documents.UNSPECIFIED)
+        throw PrunecastError.ofField(`${field}.documents`, 'is set, but rows are no text: leave it out');
       const tokenizer = requireTokenizer(model, field);
       const work: WorkContext = { signal: new AbortController().signal, ...asked };
       const data = await readDataFiles(
@@ -199,6 +222,26 @@ export function createTextSource(
   };
 }
 
+/** What of a file is a text. */
+interface FileText {
+  readonly path: string;
+  readonly textField: string | undefined;
+  readonly documents: 'joined' | 'apart';
+}
+
+function decodeDocuments(documents: Documents | undefined, field: string): FileText['documents'] {
+  switch (documents) {
+    case undefined:
+    case Documents.UNSPECIFIED:
+    case Documents.JOINED:
+      return 'joined';
+    case Documents.APART:
+      return 'apart';
+    default:
+      throw PrunecastError.ofField(field, `is ${documents}; allowed are the values of Documents`);
+  }
+}
+
 /** What was read of a file. */
 interface Lead {
   readonly text: TokenizedText;
@@ -216,14 +259,22 @@ async function tokenize(
   work: WorkContext,
 ): Promise<TokenizedText> {
   const tokenizer = requireTokenizer(model, field);
-  const tokens = await tokenizer.encode(text, work).catch((error: unknown) => {
+  const read = await tokenizer.tokenize(text, work).catch((error: unknown) => {
     throw error instanceof PrunecastError && error.reason === 'INVALID_REQUEST'
       ? file === undefined
         ? PrunecastError.ofField(`${field}.inline`, error.message)
         : PrunecastError.ofField(`${field}.path`, `${quotePath(file)}: ${error.message}`)
       : atField(error, field);
   });
-  return { tokens, digest: digestBytes(tokens), tokenizerDigest: tokenizer.digest };
+  return { ...read, digest: digestText(read), tokenizerDigest: tokenizer.digest };
+}
+
+function digestText({ tokens, documents }: Tokenized): string {
+  if (documents === undefined) return digestBytes(tokens);
+  const all = new Int32Array(tokens.length + documents.length);
+  all.set(tokens);
+  all.set(documents, tokens.length);
+  return digestBytes(all);
 }
 
 function requireTokenizer({ name, tokenizer }: OpenModel, field: string): Tokenizer {

@@ -10,7 +10,7 @@ const plan = klDivergence.plan(text, protocol, {});
 
 describe('kl-divergence', () => {
   it('asks for the divergences of the windows that perplexity measures, under a name of its own', () => {
-    const { measurement, ...windows } = perplexity.plan(text, protocol, {});
+    const { measurement, metrics: _, ...windows } = perplexity.plan(text, protocol, {});
     expect(plan).toEqual({
       ...windows,
       measurement: { ...measurement, scorer: '{"id":"kl-divergence","options":{}}' },

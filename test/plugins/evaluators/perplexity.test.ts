@@ -1,8 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ModelShape } from '../../../src/core/model/shape.js';
-import type { WindowProtocol } from '../../../src/core/ports/evaluator.js';
+import type { EvaluationText, WindowProtocol } from '../../../src/core/ports/evaluator.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
+import { fidelityDigest, measurementFingerprint } from '../../../src/server/encoding/measurement.js';
 import { unattended } from '../../support/demo-model.js';
 
 const textOf = (length: number) => ({
@@ -122,6 +123,22 @@ describe('perplexity.plan', () => {
       promptFormat: '',
     });
     expect(fidelity).toEqual({ tokens: 8, items: [0, 18], precision: 'float32' });
+    // sha256 of the canonical JSON, as Python's hashlib has it: labels are stored under these.
+    expect(measurementFingerprint(measurement)).toBe(
+      '32772474607c90fa1ac95608eb8d9c68cd580cffd7930933a98890a65466c69a',
+    );
+    expect(fidelityDigest(fidelity)).toBe('cc5360ebcf3abc5919847b1b6a961c1893cea0d9fd0f2526e2b5483448b1790f');
+  });
+
+  it('measures per byte and word only where the text tells these', () => {
+    const protocol = { window: 4, stride: 4, bos: false };
+    const cover = { bytes: new Uint16Array(8).fill(2), words: Uint16Array.of(1, 0, 0, 0, 1, 0, 0, 0) };
+    const metrics = (text: Partial<EvaluationText>) => perplexity.plan({ ...textOf(8), ...text }, protocol, {}).metrics;
+    expect(metrics({})).toEqual(['perplexity', 'accuracy']);
+    // The words begin in the first tokens of both windows, which nothing predicts.
+    expect(metrics({ cover })).toEqual(['perplexity', 'accuracy', 'bits_per_byte']);
+    const spread = { ...cover, words: new Uint16Array(8).fill(1) };
+    expect(metrics({ cover: spread })).toEqual(['perplexity', 'accuracy', 'bits_per_byte', 'word_perplexity']);
   });
 
   it('refuses a text shorter than one window, with both numbers', () => {
@@ -129,6 +146,91 @@ describe('perplexity.plan', () => {
       expect.objectContaining({ reason: 'TEXT_TOO_SHORT', metadata: { tokens: '3', needed: '4' } }),
     );
     expect(plan(3, { bos: true })).toHaveLength(1);
+  });
+});
+
+/** The plan of documents of so many tokens. */
+const planDocuments = (lengths: readonly number[], protocol: Partial<WindowProtocol>) => {
+  const starts = lengths.map((_, place) => lengths.slice(0, place).reduce((sum, length) => sum + length, 0));
+  const text = { ...textOf(lengths.reduce((sum, length) => sum + length, 0)), documents: Int32Array.from(starts) };
+  return perplexity.plan(text, { window: 4, stride: 4, bos: false, ...protocol }, {});
+};
+
+const windowsOf = (...args: Parameters<typeof planDocuments>) =>
+  planDocuments(...args).sequences.map(({ tokens, spans }) => [[...tokens], spans[0]?.from]);
+
+describe('perplexity.plan of documents apart', () => {
+  it('keeps short windows, crosses no document, and predicts all tokens but the first of each', () => {
+    expect(windowsOf([6, 0, 1, 3], {})).toEqual([
+      [[100, 101, 102, 103], 1],
+      [[103, 104, 105], 1],
+      [[107, 108, 109], 1],
+    ]);
+    expect(planDocuments([6, 0, 1, 3], {}).fidelity).toEqual({ tokens: 10, items: [0, 3, 7], precision: 'float32' });
+  });
+
+  it('predicts all tokens after BOS', () => {
+    expect(windowsOf([4, 0, 1], { bos: true })).toEqual([
+      [[1, 100, 101, 102], 1],
+      [[1, 103], 1],
+      [[1, 104], 1],
+    ]);
+  });
+
+  it('predicts each token once with what a shorter stride leaves of those before it', () => {
+    expect(windowsOf([7], { stride: 2 })).toEqual([
+      [[100, 101, 102, 103], 1],
+      [[102, 103, 104, 105], 2],
+      [[104, 105, 106], 2],
+    ]);
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 3, max: 6 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.boolean(),
+        (lengths, window, stride, bos) => {
+          const documents = lengths.map((length, place) => {
+            const first = 100 + lengths.slice(0, place).reduce((sum, before) => sum + before, 0);
+            return Array.from({ length }, (_, index) => first + index);
+          });
+          const wanted = documents.flatMap((document) => (bos ? document : document.slice(1)));
+          fc.pre(wanted.length > 0);
+          const { sequences } = planDocuments(lengths, { window, stride: Math.min(stride, window), bos });
+          const scored = sequences.flatMap(({ tokens, spans }) =>
+            spans.flatMap(({ from, to }) => [...tokens.subarray(from, to)]),
+          );
+          expect(scored).toEqual(wanted);
+          for (const { tokens } of sequences) {
+            expect(tokens.length).toBeLessThanOrEqual(window);
+            const own = bos ? tokens.subarray(1) : tokens;
+            expect(documents.some((document) => [...own].every((token) => document.includes(token)))).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+
+  it('shares whole documents out to parts, and stays below a token limit', () => {
+    const lengths = [5, 2, 9, 4, 3, 8, 2, 6];
+    const starts = (protocol: Partial<WindowProtocol>) => planDocuments(lengths, protocol).fidelity.items;
+    const halves = [starts({ part: { from: 0, to: 0.5 } }), starts({ part: { from: 0.5, to: 1 } })];
+    expect(halves[0]?.at(-1)).toBeLessThan(20);
+    expect(halves[1]?.[0]).toBe(20);
+    expect(halves.flat()).toEqual(starts({}));
+    const all = planDocuments(lengths, {}).fidelity.tokens;
+    for (let tokenLimit = 4; tokenLimit < 60; tokenLimit++) {
+      const { fidelity, sequences } = planDocuments(lengths, { tokenLimit });
+      expect(fidelity.tokens).toBeLessThanOrEqual(tokenLimit);
+      expect(fidelity.tokens).toBe(sequences.reduce((sum, { tokens }) => sum + tokens.length, 0));
+      expect(Math.min(tokenLimit, all) - fidelity.tokens).toBeLessThan(12);
+    }
+  });
+
+  it('refuses a text of which nothing is predicted', () => {
+    expect(() => planDocuments([1, 0, 1], {})).toThrow(
+      expect.objectContaining({ reason: 'TEXT_TOO_SHORT', metadata: { tokens: '2', documents: '3' } }),
+    );
   });
 });
 
@@ -145,5 +247,38 @@ describe('perplexity.reduce', () => {
       metrics: { perplexity: Math.exp(8 / 6), accuracy: 0.5 },
       items: { losses: Float64Array.of(6, 2), hits: Float64Array.of(0, 3), tokens: Float64Array.of(3, 3) },
     });
+  });
+
+  const cover = { bytes: Uint16Array.of(3, 1, 2, 4, 0, 5, 6), words: Uint16Array.of(1, 0, 1, 1, 0, 1, 1) };
+  const covered = perplexity.plan({ ...textOf(7), cover }, { window: 4, stride: 3, bos: false }, {});
+  const observed = {
+    shape: {} as ModelShape,
+    architecture: [],
+    losses: Float64Array.of(6, 2),
+    hits: Int32Array.of(0, 3),
+  };
+  const items = {
+    bits: Float64Array.of(6 / Math.LN2, 2 / Math.LN2),
+    bytes: Float64Array.of(1 + 2 + 4, 0 + 5 + 6),
+    words: Float64Array.of(2, 2),
+  };
+
+  it('takes bytes and words of the tokens that are scored', async () => {
+    const evaluation = await perplexity.reduce(observed, covered, {}, unattended);
+    expect(evaluation.items).toMatchObject(items);
+    expect(evaluation.metrics['bits_per_byte']).toBeCloseTo(8 / Math.log(2) / 18, 12);
+    expect(evaluation.metrics['word_perplexity']).toBe(Math.exp(8 / 4));
+    const hopeless = { ...observed, losses: Float64Array.of(6000, 2000) };
+    expect((await perplexity.reduce(hopeless, covered, {}, unattended)).metrics['word_perplexity']).toBe(
+      Number.MAX_VALUE,
+    );
+  });
+
+  it('completes what an earlier version stored to what it would measure today', async () => {
+    const { forReduce: _, ...earlier } = covered;
+    const stored = await perplexity.reduce(observed, earlier, {}, unattended);
+    expect(Object.keys(stored.metrics)).toEqual(['perplexity', 'accuracy']);
+    expect(perplexity.complete?.(stored, covered)).toEqual(await perplexity.reduce(observed, covered, {}, unattended));
+    expect(perplexity.complete?.({ metrics: {}, items: {} }, covered)).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import { architectureKey } from '../../../src/core/model/architecture-key.js';
 import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
@@ -115,5 +116,36 @@ describe('a label queue', () => {
     const architectureKey = orderLabels(target, [SMALLER]).wanted[0]?.key.architectureKey ?? '';
     const [answer] = await ask(createQueue(new Map([[architectureKey, stored]])), target, [SMALLER]);
     expect(answer).toMatchObject({ label: { metrics: { perplexity: expect.closeTo(Math.E, 12) }, tokensSpent: 3 } });
+  });
+
+  it('completes a stored label that lacks metrics which follow from its items, and measures no other', async () => {
+    const target = targetOf(new Map([[SMALLER, 5]]));
+    const cover = { bytes: Uint16Array.of(1, 2, 3), words: Uint16Array.of(1, 1, 1) };
+    const plan = perplexity.plan(
+      { tokens: Int32Array.of(1, 2, 3), digest: 'text', cover },
+      { window: 3, stride: 3, bos: false },
+      {},
+    );
+    const measurements = [{ name: '', evaluator: perplexity as Evaluator, options: {}, plan }];
+    const stored: Label = {
+      metrics: { perplexity: Math.exp(2), accuracy: 0.5 },
+      items: { losses: Float64Array.of(4), hits: Float64Array.of(1), tokens: Float64Array.of(2) },
+      tokensSpent: 3,
+    };
+    const queue = createQueue(
+      new Map([
+        [architectureKey(DENSE), stored],
+        [architectureKey(SMALLER), { ...stored, items: {} }],
+      ]),
+    );
+    const answers = await collect(queue.label(orderLabels({ ...target, measurements }, [DENSE, SMALLER]), unattended));
+    expect(answers).toMatchObject([
+      {
+        index: 0,
+        label: { metrics: { ...stored.metrics, word_perplexity: Math.exp(2) }, tokensSpent: 0 },
+        record: undefined,
+      },
+      { index: 1, label: { metrics: { perplexity: Math.exp(2.5) } }, record: { kind: 'label' } },
+    ]);
   });
 });

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { Precision, type FidelitySpec, type WindowProtocol } from '../../../src/gen/prunecast/v1/common.js';
+import {
+  Precision,
+  WindowPreset,
+  type FidelitySpec,
+  type WindowProtocol,
+} from '../../../src/gen/prunecast/v1/common.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { decodeProtocol } from '../../../src/server/requests/decode-windows.js';
 
@@ -7,7 +12,7 @@ const FIELDS = { windows: 'windows', fidelity: 'fidelity' };
 const textOf = (tokens: number) => ({ tokens: new Int32Array(tokens), digest: 'text' });
 const decode = (tokens: number, windows: Partial<WindowProtocol>, fidelity?: FidelitySpec) =>
   decodeProtocol(
-    { window: undefined, stride: undefined, bos: undefined, ...windows },
+    { window: undefined, stride: undefined, bos: undefined, preset: WindowPreset.UNSPECIFIED, ...windows },
     fidelity,
     textOf(tokens),
     4096,

@@ -30,9 +30,9 @@ function createModel(bytesPerToken: number): OpenModel {
     language: { checkpoint: { config: {} }, shape: { vocabulary: 10 } },
     tokenizer: {
       digest: `of ${bytesPerToken} bytes`,
-      encode: ({ bytes, extent }: TextFile) => {
+      tokenize: ({ bytes, extent }: TextFile) => {
         given.push({ bytes, extent });
-        return Promise.resolve(new Int32Array(Math.floor(bytes / bytesPerToken)));
+        return Promise.resolve({ tokens: new Int32Array(Math.floor(bytes / bytesPerToken)) });
       },
     },
   } as unknown as OpenModel;

@@ -9,6 +9,63 @@ export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/common.proto";
 
+/** How the documents of a file become tokens. */
+export const Documents = {
+  /** UNSPECIFIED - The default: joined. */
+  UNSPECIFIED: 0,
+  /** JOINED - Joined by blank lines, and tokenized as one text. Windows go on from one document to the next. */
+  JOINED: 1,
+  /**
+   * APART - Each is tokenized by itself, and no window has tokens of two. A document is cut into windows of at most `window`
+   * tokens, and its last short window counts too. Without BOS each window but the first of a document begins with the
+   * last token of the one before, so that all tokens but the first of the document are predicted; with BOS all are.
+   * Parts of a study take whole documents. A text that is not of a file with several documents is one.
+   */
+  APART: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type Documents = typeof Documents[keyof typeof Documents];
+
+export namespace Documents {
+  export type UNSPECIFIED = typeof Documents.UNSPECIFIED;
+  export type JOINED = typeof Documents.JOINED;
+  export type APART = typeof Documents.APART;
+  export type UNRECOGNIZED = typeof Documents.UNRECOGNIZED;
+}
+
+export function documentsFromJSON(object: any): Documents {
+  switch (object) {
+    case 0:
+    case "DOCUMENTS_UNSPECIFIED":
+      return Documents.UNSPECIFIED;
+    case 1:
+    case "DOCUMENTS_JOINED":
+      return Documents.JOINED;
+    case 2:
+    case "DOCUMENTS_APART":
+      return Documents.APART;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Documents.UNRECOGNIZED;
+  }
+}
+
+export function documentsToJSON(object: Documents): string {
+  switch (object) {
+    case Documents.UNSPECIFIED:
+      return "DOCUMENTS_UNSPECIFIED";
+    case Documents.JOINED:
+      return "DOCUMENTS_JOINED";
+    case Documents.APART:
+      return "DOCUMENTS_APART";
+    case Documents.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Why a training ended. */
 export const RecoveryEnd = {
   /** UNSPECIFIED - None. */
@@ -64,6 +121,72 @@ export function recoveryEndToJSON(object: RecoveryEnd): string {
     case RecoveryEnd.NO_MORE_GAIN:
       return "RECOVERY_END_NO_MORE_GAIN";
     case RecoveryEnd.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Published conventions of perplexity. */
+export const WindowPreset = {
+  /** UNSPECIFIED - None. */
+  UNSPECIFIED: 0,
+  /**
+   * WIKITEXT2_2048 - As GPTQ (arXiv 2210.17323) and SparseGPT (arXiv 2301.00774) measure: documents joined by blank lines and tokenized
+   * as one text, consecutive windows of 2,048 tokens, no BOS, the last short window dropped.
+   */
+  WIKITEXT2_2048: 1,
+  /** LLM_PRUNER_128 - As LLM-Pruner (arXiv 2305.11627) measures: the same with windows of 128 tokens. */
+  LLM_PRUNER_128: 2,
+  /**
+   * DOCUMENT_WISE - As rolling log-likelihoods of lm-evaluation-harness: documents apart, windows of as many positions as the model
+   * was made for, at most 2,048, and BOS first if the model has one.
+   */
+  DOCUMENT_WISE: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type WindowPreset = typeof WindowPreset[keyof typeof WindowPreset];
+
+export namespace WindowPreset {
+  export type UNSPECIFIED = typeof WindowPreset.UNSPECIFIED;
+  export type WIKITEXT2_2048 = typeof WindowPreset.WIKITEXT2_2048;
+  export type LLM_PRUNER_128 = typeof WindowPreset.LLM_PRUNER_128;
+  export type DOCUMENT_WISE = typeof WindowPreset.DOCUMENT_WISE;
+  export type UNRECOGNIZED = typeof WindowPreset.UNRECOGNIZED;
+}
+
+export function windowPresetFromJSON(object: any): WindowPreset {
+  switch (object) {
+    case 0:
+    case "WINDOW_PRESET_UNSPECIFIED":
+      return WindowPreset.UNSPECIFIED;
+    case 1:
+    case "WINDOW_PRESET_WIKITEXT2_2048":
+      return WindowPreset.WIKITEXT2_2048;
+    case 2:
+    case "WINDOW_PRESET_LLM_PRUNER_128":
+      return WindowPreset.LLM_PRUNER_128;
+    case 3:
+    case "WINDOW_PRESET_DOCUMENT_WISE":
+      return WindowPreset.DOCUMENT_WISE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return WindowPreset.UNRECOGNIZED;
+  }
+}
+
+export function windowPresetToJSON(object: WindowPreset): string {
+  switch (object) {
+    case WindowPreset.UNSPECIFIED:
+      return "WINDOW_PRESET_UNSPECIFIED";
+    case WindowPreset.WIKITEXT2_2048:
+      return "WINDOW_PRESET_WIKITEXT2_2048";
+    case WindowPreset.LLM_PRUNER_128:
+      return "WINDOW_PRESET_LLM_PRUNER_128";
+    case WindowPreset.DOCUMENT_WISE:
+      return "WINDOW_PRESET_DOCUMENT_WISE";
+    case WindowPreset.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -360,7 +483,11 @@ export interface Text {
    * it is named.
    * At most 256 characters.
    */
-  field?: string | undefined;
+  field?:
+    | string
+    | undefined;
+  /** How documents of a file become tokens. Default: joined; apart in windows of the preset `document-wise`. */
+  documents: Documents;
 }
 
 /** Token ids of the model's vocabulary. */
@@ -556,7 +683,11 @@ export interface WindowProtocol {
     | number
     | undefined;
   /** Whether BOS is the first token of each window. Default false. */
-  bos?: boolean | undefined;
+  bos?:
+    | boolean
+    | undefined;
+  /** A published convention: sets what is not set here. Default: none. */
+  preset: WindowPreset;
 }
 
 /** What is to be measured. */
@@ -891,7 +1022,7 @@ export const PluginRef: MessageFns<PluginRef> = {
 };
 
 function createBaseText(): Text {
-  return { source: undefined, field: undefined };
+  return { source: undefined, field: undefined, documents: 0 };
 }
 
 export const Text: MessageFns<Text> = {
@@ -909,6 +1040,9 @@ export const Text: MessageFns<Text> = {
     }
     if (message.field !== undefined) {
       writer.uint32(34).string(message.field);
+    }
+    if (message.documents !== 0) {
+      writer.uint32(40).int32(message.documents);
     }
     return writer;
   },
@@ -958,6 +1092,14 @@ export const Text: MessageFns<Text> = {
             message.field = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.documents = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -982,6 +1124,7 @@ export const Text: MessageFns<Text> = {
         ? { $case: "tokenIds", value: TokenIds.fromJSON(object.token_ids) }
         : undefined,
       field: isSet(object.field) ? globalThis.String(object.field) : undefined,
+      documents: isSet(object.documents) ? documentsFromJSON(object.documents) : 0,
     };
   },
 
@@ -996,6 +1139,9 @@ export const Text: MessageFns<Text> = {
     }
     if (message.field !== undefined) {
       obj.field = message.field;
+    }
+    if (message.documents !== 0) {
+      obj.documents = documentsToJSON(message.documents);
     }
     return obj;
   },
@@ -1026,6 +1172,7 @@ export const Text: MessageFns<Text> = {
       }
     }
     message.field = object.field ?? undefined;
+    message.documents = object.documents ?? 0;
     return message;
   },
 };
@@ -2170,7 +2317,7 @@ export const RecoveryResult: MessageFns<RecoveryResult> = {
 };
 
 function createBaseWindowProtocol(): WindowProtocol {
-  return { window: undefined, stride: undefined, bos: undefined };
+  return { window: undefined, stride: undefined, bos: undefined, preset: 0 };
 }
 
 export const WindowProtocol: MessageFns<WindowProtocol> = {
@@ -2183,6 +2330,9 @@ export const WindowProtocol: MessageFns<WindowProtocol> = {
     }
     if (message.bos !== undefined) {
       writer.uint32(24).bool(message.bos);
+    }
+    if (message.preset !== 0) {
+      writer.uint32(32).int32(message.preset);
     }
     return writer;
   },
@@ -2224,6 +2374,14 @@ export const WindowProtocol: MessageFns<WindowProtocol> = {
             message.bos = reader.bool();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.preset = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2241,6 +2399,7 @@ export const WindowProtocol: MessageFns<WindowProtocol> = {
       window: isSet(object.window) ? globalThis.Number(object.window) : undefined,
       stride: isSet(object.stride) ? globalThis.Number(object.stride) : undefined,
       bos: isSet(object.bos) ? globalThis.Boolean(object.bos) : undefined,
+      preset: isSet(object.preset) ? windowPresetFromJSON(object.preset) : 0,
     };
   },
 
@@ -2255,6 +2414,9 @@ export const WindowProtocol: MessageFns<WindowProtocol> = {
     if (message.bos !== undefined) {
       obj.bos = message.bos;
     }
+    if (message.preset !== 0) {
+      obj.preset = windowPresetToJSON(message.preset);
+    }
     return obj;
   },
 
@@ -2266,6 +2428,7 @@ export const WindowProtocol: MessageFns<WindowProtocol> = {
     message.window = object.window ?? undefined;
     message.stride = object.stride ?? undefined;
     message.bos = object.bos ?? undefined;
+    message.preset = object.preset ?? 0;
     return message;
   },
 };

@@ -2,7 +2,7 @@ import { canonicalJson } from '../../../core/canonical-json.js';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { EvaluationPlan, EvaluationText, WindowProtocol } from '../../../core/ports/evaluator.js';
 import { pickEvenly, shareOf } from '../../../core/pick-evenly.js';
-import { scoreFrom, type Sequence } from '../../../core/sequence.js';
+import { scoreFrom } from '../../../core/sequence.js';
 
 /**
  * A plan of a text's windows, each an item.
@@ -12,6 +12,10 @@ import { scoreFrom, type Sequence } from '../../../core/sequence.js';
  * scored. A last short window is dropped. A token limit takes whole windows, spread evenly over the part. Throws
  * TEXT_TOO_SHORT.
  *
+ * If documents are apart, each has windows of its own, of at most `window` tokens, and its last short one is kept. All
+ * tokens of a document are predicted, with BOS, or all but its first: then each further window begins with a token of
+ * the one before, as context. A part takes whole documents.
+ *
  * @param scorer the evaluator's id and its options
  */
 export function planWindows(
@@ -19,14 +23,18 @@ export function planWindows(
   protocol: WindowProtocol,
   scorer: { readonly id: string; readonly options: unknown },
 ): EvaluationPlan {
-  const { count, cut } = cutWindows(text, protocol);
-  const places = pickWindows(count, protocol);
+  const front = requireProtocol(text, protocol);
+  const places =
+    text.documents === undefined
+      ? pickWindows(cutText(text, protocol, front.length), protocol)
+      : pickPlaces(cutDocuments(text, text.documents, protocol, front.length), protocol);
   if (places.length === 0) throw textTooShort(text, protocol);
-  requireMeasurable(places.length, protocol);
-  const windows = places.map(cut);
+  const sequences = places.map(({ start, end, scoredFrom }) =>
+    scoreFrom(putInFront(front, text.tokens.subarray(start, end)), Math.max(1, scoredFrom - start + front.length)),
+  );
   const { window, stride, bos, precision = 'float32' } = protocol;
   return {
-    sequences: windows.map(({ sequence }) => sequence),
+    sequences,
     measurement: {
       textDigest: text.digest,
       tokenizerDigest: text.tokenizerDigest ?? '',
@@ -37,24 +45,50 @@ export function planWindows(
       scorer: canonicalJson(scorer),
       promptFormat: '',
     },
-    fidelity: { tokens: windows.length * window, items: windows.map(({ start }) => start), precision },
+    fidelity: {
+      tokens: sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      items: places.map(({ start }) => start),
+      precision,
+    },
   };
 }
 
-interface Window {
-  /** Position of its first text token in the whole text: what tells two windows apart. */
-  readonly start: number;
-  readonly sequence: Sequence;
+/**
+ * How many bytes and words of the text each item of a plan scores; undefined if the text does not tell.
+ *
+ * @param plan of `planWindows`
+ */
+export function coverWindows(
+  { cover }: EvaluationText,
+  { sequences, measurement, fidelity }: EvaluationPlan,
+): { readonly bytes: Float64Array; readonly words: Float64Array } | undefined {
+  if (cover === undefined) return undefined;
+  const added = measurement.bos ? 1 : 0;
+  const count = (of: Uint16Array): Float64Array =>
+    Float64Array.from(sequences, ({ spans }, item) => {
+      const first = (fidelity.items[item] ?? 0) - added;
+      return spans.reduce((total, { from, to }) => total + sum(of.subarray(first + from, first + to)), 0);
+    });
+  return { bytes: count(cover.bytes), words: count(cover.words) };
 }
 
-/**
- * How many whole windows the text has, and a function that cuts one. It copies: a view would take the whole text along
- * to the model's thread.
- */
-function cutWindows(
-  { tokens, bosToken }: EvaluationText,
-  { window, stride, bos }: WindowProtocol,
-): { readonly count: number; readonly cut: (index: number) => Window } {
+function sum(values: Uint16Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+/** A window's tokens in the text, the half-open range [start, end), of which those from `scoredFrom` on are scored. */
+interface Place {
+  /** What tells two windows apart. */
+  readonly start: number;
+  readonly end: number;
+  /** At the start nothing but BOS predicts a token: without it, the one after is the first that is scored. */
+  readonly scoredFrom: number;
+}
+
+/** What is put in front of each window: BOS or nothing. */
+function requireProtocol({ bosToken }: EvaluationText, { window, stride, bos }: WindowProtocol): readonly number[] {
   if (window < 2)
     throw PrunecastError.ofField(
       'window',
@@ -62,25 +96,58 @@ function cutWindows(
     );
   if (stride < 1 || stride > window)
     throw PrunecastError.ofField('stride', `is ${stride}; 1 to the window's ${window} are allowed`);
-  if (bos && bosToken === undefined)
-    throw PrunecastError.ofField(
-      'bos',
-      "the model's config.json names no bos_token_id of its vocabulary: leave BOS off",
-    );
-  const front = bos && bosToken !== undefined ? [bosToken] : [];
-  const textTokens = window - front.length;
+  if (!bos) return [];
+  if (bosToken !== undefined) return [bosToken];
+  throw PrunecastError.ofField('bos', "the model's config.json names no bos_token_id of its vocabulary: leave BOS off");
+}
+
+/** How many whole windows a text has that is one, and where each lies. */
+interface WholeWindows {
+  readonly count: number;
+  readonly at: (index: number) => Place;
+}
+
+function cutText({ tokens }: EvaluationText, { window, stride }: WindowProtocol, added: number): WholeWindows {
+  const textTokens = window - added;
   const step = Math.min(stride, textTokens); // with BOS a window holds one text token less, and none may be skipped
-  const count = Math.max(0, Math.floor((tokens.length - textTokens) / step) + 1);
   return {
-    count,
-    cut: (index) => {
+    count: Math.max(0, Math.floor((tokens.length - textTokens) / step) + 1),
+    at: (index) => {
       const start = index * step;
-      const scoredBefore = index === 0 ? 0 : (index - 1) * step + textTokens;
-      const window = putInFront(front, tokens.subarray(start, start + textTokens));
-      return { start, sequence: scoreFrom(window, Math.max(1, scoredBefore - start + front.length)) };
+      return {
+        start,
+        end: start + textTokens,
+        scoredFrom: index === 0 ? start : (index - 1) * step + textTokens,
+      };
     },
   };
 }
+
+/** The windows of the documents of the part. */
+function cutDocuments(
+  { tokens }: EvaluationText,
+  documents: Int32Array,
+  { window, stride, part = WHOLE }: WindowProtocol,
+  added: number,
+): Place[] {
+  const textTokens = window - added;
+  const step = Math.min(stride, added === 0 ? textTokens - 1 : textTokens);
+  const places: Place[] = [];
+  const to = shareOf(documents.length, part.to);
+  for (let document = shareOf(documents.length, part.from); document < to; document++) {
+    const first = documents[document] ?? 0;
+    const last = documents[document + 1] ?? tokens.length;
+    if (last - first + added < 2) continue; // nothing is predicted in it
+    for (let [start, scoredFrom] = [first, first]; scoredFrom < last; start += step) {
+      const end = Math.min(last, start + textTokens);
+      places.push({ start, end, scoredFrom });
+      scoredFrom = end;
+    }
+  }
+  return places;
+}
+
+const WHOLE = { from: 0, to: 1 } as const;
 
 function putInFront(front: readonly number[], tokens: Int32Array): Int32Array {
   const joined = new Int32Array(front.length + tokens.length);
@@ -89,14 +156,35 @@ function putInFront(front: readonly number[], tokens: Int32Array): Int32Array {
   return joined;
 }
 
-/** The places of the windows of the part, or of as many as the token limit allows, spread evenly. */
-function pickWindows(windows: number, { window, part = { from: 0, to: 1 }, tokenLimit }: WindowProtocol): number[] {
+/** The windows of the part, or as many as the token limit allows, spread evenly. */
+function pickWindows({ count: windows, at }: WholeWindows, protocol: WindowProtocol): Place[] {
+  const { window, part = WHOLE, tokenLimit } = protocol;
   const from = shareOf(windows, part.from);
   const count = Math.max(0, shareOf(windows, part.to) - from);
   const most = tokenLimit === undefined ? count : Math.floor(tokenLimit / window);
-  if (tokenLimit !== undefined && most < 1)
-    throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
-  return pickEvenly(count, most).map((place) => from + place);
+  if (tokenLimit !== undefined && most < 1) throw limitTooSmall(tokenLimit, window);
+  const picked = pickEvenly(count, most);
+  requireMeasurable(picked.length, picked.length * window, protocol);
+  return picked.map((place) => at(from + place));
+}
+
+/** Windows of different lengths, or as many of them as the token limit allows, spread evenly. */
+function pickPlaces(places: readonly Place[], protocol: WindowProtocol): Place[] {
+  const { window, bos, tokenLimit = Infinity } = protocol;
+  if (tokenLimit < window) throw limitTooSmall(tokenLimit, window);
+  const countTokens = (picked: readonly Place[]): number =>
+    picked.reduce((total, { start, end }) => total + end - start + (bos ? 1 : 0), 0);
+  const all = countTokens(places);
+  let most = all <= tokenLimit ? places.length : Math.floor((tokenLimit / all) * places.length) + 1;
+  let picked: Place[];
+  do picked = pickEvenly(places.length, most--).map((place) => places[place] as Place);
+  while (countTokens(picked) > tokenLimit); // a single window always fits
+  requireMeasurable(picked.length, countTokens(picked), protocol);
+  return picked;
+}
+
+function limitTooSmall(tokenLimit: number, window: number): PrunecastError {
+  return PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
 }
 
 /** Windows of one plan: All of WikiText-2 has 1,300 of 2048 tokens, or 21,000 of 128. */
@@ -105,17 +193,23 @@ const MOST_WINDOWS = 131_072;
 /** Most tokens in all windows of a plan, which is held in memory: 256 MiB. */
 const MOST_WINDOW_TOKENS = 2 ** 26;
 
-function requireMeasurable(count: number, { window, stride }: WindowProtocol): void {
-  if (count <= MOST_WINDOWS && count * window <= MOST_WINDOW_TOKENS) return;
+function requireMeasurable(count: number, tokens: number, { window, stride }: WindowProtocol): void {
+  if (count <= MOST_WINDOWS && tokens <= MOST_WINDOW_TOKENS) return;
   throw new PrunecastError(
     'INVALID_REQUEST',
-    `a window of ${window} tokens every ${stride} makes ${count} windows of ${count * window} tokens; at most ${MOST_WINDOWS} windows and ${MOST_WINDOW_TOKENS} tokens are measured: set a token limit or a longer stride`,
+    `a window of ${window} tokens every ${stride} makes ${count} windows of ${tokens} tokens; at most ${MOST_WINDOWS} windows and ${MOST_WINDOW_TOKENS} tokens are measured: set a token limit or a longer stride`,
   );
 }
 
-function textTooShort({ tokens }: EvaluationText, { window, bos, part }: WindowProtocol): PrunecastError {
+function textTooShort({ tokens, documents }: EvaluationText, { window, bos, part }: WindowProtocol): PrunecastError {
   const needed = window - (bos ? 1 : 0);
   const where = part === undefined ? 'the text' : `the part from ${part.from} to ${part.to} of the text`;
+  if (documents !== undefined)
+    return new PrunecastError(
+      'TEXT_TOO_SHORT',
+      `${where} has no document with a token to predict: it has ${documents.length} documents of ${tokens.length} tokens in all`,
+      { metadata: { tokens: String(tokens.length), documents: String(documents.length) } },
+    );
   return new PrunecastError(
     'TEXT_TOO_SHORT',
     `${where} has no whole window: the text has ${tokens.length} tokens, a window takes ${needed} of them`,

@@ -46,6 +46,14 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
         open.delete(claim);
       };
 
+      /** undefined if it has to be measured. */
+      const completeLabel = (stored: Label | undefined, index: number): Label | undefined => {
+        const metrics = wanted[index]?.metrics ?? [];
+        if (stored === undefined || isWhole(stored, metrics)) return stored;
+        const label = labeller.complete?.(task, index, stored);
+        return label !== undefined && isWhole(label, metrics) ? label : undefined;
+      };
+
       while (open.size > 0) {
         work.signal.throwIfAborted();
         /** What each claim of this order is told. */
@@ -61,8 +69,8 @@ export function createLabelQueue<Task>({ labels, labeller, telemetry }: LabelQue
           const asked = [...open];
           const known = await labels.getMany(asked.map(([, [first]]) => keyAt(first)));
           for (const [place, [claim, indices]] of asked.entries()) {
-            const label = known[place];
-            if (label === undefined || !isWhole(label, wanted[indices[0]]?.metrics ?? [])) continue;
+            const label = completeLabel(known[place], indices[0]);
+            if (label === undefined) continue;
             for (const index of indices) {
               telemetry.labelAnswered('found', 0);
               yield { index, label: { ...label, tokensSpent: 0 }, record: undefined };
