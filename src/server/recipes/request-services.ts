@@ -1,4 +1,6 @@
 import type { OutputFolders } from '../../core/ports/outputs.js';
+import { planRuns } from '../../core/run-batches.js';
+import { describeObservation } from '../../engine/runtime/plan-memory.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { OpenModel } from '../models/open-models.js';
 import type { RequestServices } from '../requests/services.js';
@@ -29,7 +31,7 @@ export function createRequestServices(
       maxPositions: language.checkpoint.config.maxPositions,
       machine: language.machine,
       timeShapes: (length) => model.timeShapes(length),
-      requireMemory: (work) => language.requireMemory(work),
+      requireMemory: (request) => language.requireMemory(describeObservation(request, planRuns(request.sequences))),
       requirePrecision: (precision) => language.requirePrecision(precision),
     },
     plugins,

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { measureSequences } from '../../core/run-batches.js';
 import type { MeasurementSpec } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, EvaluateTarget } from '../../gen/prunecast/v1/pruning.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
@@ -48,8 +47,8 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
   }
   const measurements = await planMeasurements(services, request);
   for (const { plan } of measurements)
-    if (plan.sequences.length > 0)
-      model.requireMemory({ ...measureSequences(plan.sequences), precision: plan.fidelity.precision });
+    if (plan.sequences.length > 0 || plan.observe !== undefined)
+      model.requireMemory({ ...plan.observe, sequences: plan.sequences, precision: plan.fidelity.precision });
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(
     ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,

@@ -1,8 +1,7 @@
 import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Precision } from '../../core/measurement.js';
 import type { ModelShape } from '../../core/model/shape.js';
-import type { RunSizes } from '../../core/run-batches.js';
-import type { EvaluationRows, EvaluationText } from '../../core/ports/evaluator.js';
+import type { EvaluationRows, EvaluationText, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { Text } from '../../gen/prunecast/v1/common.js';
 import type { PluginLookup } from './plugin-lookup.js';
 import type { RecipeSource } from './recipe.js';
@@ -54,8 +53,8 @@ export interface RequestModel extends BudgetedModel {
   readonly checkpointDigest: string;
   /** As `HostedModel` has it. */
   readonly machine: string;
-  /** Throws MEMORY_EXCEEDED if sequences of these sizes do not fit into the memory budget. */
-  requireMemory(work: RunSizes & { readonly precision?: Precision }): void;
+  /** Throws MEMORY_EXCEEDED if what is to be observed does not fit into the memory budget. */
+  requireMemory(request: ObservationRequest): void;
   /** Throws PRECISION_UNAVAILABLE if the CPU does not support the precision. */
   requirePrecision(precision: Precision): Promise<void>;
 }

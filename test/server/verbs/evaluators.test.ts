@@ -1,4 +1,7 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
 import {
   countDemoParameters,
@@ -93,5 +96,20 @@ describe('Evaluate with latency and size', () => {
       fields: ['evaluator.options.tokens'],
       message: expect.stringContaining("the model's 512 positions") as string,
     });
+  });
+
+  it('refuses a prompt whose keys and values never fit the memory budget before there is a job', async () => {
+    await using little = await startVerbServer({ config: { memoryBudgetBytes: 64 * 2 ** 20 } });
+    const folder = little.path('models', 'long');
+    await cp(DEMO_DIRECTORY, folder, { recursive: true });
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8')) as object;
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, max_position_embeddings: 1_000_000 }));
+    const time = (tokens: number) => () =>
+      little.client.runEvaluate({
+        model: folder,
+        measurement: { evaluator: { id: 'latency', options: { tokens, repeats: 1, warm_up: 0 } } },
+      });
+    expect(await refusalOf(little, time(999_999))).toMatchObject({ reason: 'MEMORY_EXCEEDED' });
+    expect(await time(100)()).toHaveLength(1);
   });
 });
