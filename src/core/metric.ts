@@ -5,7 +5,10 @@ export interface MetricDefinition {
   /** snake_case: `perplexity`. */
   readonly name: string;
   readonly better: 'lower' | 'higher';
-  /** `log` if a predictor should be fitted on the metric's logarithm. */
+  /**
+   * `log` if a predictor should be fitted on the metric's logarithm. Objectives, limits and lifts take the logarithms and
+   * ratios of all metrics: one that may be below 0, such as a difference of log-likelihoods, is given as its exponential.
+   */
   readonly scale: 'log' | 'linear';
   /**
    * The metric is the mean over all items: the sum of one column of the items divided by the sum of another (`log`: the

@@ -5,7 +5,7 @@ import type { MetricDefinition } from '../../core/metric.js';
 import type { Sequence } from '../../core/sequence.js';
 import { defineEvaluator } from '../define.js';
 import { encodeQuestions, type EncodedQuestion } from './questions/encode-questions.js';
-import { ACCURACY, bosOption, limitOption, MARGIN } from './questions/manifest.js';
+import { ACCURACY, bosOption, LIKELIHOOD_RATIO, limitOption } from './questions/manifest.js';
 import { findAnswerLetters, parseAnswer, type AnswerLetters } from './questions/mmlu/answer-letters.js';
 import { CATEGORIES, categoryOf, type Category } from './questions/mmlu/categories.js';
 import { PROMPT_VERSION, writePrompt, type PromptForm } from './questions/mmlu/prompt.js';
@@ -38,7 +38,7 @@ const METRICS: readonly MetricDefinition[] = [
     mean: { of: `${category}_correct`, per: category },
     summary: `accuracy in the questions of the category ${category.replaceAll('_', ' ')}`,
   })),
-  MARGIN,
+  LIKELIHOOD_RATIO,
   {
     name: 'answered',
     better: 'higher',
@@ -118,7 +118,7 @@ export default defineEvaluator({
         'accuracy',
         'accuracy_subjects',
         ...listCategories(keys).map((category) => `accuracy_${category}`),
-        'margin',
+        LIKELIHOOD_RATIO.name,
         ...(isGenerated ? ['answered'] : []),
       ],
       measurement: {

@@ -5,7 +5,7 @@ import type { MetricDefinition } from '../../core/metric.js';
 import type { EvaluationRows } from '../../core/ports/evaluator.js';
 import { defineEvaluator } from '../define.js';
 import { encodeQuestions } from './questions/encode-questions.js';
-import { ACCURACY, bosOption, limitOption, MARGIN } from './questions/manifest.js';
+import { ACCURACY, bosOption, LIKELIHOOD_RATIO, limitOption } from './questions/manifest.js';
 import { pickQuestions } from './questions/pick-questions.js';
 import { countCharacters } from './questions/python-text.js';
 import { placeRows, type Question } from './questions/question.js';
@@ -37,7 +37,7 @@ const METRICS: readonly MetricDefinition[] = [
     mean: { of: 'correct_bytes', per: 'questions' },
     summary: 'the same per byte of its UTF-8 text: acc_bytes',
   },
-  MARGIN,
+  LIKELIHOOD_RATIO,
 ];
 
 /**

@@ -125,7 +125,7 @@ describe('mmlu.plan', () => {
       'accuracy_subjects',
       'accuracy_stem',
       'accuracy_other',
-      'margin',
+      'likelihood_ratio',
     ]);
     expect((await plan({ subjects: ['anatomy'] })).metrics).not.toContain('accuracy_stem');
   });
@@ -204,6 +204,7 @@ describe('mmlu.reduce', () => {
     });
     expect(items['correct']).toEqual(Float64Array.of(1, 1, 0, 0));
     expect(items['answered']).toEqual(Float64Array.of(1, 1, 1, 0));
-    expect(metrics).toMatchObject({ accuracy: 0.5, answered: 0.75, margin: 1 });
+    expect(metrics).toMatchObject({ accuracy: 0.5, answered: 0.75 });
+    expect(metrics['likelihood_ratio']).toBeCloseTo(Math.E, 12); // the letters are scored all the same
   });
 });

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { DataRow, EvaluationRows, RowsProtocol } from '../../../src/core/ports/evaluator.js';
+import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
+import { denseCounts } from '../../../src/core/space/search-space.js';
 import multipleChoice from '../../../src/plugins/evaluators/multiple-choice.js';
+import { LIKELIHOOD_RATIO } from '../../../src/plugins/evaluators/questions/manifest.js';
+import { plainObjectives } from '../../../src/search/objectives/objectives.js';
+import { scoreMeasured } from '../../../src/search/objectives/score-point.js';
 import { unattended } from '../../support/demo-model.js';
 import { fileOf, rowsOf, tokensOf } from '../../support/question-rows.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
@@ -196,7 +201,7 @@ describe('multiple-choice.reduce', () => {
       questions: Float64Array.of(1, 1, 1),
     });
     expect(metrics['accuracy']).toBeCloseTo(1 / 3, 12);
-    expect(metrics['margin']).toBeCloseTo(-2 / 3, 12);
+    expect(metrics['likelihood_ratio']).toBeCloseTo(Math.exp(-2 / 3), 12); // the mean margin is below 0
   });
 
   it('takes the first of equally likely choices, as the harness does', async () => {
@@ -204,6 +209,18 @@ describe('multiple-choice.reduce', () => {
     const { items } = await reduce(rows, [2, 2, 2, 2]);
     expect(items['correct']).toEqual(Float64Array.of(1, 0));
     expect(items['margin']).toEqual(Float64Array.of(0, 0));
+  });
+
+  it('has a metric that ranks architectures of equal accuracy, also where the wrong choice is the likelier one', async () => {
+    const objectives = plainObjectives(LIKELIHOOD_RATIO);
+    const space = createSearchSpace(STORIES_SHAPE);
+    const scores = await Promise.all(
+      [3, 9].map(async (gold) => {
+        const { metrics } = await reduce([SKY], [2, gold]); // wrong, then right choice
+        return scoreMeasured(objectives, space, { counts: denseCounts(space), metrics });
+      }),
+    );
+    expect(scores.map(({ values }) => values[0])).toEqual([expect.closeTo(1, 12), expect.closeTo(7, 12)]);
   });
 
   it('keeps questions with different numbers of choices apart', async () => {

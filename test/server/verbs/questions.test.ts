@@ -112,6 +112,6 @@ describe('questions that are asked', () => {
     const [dense] = await evaluate('mmlu', 'mmlu', { options: { scorer: 'exact-match', shots: 0 } });
     const { accuracy = NaN, answered = NaN } = dense?.metrics ?? {};
     expect(accuracy).toBeLessThanOrEqual(answered);
-    expect(dense?.metrics).toHaveProperty('margin');
+    expect(dense?.metrics).toHaveProperty('likelihood_ratio');
   });
 });

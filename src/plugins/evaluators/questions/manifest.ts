@@ -10,13 +10,17 @@ export const ACCURACY = {
   summary: 'share of questions that are answered rightly',
 } as const satisfies MetricDefinition;
 
-export const MARGIN = {
-  name: 'margin',
+/**
+ * The exponential of the mean margin. A mean margin is often below 0, where neither a share nor a logarithm of it means
+ * anything; this is above 0, and a predictor that is fitted on its logarithm is fitted on the margin.
+ */
+export const LIKELIHOOD_RATIO = {
+  name: 'likelihood_ratio',
   better: 'higher',
-  scale: 'linear',
+  scale: 'log',
   mean: { of: 'margin', per: 'questions' },
   summary:
-    'mean log-likelihood of the right choice minus that of the best wrong one: tells models apart that answer as many questions rightly',
+    'how many times as likely the right choice is as the best wrong one, geometric mean: tells models apart that answer as many questions rightly',
 } as const satisfies MetricDefinition;
 
 export const limitOption = z

@@ -34,7 +34,7 @@ export function markCorrect(scores: readonly Float64Array[], keys: readonly Choi
   return Float64Array.from(keys, ({ gold }, index) => (findBest(scores[index] as Float64Array) === gold ? 1 : 0));
 }
 
-/** By how much the right choice is better than the best wrong one; negative if that one is better. */
+/** The log-likelihood of the right choice minus that of the best wrong one; negative if that one is better. */
 export function measureMargins(scores: readonly Float64Array[], keys: readonly ChoiceKey[]): Float64Array {
   return Float64Array.from(keys, ({ gold }, index) => {
     const [all, wrong] = [scores[index] as Float64Array, (_: number, choice: number) => choice !== gold];
@@ -42,12 +42,14 @@ export function measureMargins(scores: readonly Float64Array[], keys: readonly C
   });
 }
 
-/** The metrics that are means over items, by name. */
+/** The metrics that are means over items, or exponentials of means, by name. */
 export function meansOf(metrics: readonly MetricDefinition[], items: ItemColumns): Record<string, number> {
   return Object.fromEntries(
-    metrics.flatMap(({ name, mean }) =>
-      mean === undefined ? [] : [[name, sum(items[mean.of]) / sum(items[mean.per])]],
-    ),
+    metrics.flatMap(({ name, mean, scale }) => {
+      if (mean === undefined) return [];
+      const value = sum(items[mean.of]) / sum(items[mean.per]);
+      return [[name, scale === 'log' ? Math.exp(value) : value]];
+    }),
   );
 }
 
