@@ -5,31 +5,10 @@ import type { Budget } from '../../src/core/budget/budget.js';
 import type { EvaluationPlan, EvaluationText } from '../../src/core/ports/evaluator.js';
 import { countScored } from '../../src/core/sequence.js';
 import { countsKey, decodeCounts, type Counts, type SearchSpace } from '../../src/core/space/search-space.js';
-import { openCheckpoint } from '../../src/engine/checkpoint/open-checkpoint.js';
-import { createCheckpointFiles } from '../../src/engine/files/checkpoint-files.js';
-import { digestBytes } from '../../src/engine/files/digest.js';
-import type { RankedRecipe } from '../../src/engine/language-model.js';
-import { openLanguageModel } from '../../src/engine/open-language-model.js';
-import { rankUnits } from '../../src/engine/ranking/rank-units.js';
-import { detectThreads } from '../../src/engine/runtime/resource-limits.js';
-import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.js';
-import type { Compensation } from '../../src/core/ports/compensation.js';
-import type { Criterion } from '../../src/core/ports/criterion.js';
-import { BUILTIN_PLUGINS } from '../../src/plugins/builtin/list.js';
 import perplexity from '../../src/plugins/evaluators/perplexity.js';
-import { measureCost } from '../../src/core/budget/cost-model.js';
-import { createCostModel } from '../../src/core/budget/cost-spec.js';
 import type { TrialPoint } from '../../src/search/study/trial.js';
-import { listErrorTables } from '../../src/server/predictors/measure-error-tables.js';
-import { pickCalibrationSequences } from '../../src/server/requests/calibration-sequences.js';
-import { createStudySpace } from '../../src/server/requests/decode-study-plan.js';
-import {
-  DEFAULT_CALIBRATION,
-  DEFAULT_PLUGINS,
-  DEFAULT_SPACE,
-  DEFAULT_TEXT_SHARES,
-  EFFORTS,
-} from '../../src/server/requests/defaults.js';
+import { DEFAULT_TEXT_SHARES, EFFORTS } from '../../src/server/requests/defaults.js';
+import { openPrunedModel } from '../open-pruned-model.js';
 
 /** What a point is measured on. */
 type Fidelity = Pick<TrialPoint, 'part' | 'rung'>;
@@ -71,47 +50,12 @@ export async function openLabelModel({
   readonly cache: string | undefined;
 }): Promise<LabelModel> {
   const work = { signal: new AbortController().signal };
-  const tokenizer = await loadTokenizer(createCheckpointFiles({ directory }));
-  if (tokenizer === undefined) throw new Error(`${directory} has no tokenizer.json`);
-  const model = await openLanguageModel(await openCheckpoint(directory), { threads: detectThreads() });
-  const { shape } = model;
-  const content = await readFile(file, 'utf8');
-  const [tokens = new Int32Array()] = await tokenizer.encodeAll([
-    file.endsWith('.json') ? (JSON.parse(content) as string[]).join('\n\n') : content,
-  ]);
-  const { bosTokenId: bosToken } = model.checkpoint.config;
-  const text = { tokens, digest: digestBytes(tokens), ...(bosToken === undefined ? {} : { bosToken }) };
-  const plans = planWindows(text);
-  const { sequences } = pickCalibrationSequences(
-    text,
-    { ...DEFAULT_CALIBRATION, part: DEFAULT_TEXT_SHARES.search },
-    'calibration',
-  );
-  const criterion = plugIn('criterion', DEFAULT_PLUGINS.criterion);
-  const compensation = plugIn('compensation', DEFAULT_PLUGINS.compensation);
-  const calibration = await model.calibrate(
-    sequences,
-    [...new Set([...(criterion.plugin as Criterion).needs, 'gram', 'mean'] as const)],
-    work,
-  );
-  const scores = await model.scoreUnits({
-    ...criterion,
-    criterion: criterion.plugin as Criterion,
-    seed: 0,
-    work,
-    calibration,
+  const { model, text, subject, space, budgets, tables, calibrationTokens } = await openPrunedModel({
+    directory,
+    text: file,
+    remove,
   });
-  const recipe: RankedRecipe = {
-    ranking: rankUnits(scores, shape.layers),
-    compensation: { ...compensation, plugin: compensation.plugin as Compensation, calibration },
-  };
-  const subject = model.subject(recipe);
-  const cost = { kind: 'parameters' } as const;
-  const budgets: Budget[] = [
-    { cost, limit: Math.floor((1 - remove) * measureCost(createCostModel(shape, cost), shape.layers)) },
-  ];
-  const space = createStudySpace(shape, budgets, { options: DEFAULT_SPACE, ranges: [] });
-  const tables = listErrorTables(space.dimensions, await model.calibrationErrors(recipe, work));
+  const plans = planWindows(text);
   // Labels are of architectures: those of other budgets are found too.
   const labels = await readLabels(cache);
   const prefix = `${model.checkpoint.digest.slice(0, 12)} ${text.digest.slice(0, 12)}`;
@@ -124,7 +68,7 @@ export async function openLabelModel({
     space,
     budgets,
     tables,
-    calibrationTokens: sequences.reduce((sum, { length }) => sum + length, 0),
+    calibrationTokens,
     tokensOf: (fidelity) => planOf(fidelity).fidelity.tokens,
     label: async (points, fidelity) => {
       const plan = planOf(fidelity);
@@ -172,12 +116,6 @@ function planWindows(text: EvaluationText): Readonly<Record<TrialPoint['part'], 
     verify: verifyTokens.map((tokens) => plan('verify', tokens)),
     report: [plan('report')],
   };
-}
-
-function plugIn(kind: 'criterion' | 'compensation', id: string) {
-  const entry = BUILTIN_PLUGINS.find(({ plugin }) => plugin.kind === kind && plugin.id === id);
-  if (entry === undefined) throw new Error(`there is no ${kind} ${id}`);
-  return { plugin: entry.plugin, moduleUrl: entry.moduleUrl, options: entry.plugin.options.parse({}) as unknown };
 }
 
 async function readLabels(cache: string | undefined): Promise<Map<string, Label>> {
