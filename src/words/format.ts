@@ -3,9 +3,10 @@ export function formatCount(value: number | bigint): string {
   return value.toLocaleString('en-US');
 }
 
-/** A measured number with five digits that matter: `4.6231`, `53.834`. */
+/** A measured number with five digits that matter: `4.6231`, `53.834`; what is counted in full: `134,515,008`. */
 export function formatMetric(value: number): string {
   if (!Number.isFinite(value)) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) >= 1e5 && Math.abs(value) < 1e15) return formatCount(value);
   return Math.abs(value) >= 1e5 || (value !== 0 && Math.abs(value) < 1e-3)
     ? value.toExponential(3)
     : String(Number(value.toPrecision(5)));

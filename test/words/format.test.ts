@@ -17,6 +17,15 @@ describe('numbers for people', () => {
     ]);
   });
 
+  it('keep all digits of what is counted, unless it is too large to be exact', () => {
+    expect([99_999, 260_032, 134_515_008, 1e20].map(formatMetric)).toEqual([
+      '99999',
+      '260,032',
+      '134,515,008',
+      '1.000e+20',
+    ]);
+  });
+
   it('have units', () => {
     expect([0, 0.02, 0.9, 7, 60, 754, 3723, 7185, 97_200, 172_800].map(formatDuration)).toEqual([
       '0 s',

@@ -104,7 +104,10 @@ export function addEvaluateCommand(program: Command): void {
   });
 }
 
+/** Nothing for an evaluator without a text, which a search needs. */
 function suggestSearch({ paths: { model = '', texts }, sources, suggest }: Call<EvaluateRequest>): void {
+  const [text] = texts;
+  if (text === undefined) return;
   suggest({
     why: 'to find a model with a fifth fewer parameters, measured in the same way',
     words: [
@@ -112,7 +115,7 @@ function suggestSearch({ paths: { model = '', texts }, sources, suggest }: Call<
       '--model',
       model,
       '--text',
-      texts[0] ?? '',
+      text,
       ...repeatFlags(sources, 'measurement.windows.', 'measurement.evaluator.'),
       '--remove',
       '20%',
