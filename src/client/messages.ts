@@ -51,6 +51,8 @@ export type {
   DeleteJobResponse,
   EvaluateResult,
   EvaluationResult,
+  FurtherResult,
+  ShortenedPrompts,
   GetJobRequest,
   GetJobResponse,
   Job,
@@ -137,6 +139,7 @@ export type {
   SearchRequest,
   SearchResponse,
   StreamFit,
+  StudyMeasurement,
   StudyTexts,
   VerifyPlan,
 } from '../gen/prunecast/v1/pruning.js';

@@ -1,6 +1,6 @@
 import type { ScatterChart, StepChart } from '../charts/chart.js';
 import { measureInterval } from '../charts/measure-interval.js';
-import { formatCount, formatMetric } from '../words/format.js';
+import { formatCount, formatMetric, withArticle } from '../words/format.js';
 import { listLabels, type LiveStudy } from './live-study.js';
 
 /** A chart and what it says in words; without a chart, why there is none yet. */
@@ -55,7 +55,7 @@ export function chartLabels(study: LiveStudy): Charted<StepChart> {
     caption: `${formatCount(points.length)} architectures measured${labelsLeftOut === 0 ? '' : ` are shown, ${formatCount(labelsLeftOut)} more are not`}, ${formatCount(end)} tokens run; ${
       best === undefined
         ? 'none is within the budgets yet'
-        : `the best within the budgets has a ${metric} of ${formatMetric(best.last.value)} on the ${best.windows} windows`
+        : `the best within the budgets has ${withArticle(metric)} of ${formatMetric(best.last.value)} on the ${best.windows} windows`
     }.`,
   };
 }

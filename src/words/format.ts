@@ -12,6 +12,11 @@ export function formatMetric(value: number): string {
     : String(Number(value.toPrecision(5)));
 }
 
+/** `a perplexity`, `an accuracy`. */
+export function withArticle(name: string): string {
+  return `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`;
+}
+
 /** A rank or linear correlation, or R2: two decimals, as more of them are chance with the few pairs held out. */
 export function formatCorrelation(value: number): string {
   return value.toFixed(2);

@@ -8,11 +8,12 @@ import { formatAmount, formatBytes, formatDuration, formatMetric, formatShare } 
 
 describe('numbers for people', () => {
   it('keep five digits that matter', () => {
-    expect([4.623_149, 53.834_21, 0, 1_234_567.8, 0.000_012_3].map(formatMetric)).toEqual([
+    expect([4.623_149, 53.834_21, 0, 1_234_567.8, 1_234_567, 0.000_012_3].map(formatMetric)).toEqual([
       '4.6231',
       '53.834',
       '0',
       '1.235e+6',
+      '1,234,567',
       '1.230e-5',
     ]);
   });

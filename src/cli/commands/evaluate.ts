@@ -99,7 +99,8 @@ export function addEvaluateCommand(program: Command): void {
         },
       });
       printResults(results, nameTargets(call.sources), printer);
-      suggestSearch(call);
+      // A search needs a text to calibrate on.
+      if (results.some(({ measurement }) => (measurement?.window ?? 0) > 0)) suggestSearch(call);
     });
   });
 }

@@ -16,22 +16,23 @@ export function perplexityOf({ losses, tokens }: WindowLosses): number {
 }
 
 /**
- * A paired bootstrap interval for the ratio of two perplexities, or of two means: windows are drawn with replacement,
- * the same ones for both, and the ratio's quantiles over the draws are the ends (percentile method; Efron and
- * Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Both must cover the same windows.
+ * A paired bootstrap interval of by how much one thing is more than another, as a share of the other: items are drawn
+ * with replacement, the same ones for both, and quantiles over the draws are the ends (percentile method; Efron and
+ * Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13). Both must cover the same items.
  *
- * @param coverage 0.95 for a 95 % interval
+ * `log`: of the ratio of two exponentials of means, less 1. `linear`: of the difference of two means, as a share of the
+ * other's mean over all items, which is not drawn: of few questions, a draw may have none that is answered.
  */
-export function ratioInterval(
+export function excessInterval(
   numerator: WindowLosses,
   denominator: WindowLosses,
   options: IntervalOptions,
 ): readonly [number, number] {
-  return runSteps(ratioIntervalInSteps(numerator, denominator, options));
+  return runSteps(excessIntervalInSteps(numerator, denominator, options));
 }
 
-/** `ratioInterval` in steps of about two milliseconds: 10,000 draws of 256 windows take a third of a second. */
-export function* ratioIntervalInSteps(
+/** `excessInterval` in steps of about two milliseconds: 10,000 draws of 256 windows take a third of a second. */
+export function* excessIntervalInSteps(
   numerator: WindowLosses,
   denominator: WindowLosses,
   { rng, coverage = 0.95, draws = 10_000, scale = 'log' }: IntervalOptions,
@@ -42,7 +43,8 @@ export function* ratioIntervalInSteps(
       `a paired interval needs the same windows on both sides, got ${windows} and ${denominator.losses.length}`,
     );
   }
-  const ratios = new Float64Array(draws);
+  const base = Math.abs(sum(denominator.losses) / sum(denominator.tokens));
+  const excesses = new Float64Array(draws);
   const drawsAStep = Math.ceil(WINDOWS_A_STEP / windows);
   for (let at = 0; at < draws; at++) {
     if (at > 0 && at % drawsAStep === 0) yield;
@@ -54,9 +56,10 @@ export function* ratioIntervalInSteps(
       lossB += denominator.losses[window] as number;
       tokensB += denominator.tokens[window] as number;
     }
-    ratios[at] = scale === 'log' ? Math.exp(lossA / tokensA - lossB / tokensB) : lossA / tokensA / (lossB / tokensB);
+    const difference = lossA / tokensA - lossB / tokensB;
+    excesses[at] = scale === 'log' ? Math.expm1(difference) : difference / base;
   }
-  return [quantile(ratios, (1 - coverage) / 2), quantile(ratios, (1 + coverage) / 2)];
+  return [quantile(excesses, (1 - coverage) / 2), quantile(excesses, (1 + coverage) / 2)];
 }
 
 /** Windows drawn in one step. */

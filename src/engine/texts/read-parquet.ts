@@ -30,7 +30,7 @@ export async function readParquet(bytes: Uint8Array<ArrayBuffer>): Promise<reado
     return rows.map((row, index) => ({ line: index + 1, value: toPlain(row) }));
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error);
-    throw refused(`cannot be read as Parquet: ${problem.slice(0, MOST_QUOTED)}`);
+    throw refused(`its ${bytes.length} bytes cannot be read as Parquet: ${problem.slice(0, MOST_QUOTED)}`);
   }
 }
 

@@ -74,7 +74,7 @@ export async function planStudyWindows(
   requireAscending(rungs, fidelities.verify);
   const plans = { search: search.plan, verify: rungs.map(({ plan }) => plan), report: report.plan };
   refuseOverlaps(listPlans(plans), 'texts');
-  return { plans, calibration: chooseCalibration(asked, rungs.at(-1)) };
+  return { plans, calibration: chooseCalibration(asked, evaluator, rungs.at(-1)) };
 }
 
 /**
@@ -97,6 +97,7 @@ export async function planPairWindows(
     plan: search,
     calibration: chooseCalibration(
       asked,
+      evaluator,
       hasOwn
         ? undefined
         : await planPart(services, asked, evaluator, {
@@ -256,11 +257,14 @@ function requireAscending(planned: readonly PlannedPart[], fidelities: PartFidel
 
 function chooseCalibration(
   { texts, windows, textTokens }: AskedTexts,
+  { plugin }: ChosenEvaluator,
   verify: PlannedPart | undefined,
 ): RecipeDefaults {
   const read = (text: Text | undefined): Text | undefined => withDocuments(text, windows, 'windows');
-  const own = read(texts?.calibration ?? texts?.search);
+  const own = read(texts?.calibration ?? (plugin.reads === 'text' ? texts?.search : undefined));
   if (own !== undefined) return { text: own, bos: windows?.bos, textTokens };
+  // What an evaluator of another kind reads is no text to calibrate on.
+  if (plugin.reads !== 'text') return { bos: windows?.bos, textTokens };
   // The first verify window may begin a little before the middle: windows are whole.
   const middle =
     texts?.verify === undefined && verify?.text !== undefined

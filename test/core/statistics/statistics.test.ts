@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EncodingBatch } from '../../../src/core/pairs.js';
 import { createRng } from '../../../src/core/random.js';
-import { perplexityOf, ratioInterval } from '../../../src/core/statistics/bootstrap.js';
+import { excessInterval, perplexityOf } from '../../../src/core/statistics/bootstrap.js';
 import { measureEffects, measureImportances, slopeOf } from '../../../src/core/statistics/explain.js';
 import { quantile } from '../../../src/core/statistics/quantile.js';
 import { kendallTau, spearman } from '../../../src/core/statistics/rank-correlation.js';
@@ -111,30 +111,41 @@ describe('splitHoldOut and splitFolds', () => {
   });
 });
 
-describe('ratioInterval', () => {
+describe('excessInterval', () => {
   const tokens = Array.from({ length: 10 }, () => 127);
   const a = { losses: [310, 295, 330, 402, 288, 350, 317, 299, 341, 365], tokens };
   const b = { losses: [321.3, 300.85, 343.9, 415.06, 296.64, 358.5, 329.51, 312.97, 347.23, 376.95], tokens };
 
   it("is numpy's interval of the same paired resampling", () => {
-    const [low, high] = ratioInterval(a, b, { rng: createRng(1) });
+    const [low, high] = excessInterval(a, b, { rng: createRng(1) });
     // numpy, 200,000 draws: the ends agree to what 10,000 draws can tell
-    expect(low).toBeCloseTo(0.90758459, 2);
-    expect(high).toBeCloseTo(0.93354718, 2);
+    expect(1 + low).toBeCloseTo(0.90758459, 2);
+    expect(1 + high).toBeCloseTo(0.93354718, 2);
     expect(perplexityOf(a) / perplexityOf(b)).toBeCloseTo(0.9199888755667752, 12);
   });
 
   it('is tight where both move together: an unpaired one would be wide', () => {
-    const [low, high] = ratioInterval(
+    const [low, high] = excessInterval(
       a,
       { losses: a.losses.map((loss) => loss + 12.7), tokens },
       { rng: createRng(2) },
     );
-    expect([low, high].map((end) => Math.log(end))).toEqual([expect.closeTo(-0.1, 9), expect.closeTo(-0.1, 9)]);
+    expect([low, high].map((end) => Math.log1p(end))).toEqual([expect.closeTo(-0.1, 9), expect.closeTo(-0.1, 9)]);
+  });
+
+  it('of few questions, of which a draw may have none that is answered, is a difference as a share of the mean', () => {
+    const ones = [1, 1, 1, 1];
+    const [more, other] = [
+      { losses: [1, 1, 0, 1], tokens: ones },
+      { losses: [1, 0, 0, 0], tokens: ones },
+    ];
+    // The difference of an item is 0, 1, 0, 1: of four drawn with replacement as a mean from 0 to 1, over 1/4.
+    const [low, high] = excessInterval(more, other, { rng: createRng(1), scale: 'linear' });
+    expect([low, high]).toEqual([0, 4]);
   });
 
   it('refuses sides of different windows', () => {
-    expect(() => ratioInterval(a, { losses: [1], tokens: [1] }, { rng: createRng(1) })).toThrow(RangeError);
+    expect(() => excessInterval(a, { losses: [1], tokens: [1] }, { rng: createRng(1) })).toThrow(RangeError);
   });
 });
 

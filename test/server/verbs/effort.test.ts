@@ -19,8 +19,16 @@ beforeAll(async () => {
 afterAll(() => verbs[Symbol.asyncDispose]());
 
 const IDS = CRITERIA.evaluation_ids.flat();
-/** Long enough for every default: a quarter of it is more than the report of the dearest effort. */
-const LONG_TEXT = tokenText(Array.from({ length: 300_000 }, (_, index) => IDS[index % IDS.length] ?? 0));
+/**
+ * Long enough for every default: a quarter of it is more than the report of the dearest effort. Windows that begin alike
+ * would run once, so each pass over the ids takes them in another step.
+ */
+const LONG_TEXT = tokenText(
+  Array.from({ length: 300_000 }, (_, index) => {
+    const pass = Math.floor(index / IDS.length);
+    return IDS[(index * (2 * pass + 1) + pass) % IDS.length] ?? 0;
+  }),
+);
 
 /** What a user who names only model, text and budget asks for. */
 const asked = (changes: DeepPartial<SearchRequest> = {}): DeepPartial<SearchRequest> => ({

@@ -101,7 +101,7 @@ describe('a checkpoint whose finite weights overflow on the way', () => {
     ).rejects.toMatchObject({
       reason: 'METRIC_INVALID',
       message: expect.stringContaining('perplexity is NaN'),
-      metadata: { metric: 'perplexity', value: 'NaN', window: '0' },
+      metadata: { metric: 'perplexity', value: 'NaN', item: '0' },
     });
   });
 

@@ -1,9 +1,9 @@
-import { formatCount, formatMetric, formatShare } from '../../../words/format.js';
+import { formatCount, formatMetric, formatShare, withArticle } from '../../../words/format.js';
 import { measureCounts } from '../../../core/budget/cost-model.js';
 import { createCostModel } from '../../../core/budget/cost-spec.js';
 import { createRng } from '../../../core/random.js';
 import { runSteps, runStepsGently } from '../../../core/run-steps.js';
-import { ratioIntervalInSteps } from '../../../core/statistics/bootstrap.js';
+import { excessIntervalInSteps } from '../../../core/statistics/bootstrap.js';
 import { plainObjectives } from '../../objectives/objectives.js';
 import { objectivesOf, type StudyPlan } from '../../study/plan.js';
 import { findBest, nameControl, scoreTrial, type TrialResult } from '../../study/trial.js';
@@ -105,16 +105,16 @@ function* measureLift(
   { name, trial }: { readonly name: string; readonly trial: TrialResult },
 ): Generator<void, Lift> {
   const sign = plan.metric.better === 'lower' ? 1 : -1;
-  // Where higher is better, as with accuracy, it is the share that the winner has more.
-  const lift = sign * (1 - better.value / trial.value);
+  // Where higher is better, as with accuracy, it is the share that the winner has more. A margin may be negative.
+  const lift = better.value === trial.value ? 0 : (sign * (trial.value - better.value)) / Math.abs(trial.value);
   // Draws from a single window are all equal: an interval without width would look like certainty.
-  if (better.losses === undefined || trial.losses === undefined || better.losses.losses.length < 2)
+  if (better.losses === undefined || trial.losses === undefined || better.losses.losses.length < 2 || trial.value === 0)
     return { control: name, lift, interval: undefined };
-  const [low, high] = yield* ratioIntervalInSteps(better.losses, trial.losses, {
+  const [low, high] = yield* excessIntervalInSteps(better.losses, trial.losses, {
     rng: createRng(plan.seed).fork(`report/${name}`),
     scale: plan.metric.scale,
   });
-  return { control: name, lift, interval: sign === 1 ? [1 - high, 1 - low] : [low - 1, high - 1] };
+  return { control: name, lift, interval: sign === 1 ? [-high, -low] : [low, high] };
 }
 
 function summarise(
@@ -126,7 +126,7 @@ function summarise(
   const { name } = plan.metric;
   const cost = createCostModel(plan.space.shape, { kind: 'parameters' });
   const size = formatCount(measureCounts(cost, plan.space, winner.counts));
-  const found = `The winner has ${size} parameters and a ${name} of ${formatMetric(winner.value)}`;
+  const found = `The winner has ${size} parameters and ${withArticle(name)} of ${formatMetric(winner.value)}`;
   const lift = best === undefined ? undefined : lifts.find(({ control }) => control === nameControl(best));
   if (best === undefined || lift === undefined) return `${found}; no uniform architecture meets the budget.`;
   const against = `${nameControl(best)} (${formatMetric(best.value)})`;
@@ -158,5 +158,5 @@ function tellRecovered({ metric: { name } }: StudyPlan, recovered: StudyOutcome[
   } = recovered;
   const range =
     interval === undefined ? 'no interval' : `95 % interval ${formatShare(interval[0])} to ${formatShare(interval[1])}`;
-  return `Its recovery, which controls do not get, took it to a ${name} of ${formatMetric(value)}, ${formatShare(Math.abs(lift))} ${lift < 0 ? 'worse' : 'better'} than before (${range}).`;
+  return `Its recovery, which controls do not get, took it to ${withArticle(name)} of ${formatMetric(value)}, ${formatShare(Math.abs(lift))} ${lift < 0 ? 'worse' : 'better'} than before (${range}).`;
 }

@@ -151,6 +151,7 @@ describe('labels that version 0.1 measured', () => {
     const subject = {
       shape: { layers: [{ kvHeads: 2, queryHeadsPerKv: 1, ffnChannels: 2 }] },
       observe: observeOnce,
+      countTokens: () => 4,
     } as unknown as EvaluationSubject;
     const target = {
       checkpointDigest: 'c',
