@@ -9,7 +9,7 @@ import { loadTokenizer } from '../../src/engine/tokenizer/tokenizer.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../support/demo-model.js';
 import { hasShared, sharedPath, skipReason } from '../support/shared.js';
 
-const SMOLLM2 = resolve(import.meta.dirname, '../../checkpoints/smollm2-135m-instruct');
+const CHECKPOINTS = resolve(import.meta.dirname, '../../checkpoints');
 
 async function measurePerplexity(
   model: LanguageModel,
@@ -39,28 +39,26 @@ describe.skipIf(!hasShared)(`dense perplexities (${skipReason})`, () => {
   });
 });
 
-// Minutes of work on two cores: run on request only, with the model unpacked beside the sources.
-describe.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared || !existsSync(SMOLLM2))(
-  'dense perplexities of SmolLM2 (needs PRUNECAST_SLOW_TESTS, ../shared and the unpacked checkpoint)',
-  () => {
-    it.each([
-      { window: 128, count: 400, expected: 53.834 },
-      { window: 512, count: 64, expected: 29.453 },
-    ])(
-      'is that of PyTorch on $count windows of $window tokens',
-      { timeout: 600_000 },
-      async ({ window, count, expected }) => {
-        const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: SMOLLM2 }));
-        const text =
-          (await tokenizer?.encode(readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8'))) ??
-          new Int32Array();
-        expect(text).toHaveLength(303_415);
-        const windows = Array.from({ length: count }, (_, index) =>
-          scoreFrom(text.slice(index * window, (index + 1) * window)),
-        );
-        const { perplexity } = await withModel(SMOLLM2, (model) => measurePerplexity(model, windows));
-        expect(Math.abs(perplexity / expected - 1)).toBeLessThan(1e-3);
-      },
-    );
-  },
-);
+// Minutes of work on two cores: run on request only, with the models unpacked beside the sources.
+describe.each([
+  { folder: 'smollm2-135m-instruct', tokens: 303_415, window: 128, count: 400, expected: 53.834 },
+  { folder: 'smollm2-135m-instruct', tokens: 303_415, window: 512, count: 64, expected: 29.453 },
+  { folder: 'qwen2.5-coder-0.5b-instruct', tokens: 299_078, window: 512, count: 4, expected: 44.2268 },
+])('the dense perplexity of $folder', ({ folder, tokens, window, count, expected }) => {
+  const directory = resolve(CHECKPOINTS, folder);
+  it.skipIf(process.env['PRUNECAST_SLOW_TESTS'] === undefined || !hasShared || !existsSync(directory))(
+    `is that of PyTorch on ${count} windows of ${window} tokens (needs PRUNECAST_SLOW_TESTS, ../shared and the unpacked checkpoint)`,
+    { timeout: 600_000 },
+    async () => {
+      const tokenizer = await loadTokenizer(createCheckpointFiles({ directory }));
+      const text =
+        (await tokenizer?.encode(readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8'))) ?? new Int32Array();
+      expect(text).toHaveLength(tokens);
+      const windows = Array.from({ length: count }, (_, index) =>
+        scoreFrom(text.slice(index * window, (index + 1) * window)),
+      );
+      const { perplexity } = await withModel(directory, (model) => measurePerplexity(model, windows));
+      expect(Math.abs(perplexity / expected - 1)).toBeLessThan(1e-3);
+    },
+  );
+});
