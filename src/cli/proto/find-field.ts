@@ -14,7 +14,7 @@ export function findField(typeName: string, path: string): FieldPath | undefined
   for (const step of path.split('.')) {
     const last = fields.at(-1);
     if (last?.fieldKind === 'map' || last?.message?.typeName === 'google.protobuf.Struct') return fields;
-    const name = step.replace(/\[\d*\]$/, '');
+    const name = step.replace(/\[(\d*|\+)\]$/, '');
     const field: DescField | undefined = message?.fields.find((candidate) => candidate.name === name);
     if (field === undefined) return undefined;
     fields.push(field);
