@@ -37,3 +37,8 @@ export function placeSpans(sequences: readonly Pick<Sequence, 'spans'>[]): Int32
 export function countScored(sequences: readonly Pick<Sequence, 'spans'>[]): number {
   return sequences.reduce((sum, { spans }) => sum + spans.reduce((tokens, { from, to }) => tokens + to - from, 0), 0);
 }
+
+/** Tokens of all sequences. */
+export function countTokens(sequences: readonly Pick<Sequence, 'tokens'>[]): number {
+  return sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+}

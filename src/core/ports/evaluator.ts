@@ -129,7 +129,7 @@ export interface HostedModel extends EvaluatedModel {
 
 /** Which items of rows are measured, and in what arithmetic. */
 export interface RowsProtocol extends Pick<WindowProtocol, 'part' | 'precision'> {
-  /** As many items as fit in this many tokens, spread evenly over the part; undefined takes all. */
+  /** As many items as run in this many tokens, spread evenly over the part; undefined takes all. */
   readonly tokenLimit?: number;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
-import type { Sequence } from '../../core/sequence.js';
+import { countTokens, type Sequence } from '../../core/sequence.js';
 import { defineEvaluator } from '../define.js';
 import { encodeQuestions, type EncodedQuestion } from './questions/encode-questions.js';
 import { ACCURACY, bosOption, LIKELIHOOD_RATIO, limitOption } from './questions/manifest.js';
@@ -13,7 +13,6 @@ import { LETTERS, readSubjects, type Subject } from './questions/mmlu/read-subje
 import { pickQuestions } from './questions/pick-questions.js';
 import type { Question } from './questions/question.js';
 import {
-  countTokens,
   findBest,
   meansOf,
   measureMargins,
@@ -106,8 +105,7 @@ export default defineEvaluator({
       delimiter: ' ',
       bos,
       room: isGenerated ? ANSWER_TOKENS : 0,
-      countTokens: (question) =>
-        countTokens([...(isGenerated ? [continuePrompt(question)] : []), ...sequenceChoices(question)]),
+      sequences: (question) => [...(isGenerated ? [continuePrompt(question)] : []), ...sequenceChoices(question)],
     });
     const sequences = [...(isGenerated ? asked.map(continuePrompt) : []), ...asked.flatMap(sequenceChoices)];
     const keys = keyQuestions(asked.map(({ question }) => question));

@@ -3,6 +3,7 @@ import { canonicalJson } from '../../core/canonical-json.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MetricDefinition } from '../../core/metric.js';
 import type { EvaluationRows } from '../../core/ports/evaluator.js';
+import { countTokens } from '../../core/sequence.js';
 import { defineEvaluator } from '../define.js';
 import { encodeQuestions } from './questions/encode-questions.js';
 import { ACCURACY, bosOption, LIKELIHOOD_RATIO, limitOption } from './questions/manifest.js';
@@ -11,7 +12,6 @@ import { countCharacters } from './questions/python-text.js';
 import { placeRows, type Question } from './questions/question.js';
 import { readQuestion, type QuestionFields } from './questions/read-choices.js';
 import {
-  countTokens,
   markCorrect,
   meansOf,
   measureMargins,
@@ -82,7 +82,7 @@ export default defineEvaluator({
       delimiter,
       bos,
       room: 0,
-      countTokens: (question) => countTokens(sequenceChoices(question)),
+      sequences: sequenceChoices,
     });
     const sequences = asked.flatMap(sequenceChoices);
     return {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Evaluation } from '../../../src/core/metric.js';
 import type { DataFile, EvaluationPlan, RowsProtocol } from '../../../src/core/ports/evaluator.js';
+import { measureSequences } from '../../../src/core/run-batches.js';
 import mmlu from '../../../src/plugins/evaluators/mmlu.js';
 import { unattended } from '../../support/demo-model.js';
 import { fileOf, rowsOf, tokensOf } from '../../support/question-rows.js';
@@ -100,11 +101,21 @@ describe('mmlu.plan', () => {
   });
 
   it('spreads a token limit over all subjects', async () => {
-    const all = await plan({ shots: 0 });
-    const tokenLimit = Math.floor(all.fidelity.tokens / 3);
-    const { fidelity } = await plan({ shots: 0, tokenLimit });
+    const oneEach = await plan({ shots: 0, limit: 1 });
+    const tokenLimit = Math.floor(1.1 * measureSequences(oneEach.sequences).tokens);
+    const { fidelity, sequences } = await plan({ shots: 0, tokenLimit });
     expect(fidelity.items).toEqual([0, 4, 8]);
-    expect(fidelity.tokens).toBeLessThanOrEqual(tokenLimit);
+    expect(measureSequences(sequences).tokens).toBeLessThanOrEqual(tokenLimit);
+  });
+
+  it('counts the examples of a subject once under a token limit', async () => {
+    const all = await plan({ shots: 5, subjects: ['virology'] });
+    const tokenLimit = measureSequences(all.sequences).tokens;
+    expect(tokenLimit).toBeLessThan(all.fidelity.tokens / 4);
+    expect(await itemsOf({ shots: 5, subjects: ['virology'], tokenLimit })).toEqual(all.fidelity.items);
+    expect(await itemsOf({ shots: 5, subjects: ['virology'], tokenLimit: tokenLimit - 1 })).toHaveLength(
+      all.fidelity.items.length - 1,
+    );
   });
 
   it('leaves whole examples out of a prompt that is too long, then cuts it on the left, and counts both', async () => {

@@ -1,6 +1,8 @@
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { spreadPlaces } from '../../../core/pick-evenly.js';
 import type { EvaluationRows, RowsProtocol, ShortenedPrompts } from '../../../core/ports/evaluator.js';
+import { measureSequences } from '../../../core/run-batches.js';
+import { countTokens, type Sequence } from '../../../core/sequence.js';
 import { splitTrailingSpace } from './python-text.js';
 import { quoteValue, rowFault, type Question } from './question.js';
 
@@ -20,8 +22,8 @@ export interface QuestionForm {
   readonly bos: boolean;
   /** Tokens that must fit behind a prompt, at least; the choices must in any case. */
   readonly room: number;
-  /** Tokens that all sequences of a question have. */
-  readonly countTokens: (question: EncodedQuestion) => number;
+  /** What is run for a question. */
+  readonly sequences: (question: EncodedQuestion) => readonly Sequence[];
 }
 
 export interface EncodedQuestions<Asked extends Question> {
@@ -36,8 +38,8 @@ export interface EncodedQuestions<Asked extends Question> {
  * continuation's. Prompts that are too long for the model lose whole examples first, those of a question's choices
  * alike, then tokens on the left.
  *
- * Under a token limit questions are taken in an order of which each beginning is spread evenly, up to the first that no
- * longer fits.
+ * Under a limit of tokens that run, those of a shared prefix once, questions are taken in an order of which each
+ * beginning is spread evenly, up to the first that no longer fits.
  *
  * @throws PrunecastError INVALID_REQUEST for a choice that has no tokens or more than the model has positions, with its
  * file and line; for a token limit below one question, and for more questions than a plan can hold
@@ -52,6 +54,8 @@ export async function encodeQuestions<Asked extends Question>(
   const places = tokenLimit === undefined ? [...questions.keys()] : spreadPlaces(questions.length);
   const asked: Placed<Asked>[] = [];
   let tokens = 0;
+  const countRun = (some: readonly Placed<Asked>[]): number =>
+    measureSequences(some.flatMap(({ encoded }) => form.sequences(encoded))).tokens;
   for (let at = 0; at < places.length; at += QUESTIONS_A_STEP) {
     const step = places.slice(at, at + QUESTIONS_A_STEP);
     const encoded = await encodeAll(
@@ -61,18 +65,39 @@ export async function encodeQuestions<Asked extends Question>(
       front,
     );
     for (const [index, question] of encoded.entries()) {
-      const more = form.countTokens(question);
-      if (tokenLimit !== undefined && tokens + more > tokenLimit) return finish(asked, tokenLimit, more);
-      tokens += more;
+      tokens += countTokens(form.sequences(question));
       requireMeasurable(tokens, rows);
       asked.push({ place: step[index] as number, encoded: question });
     }
+    if (tokenLimit !== undefined && countRun(asked) > tokenLimit) {
+      const fitting = asked.slice(
+        0,
+        findMost(asked.length, (count) => countRun(asked.slice(0, count)) <= tokenLimit),
+      );
+      if (fitting.length === 0)
+        throw PrunecastError.ofField(
+          'token_limit',
+          `is ${tokenLimit}, less than one question of ${countRun(asked.slice(0, 1))} tokens`,
+        );
+      return finish(fitting);
+    }
   }
-  return finish(asked, tokenLimit, 0);
+  return finish(asked);
 }
 
-/** Of long prompts this many are a few hundred thousand tokens. */
-const QUESTIONS_A_STEP = 256;
+/** Of long prompts this many are a hundred thousand tokens. */
+const QUESTIONS_A_STEP = 64;
+
+/** The largest count below `over` that fits, if all below one that fits do; 0 fits. */
+function findMost(over: number, fits: (count: number) => boolean): number {
+  let [least, most] = [0, over];
+  while (most - least > 1) {
+    const middle = Math.floor((least + most) / 2);
+    if (fits(middle)) least = middle;
+    else most = middle;
+  }
+  return least;
+}
 
 /** Most tokens in all sequences of a plan, which is held in memory: 256 MiB. All of MMLU with 5 examples has 45 million. */
 const MOST_TOKENS = 2 ** 26;
@@ -95,14 +120,7 @@ interface Placed<Asked extends Question> {
   readonly encoded: ShortenedQuestion<Asked>;
 }
 
-/** @param next tokens of the first question that no longer fits */
-function finish<Asked extends Question>(
-  asked: readonly Placed<Asked>[],
-  tokenLimit: number | undefined,
-  next: number,
-): EncodedQuestions<Asked> {
-  if (asked.length === 0 && tokenLimit !== undefined)
-    throw PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one question of ${next} tokens`);
+function finish<Asked extends Question>(asked: readonly Placed<Asked>[]): EncodedQuestions<Asked> {
   const inOrder = asked.toSorted((a, b) => a.place - b.place).map(({ encoded }) => encoded);
   return {
     asked: inOrder,

@@ -13,10 +13,6 @@ export function sequenceChoices({ prompts, continuations }: EncodedQuestion): Se
   });
 }
 
-export function countTokens(sequences: readonly Sequence[]): number {
-  return sequences.reduce((sum, { tokens }) => sum + tokens.length, 0);
-}
-
 /** What is known of a question's right answer when the model has run. */
 export interface ChoiceKey {
   readonly gold: number;
