@@ -88,3 +88,8 @@ export function findLabelFault({ scale }: Pick<MetricDefinition, 'scale'>, value
 export function nameMetric(measurement: string, metric: string): string {
   return measurement === '' ? metric : `${measurement}.${metric}`;
 }
+
+/** The metric's own name, without that of its measurement: `accuracy` of `mmlu.accuracy`. */
+export function plainMetric(name: string): string {
+  return name.slice(name.indexOf('.') + 1);
+}

@@ -1,4 +1,5 @@
 import type { PluginKind } from '../../core/ports/plugin.js';
+import { plainMetric } from '../../core/metric.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
@@ -74,11 +75,14 @@ export function listCompared(
   });
 }
 
-/** The definition of a metric by its evaluator; an unknown metric keeps its name and counts as lower is better. */
+/**
+ * The definition of a metric by its evaluator, of `mmlu.accuracy` that of `accuracy`; an unknown metric counts as lower
+ * is better. It keeps its name.
+ */
 export function findMetric(plugins: PluginLookup, name: string): MetricDefinition {
   const known = plugins
     .all('evaluator')
     .flatMap(({ plugin }) => plugin.metrics)
-    .find((metric) => metric.name === name);
-  return known ?? { name, better: 'lower', scale: 'linear', summary: '' };
+    .find((metric) => metric.name === plainMetric(name));
+  return { better: 'lower', scale: 'linear', summary: '', ...known, name };
 }
