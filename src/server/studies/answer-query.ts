@@ -282,11 +282,15 @@ async function verify(
         model: document.model,
         windows: planned ?? document.windows.search,
         recipe: document.recipes.compared[chosen]?.oneShot ?? null,
+        further: (document.further ?? []).map((own) => own.windows.verify.at(-1) ?? own.windows.search),
       },
       toPlain({
         model: planModel(resolving.model),
         windows: planPart(resolving, planned === undefined ? windows.search : dearest),
         recipe: oneShot === undefined ? null : planRecipe(oneShot),
+        further: further.map((own) =>
+          planPart(resolving, (planned === undefined ? undefined : own.windows.verify?.at(-1)) ?? own.windows.search),
+        ),
       }),
     );
   }

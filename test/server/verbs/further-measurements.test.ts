@@ -153,6 +153,42 @@ describe('a Search with a further measurement', () => {
     const report = await verbs.client.runSearch(search({ objectives: [{ metric: 'stories.perplexity' }] }));
     expect(report.lifts.map(({ metric }) => metric)).toContain('stories.perplexity');
     expect(report.lifts.some(({ low }) => low !== undefined)).toBe(true);
+    // Fitted on logarithms, predicted in its own unit.
+    const { answers } = await verbs.client.services.studies.queryStudy({ studyId: report.studyId, count: 1 });
+    const [prediction] = answers[0]?.predictions ?? [];
+    expect(prediction).toMatchObject({ metric: 'stories.perplexity', mean: [expect.any(Number)] });
+    for (const perplexity of [prediction?.mean[0], report.winner?.metrics['stories.perplexity']])
+      expect(perplexity).toBeGreaterThan(9); // logarithms of this model's are below 9, up to perplexities of 8,000
+  });
+
+  it('answers queries that are verified in all measurements, unless one would read something else by now', async () => {
+    const path = 'asked.jsonl';
+    const rows = Array.from({ length: 16 }, (_, index) => `${row(index % 2)}\n`);
+    await writeFile(verbs.path('texts', path), rows.join(''));
+    const { studyId } = await verbs.client.runSearch(
+      smallSearch({
+        output: '',
+        furtherMeasurements: [
+          { evaluator: { id: 'multiple-choice' }, texts: { text: { source: { $case: 'path', value: path } } } },
+        ],
+      }),
+    );
+    const ask = () =>
+      verbs.client.services.studies.queryStudy({
+        studyId,
+        budgets: [{ limit: { $case: 'removedShare', value: 0.15 } }],
+        count: 2,
+        verify: true,
+      });
+    for (const { metrics } of (await ask()).answers) {
+      expect(metrics['perplexity']).toBeGreaterThan(1);
+      expect([0, 0.25, 0.5, 0.75, 1]).toContain(metrics['multiple_choice.accuracy']); // of a quarter of 16 questions
+    }
+    await writeFile(verbs.path('texts', path), rows.toReversed().join(''));
+    await expect(ask()).rejects.toMatchObject({
+      reason: 'STUDY_CHANGED',
+      metadata: { study_id: studyId, field: 'further[0].measurement.textDigest' },
+    });
   });
 
   it('refuses a metric that no measurement has, with those that there are', async () => {
@@ -162,5 +198,33 @@ describe('a Search with a further measurement', () => {
       reason: 'INVALID_REQUEST',
       message: expect.stringMatching(/stories\.perplexity/) as string,
     });
+  });
+});
+
+describe('pairs with a further measurement', () => {
+  it('have its metrics, and predictors of them are fitted on these pairs, each on its own scale', async () => {
+    const { studyId } = await verbs.client.runSamplePairs({ search: search({}) });
+    const metrics = ['stories.perplexity', 'stories.accuracy'];
+    const { id, ...fitted } = await verbs.client.runFitPredictor({
+      source: { $case: 'studyId', value: studyId },
+      metrics,
+      predictor: { id: 'ridge' },
+    });
+    expect(fitted.metrics).toEqual(metrics);
+    // Far from the pairs a line would fall below 0: only a perplexity is fitted on its logarithm.
+    const ones = Float32Array.from(fitted.dimensions, () => 1);
+    const predictions = [];
+    for (const rates of [ones, ones.map(() => 0)])
+      predictions.push(
+        ...(
+          await verbs.client.services.pruning.predict({
+            predictorId: id,
+            encodings: { rates: Buffer.from(rates.buffer), dimensions: rates.length },
+          })
+        ).predictions,
+      );
+    const found = predictions.filter(({ metric }) => metric === 'stories.perplexity').flatMap(({ mean }) => mean);
+    expect(found).toHaveLength(2);
+    for (const mean of found) expect(mean).toBeGreaterThan(0);
   });
 });
