@@ -51,6 +51,8 @@ export function furtherFlags(text: string): RequestFlag[] {
 
 function parseFurther(text: string): JsonObject {
   const at = text.indexOf('=');
+  if (at === 0 || at === text.length - 1 || text === '')
+    throw new InvalidArgumentError(`"${text}" is not EVALUATOR or NAME=EVALUATOR.`);
   return at < 0 ? { evaluator: { id: text } } : { name: text.slice(0, at), evaluator: { id: text.slice(at + 1) } };
 }
 

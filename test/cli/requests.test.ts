@@ -194,6 +194,15 @@ describe('what the server refuses', () => {
     ]);
   });
 
+  it('names the flag for what a further measurement lacks', async () => {
+    expect(await fault('further_measurements[0].texts.text', '--remove', '20%', '--also', 'mmlu')).toBe('--also-text');
+  });
+
+  it('takes no --also without an evaluator', async () => {
+    const { error } = await search('--remove', '20%', '--also', 'mmlu=');
+    expect(String((error as Error).message)).toMatch(/"mmlu=" is not EVALUATOR or NAME=EVALUATOR/);
+  });
+
   it('keeps the name of a field that no flag fills', async () => {
     expect(await fault('pairs.band', '--remove', '20%')).toBeUndefined();
   });

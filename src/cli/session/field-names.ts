@@ -120,17 +120,22 @@ function nameLeaf(name: string, declared: readonly FieldSource[]): string | unde
 const LONGEST_TEXT = 60;
 
 /**
- * Whether a path leads to or through another; `budgets[]` stands for every entry, and a list for all of its entries.
+ * Whether a path leads to or through another; `budgets[]` stands for every entry, as `budgets[+]` does, and a list for all of its entries.
  */
 function startsWith(path: readonly string[], start: readonly string[]): boolean {
   return start.every((step, index) => {
     const actual = path[index];
     if (actual === undefined) return false;
-    const [, name, place] = /^(\w+)(?:\[(\d*)\])?$/.exec(step) ?? [];
+    const [, name, place] = /^(\w+)(?:\[(\d*|\+)\])?$/.exec(step) ?? [];
     const [, actualName, actualPlace] = /^([\w-]+)(?:\[(\d*)\])?$/.exec(actual) ?? [];
     return (
       name === actualName &&
-      (place === undefined || place === '' || actualPlace === undefined || actualPlace === '' || place === actualPlace)
+      (place === undefined ||
+        place === '' ||
+        place === '+' ||
+        actualPlace === undefined ||
+        actualPlace === '' ||
+        place === actualPlace)
     );
   });
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { quotePath } from '../../core/errors/describe-missing.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
@@ -54,7 +54,9 @@ export async function readDataFiles(
     if (format === undefined)
       throw PrunecastError.ofField(
         field,
-        `${quotePath(name)} has no rows that can be read: its name must end with ${ROW_FILE_ENDINGS.join(', ')}`,
+        (await isFolder(await resolveWithin(dataRoots, file, place)))
+          ? `${quotePath(name)} is a folder: name a file in it`
+          : `${quotePath(name)} has no rows that can be read: its name must end with ${ROW_FILE_ENDINGS.join(', ')}`,
       );
     const opened = await openFileWithin(dataRoots, file, { ...place, maxBytes: left }).catch((error: unknown) => {
       throw inFile(error, name, field);
@@ -73,7 +75,8 @@ export async function readDataFiles(
     const { file, digest } = await read(basename(path), path);
     return { files: [file], digest };
   }
-  await resolveWithin(dataRoots, path, place);
+  if (!(await isFolder(await resolveWithin(dataRoots, path, place))))
+    throw PrunecastError.ofField(field, `${quotePath(path)} is a file: name the folder that has ${nameAll(folders)}`);
   const names = (await Promise.all(folders.map((folder) => listRowFiles(folder)))).flat();
   if (names.length > MAX_DATA_FILES)
     throw PrunecastError.ofField(field, `has ${names.length} files; at most ${MAX_DATA_FILES} are read`);
@@ -85,7 +88,11 @@ export async function readDataFiles(
   };
 
   async function listRowFiles(folder: string): Promise<string[]> {
-    const real = await resolveWithin(dataRoots, join(path, folder), place);
+    const real = await resolveWithin(dataRoots, join(path, folder), place).catch((error: unknown) => {
+      throw error instanceof PrunecastError && error.reason === place.missing
+        ? PrunecastError.ofField(field, refuseMissing(folder), place.missing)
+        : error;
+    });
     const entries = await readdir(real, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
       throw refuseFolder(error, folder);
     });
@@ -98,6 +105,10 @@ export async function readDataFiles(
         `its folder ${quotePath(folder)} has no file with rows: names end with ${ROW_FILE_ENDINGS.join(', ')}`,
       );
     return names.toSorted();
+  }
+
+  function refuseMissing(folder: string): string {
+    return `${quotePath(path)} has no folder ${quotePath(folder)}: name the folder that has ${nameAll(folders ?? [])}`;
   }
 
   function refuseFolder(error: NodeJS.ErrnoException, folder: string): Error {
@@ -114,6 +125,14 @@ export async function readDataFiles(
         return error;
     }
   }
+}
+
+function nameAll(folders: readonly string[]): string {
+  return folders.map(quotePath).join(' and ');
+}
+
+async function isFolder(real: string): Promise<boolean> {
+  return (await stat(real)).isDirectory();
 }
 
 /** What is wrong with a file, with its name: the request names only the folder. */

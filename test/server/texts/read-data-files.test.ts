@@ -77,13 +77,16 @@ describe('the files of a data set', () => {
     await writeFile(join(root, 'wiki.raw'), 'text');
     expect(await refusal('wiki.raw')).toMatch(/^INVALID_REQUEST .*\.csv, .*\.parquet/);
     expect(await refusal('mmlu.csv')).toMatch(/^TEXT_NOT_FOUND /);
-    expect(await refusal('mmlu', ['val'])).toMatch(/^TEXT_NOT_FOUND .*"mmlu\/val"/);
+    expect(await refusal('mmlu', ['val'])).toMatch(/^TEXT_NOT_FOUND .*"mmlu" has no folder "val": .* has "val"/);
     expect(await refusal('', ['dev'])).toMatch(/^INVALID_REQUEST .*empty/);
     await mkdir(join(root, 'mmlu', 'val'));
     expect(await refusal('mmlu', ['val'])).toMatch(/"val" has no file with rows/);
     await mkdir(join(root, 'folder.csv'));
     expect(await refusal('folder.csv')).toMatch(/is a folder/);
-    expect(await refusal('mmlu/dev/a.csv', ['dev'])).toMatch(/^TEXT_NOT_FOUND /);
+    expect(await refusal('mmlu')).toMatch(/^INVALID_REQUEST .*"mmlu" is a folder: name a file in it/);
+    expect(await refusal('mmlu/dev/a.csv', ['dev', 'test'])).toMatch(
+      /^INVALID_REQUEST .*a\.csv" is a file: name the folder that has "dev" and "test"/,
+    );
   });
 
   it('are refused if they, their folder or one of their files leads outside', async () => {
