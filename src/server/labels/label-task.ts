@@ -1,6 +1,7 @@
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
+import type { Sequence } from '../../core/sequence.js';
 import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-queue.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
@@ -106,15 +107,29 @@ export const evaluatorLabeller: Labeller<LabelTask> = {
  * observe of these is observed for all; what has a value of its own must have the same.
  */
 function groupAlike(measurements: readonly PlannedMeasurement[]): readonly (readonly number[])[] {
-  if (measurements.length === 1) return [[0]];
-  const groups = new Map<string, number[]>();
+  const groups: { readonly key: string; readonly sequences: readonly Sequence[]; readonly places: number[] }[] = [];
   for (const [place, { plan }] of measurements.entries()) {
-    const key = canonicalJson([
-      plan.fidelity.precision,
-      Object.entries(plan.observe ?? {}).filter(([, value]) => value !== true),
-      plan.sequences.map(({ tokens, spans }) => [tokens.join(), spans]),
-    ]);
-    groups.set(key, [...(groups.get(key) ?? []), place]);
+    const { sequences, observe = {}, fidelity } = plan;
+    const key = canonicalJson([fidelity.precision, Object.entries(observe).filter(([, value]) => value !== true)]);
+    const group = groups.find((own) => own.key === key && areSame(own.sequences, sequences));
+    if (group === undefined) groups.push({ key, sequences, places: [place] });
+    else group.places.push(place);
   }
-  return [...groups.values()];
+  return groups.map(({ places }) => places);
+}
+
+/** Compared number by number, without a copy: a plan may have tens of millions of tokens. */
+function areSame(some: readonly Sequence[], others: readonly Sequence[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ tokens, spans }, place) => {
+      const other = others[place] as Sequence;
+      return (
+        tokens.length === other.tokens.length &&
+        spans.length === other.spans.length &&
+        spans.every(({ from, to }, span) => from === other.spans[span]?.from && to === other.spans[span]?.to) &&
+        tokens.every((token, index) => token === other.tokens[index])
+      );
+    })
+  );
 }

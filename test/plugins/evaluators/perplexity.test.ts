@@ -211,6 +211,24 @@ describe('perplexity.plan of documents apart', () => {
     );
   });
 
+  it('takes as many as fit at once where long and short ones take turns', () => {
+    const count = 100_000;
+    const documents = Int32Array.from({ length: count }, (_, place) => Math.floor(place / 2) * 22 + (place % 2) * 20);
+    const text = { ...textOf(count * 11), documents };
+    // Every other document would fit if they were alike, but these are all long.
+    const tokenLimit = count * 5.5;
+    const { fidelity } = perplexity.plan(text, { window: 20, stride: 20, bos: false, tokenLimit }, {});
+    expect(fidelity.tokens).toBeLessThanOrEqual(tokenLimit);
+    expect(fidelity.tokens).toBeGreaterThan(0.9 * tokenLimit);
+  });
+
+  it('refuses a stride that makes millions of windows, of which a few would be taken', () => {
+    const text = { ...textOf(2 ** 22 + 4), documents: Int32Array.of(0) };
+    expect(() => perplexity.plan(text, { window: 4, stride: 1, bos: false, tokenLimit: 8 }, {})).toThrow(
+      /more than 4194304 windows of 4 tokens every 1/,
+    );
+  });
+
   it('shares whole documents out to parts, and stays below a token limit', () => {
     const lengths = [5, 2, 9, 4, 3, 8, 2, 6];
     const starts = (protocol: Partial<WindowProtocol>) => planDocuments(lengths, protocol).fidelity.items;

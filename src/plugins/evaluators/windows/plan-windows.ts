@@ -140,6 +140,11 @@ function cutDocuments(
     if (last - first + added < 2) continue; // nothing is predicted in it
     for (let [start, scoredFrom] = [first, first]; scoredFrom < last; start += step) {
       const end = Math.min(last, start + textTokens);
+      if (places.length === MOST_PLACES)
+        throw new PrunecastError(
+          'INVALID_REQUEST',
+          `the documents have more than ${MOST_PLACES} windows of ${window} tokens every ${stride}: take a longer stride, or a shorter text`,
+        );
       places.push({ start, end, scoredFrom });
       scoredFrom = end;
     }
@@ -177,8 +182,13 @@ function pickPlaces(places: readonly Place[], protocol: WindowProtocol): Place[]
   const all = countTokens(places);
   let most = all <= tokenLimit ? places.length : Math.floor((tokenLimit / all) * places.length) + 1;
   let picked: Place[];
-  do picked = pickEvenly(places.length, most--).map((place) => places[place] as Place);
-  while (countTokens(picked) > tokenLimit); // a single window always fits
+  for (;;) {
+    picked = pickEvenly(places.length, most).map((place) => places[place] as Place);
+    const taken = countTokens(picked);
+    if (taken <= tokenLimit) break;
+    // A single window always fits. Of documents in turn long and short, only the long ones may be picked.
+    most = Math.max(1, Math.min(most - 1, Math.floor((tokenLimit / taken) * most)));
+  }
   requireMeasurable(picked.length, countTokens(picked), protocol);
   return picked;
 }
@@ -186,6 +196,9 @@ function pickPlaces(places: readonly Place[], protocol: WindowProtocol): Place[]
 function limitTooSmall(tokenLimit: number, window: number): PrunecastError {
   return PrunecastError.ofField('token_limit', `is ${tokenLimit}, less than one window of ${window} tokens`);
 }
+
+/** Windows of documents that a few are picked from, each an object in memory: a text of 512 MB has half as many of 64 tokens. */
+const MOST_PLACES = 2 ** 22;
 
 /** Windows of one plan: All of WikiText-2 has 1,300 of 2048 tokens, or 21,000 of 128. */
 const MOST_WINDOWS = 131_072;
