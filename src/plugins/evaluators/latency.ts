@@ -29,7 +29,7 @@ export default defineEvaluator({
     const { tokens, repeats, warm_up: warmUp } = options;
     if (tokens >= maxPositions)
       throw PrunecastError.ofField(
-        'evaluator.options.tokens',
+        'options.tokens',
         `is ${tokens}; with the token after them they must be at most the model's ${maxPositions} positions (max_position_embeddings)`,
       );
     return {

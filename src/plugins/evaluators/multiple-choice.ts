@@ -40,6 +40,9 @@ const METRICS: readonly MetricDefinition[] = [
   LIKELIHOOD_RATIO,
 ];
 
+/** The column of a CSV row may be a number. */
+const fieldName = z.union([z.string().min(1).max(200), z.int().min(0).max(100_000)]);
+
 /**
  * Multiple choice by log-likelihood, as lm-evaluation-harness does it: the model runs on the prompt with each choice, and
  * its answer is the choice with the largest summed log-likelihood, or the largest per character or byte of the choice.
@@ -57,13 +60,10 @@ export default defineEvaluator({
         'Template of the prompt: {field} stands for the text of a field, {list.0} for the first of a list. Not used for rows with context_options.',
       ),
     choices: z
-      .union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).min(2).max(26)])
+      .union([fieldName, z.array(fieldName).min(2).max(26)])
       .default('choices')
       .describe('The field with the list of choices, or the names of the fields that are one choice each.'),
-    answer: z
-      .string()
-      .min(1)
-      .max(200)
+    answer: fieldName
       .default('gold')
       .describe('The field with the right choice: its index from 0, or its letter from A.'),
     delimiter: z.string().max(100).default(' ').describe('What stands between prompt and choice.'),
@@ -75,7 +75,7 @@ export default defineEvaluator({
   metrics: METRICS,
   plan: async (rows, protocol, options) => {
     const { limit, delimiter, bos } = options;
-    const questions = pickQuestions(readFiles(rows, options), { ...protocol, limit });
+    const questions = pickQuestions(readFiles(rows, nameFields(options)), { ...protocol, limit });
     if (questions.length === 0)
       throw new PrunecastError('INVALID_REQUEST', 'the part has no question: name a larger part or a larger file');
     const { asked, shortened } = await encodeQuestions(questions, rows, protocol, {
@@ -132,6 +132,24 @@ interface MeasuredKey extends ChoiceKey {
 }
 
 /** The questions of each file, numbered over all files in the order of their names. */
+type FieldName = z.output<typeof fieldName>;
+
+function nameFields({
+  prompt,
+  choices,
+  answer,
+}: {
+  readonly prompt: string;
+  readonly choices: FieldName | readonly FieldName[];
+  readonly answer: FieldName;
+}): QuestionFields {
+  return {
+    prompt,
+    choices: typeof choices === 'object' ? choices.map(String) : String(choices),
+    answer: String(answer),
+  };
+}
+
 function readFiles({ files }: EvaluationRows, fields: QuestionFields): Question[][] {
   let number = 0;
   return files

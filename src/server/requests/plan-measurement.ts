@@ -15,7 +15,12 @@ export interface AskedMeasurement {
   readonly fidelity: FidelitySpec | undefined;
   /** The half-open range [from, to) as shares of windows or questions; everything by default. */
   readonly part?: { readonly from: number; readonly to: number };
-  readonly fields: { readonly text: string; readonly windows: string; readonly fidelity: string };
+  readonly fields: {
+    readonly evaluator: string;
+    readonly text: string;
+    readonly windows: string;
+    readonly fidelity: string;
+  };
 }
 
 export interface PlannedPart {
@@ -32,6 +37,16 @@ type MeasuringServices = Pick<RequestServices, 'model' | 'loadText' | 'loadRows'
  * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE, and those of texts
  */
 export async function planMeasurement(
+  services: MeasuringServices,
+  evaluator: ChosenEvaluator,
+  asked: AskedMeasurement,
+): Promise<PlannedPart> {
+  return plan(services, evaluator, asked).catch((error: unknown) => {
+    throw atOwnField(error, asked.fields);
+  });
+}
+
+async function plan(
   services: MeasuringServices,
   { plugin, options }: ChosenEvaluator,
   asked: AskedMeasurement,
@@ -53,8 +68,8 @@ export async function planMeasurement(
       if (text !== undefined)
         throw PrunecastError.ofField(fields.text, `is set, and the evaluator "${plugin.id}" needs the model alone`);
       const { shape, maxPositions, machine } = model;
-      const plan = plugin.plan({ shape, maxPositions, machine }, options);
-      return { text: undefined, plan: await requireOffered(model, plan) };
+      const planned = plugin.plan({ shape, maxPositions, machine }, options);
+      return { text: undefined, plan: await requireOffered(model, planned) };
     }
   }
 }
@@ -70,19 +85,19 @@ async function planRows(
     ...(fidelity?.tokenLimit === undefined ? {} : { tokenLimit: Number(fidelity.tokenLimit) }),
     ...(part === undefined ? {} : { part }),
   };
-  const plan = await plugin.plan(rows, protocol, options).catch((error: unknown) => {
-    throw atField(atTokenLimit(error, fields.fidelity), fields.text);
+  const planned = await plugin.plan(rows, protocol, options).catch((error: unknown) => {
+    throw atField(error, fields.text);
   });
-  return requireOffered(services.model, plan);
+  return requireOffered(services.model, planned);
 }
 
-/** An evaluator knows the token limit, but not where the request has it. */
-function atTokenLimit(error: unknown, fidelity: string): unknown {
-  if (!(error instanceof PrunecastError)) return error;
-  const [violation] = error.violations;
-  return violation?.field === 'token_limit'
-    ? PrunecastError.ofField(`${fidelity}.token_limit`, violation.description)
-    : error;
+/** An evaluator knows the token limit and its options, but not where the request has them. */
+function atOwnField(error: unknown, { evaluator, fidelity }: AskedMeasurement['fields']): unknown {
+  const [violation] = error instanceof PrunecastError ? error.violations : [];
+  if (!(error instanceof PrunecastError) || violation === undefined) return error;
+  const { field, description } = violation;
+  const above = field === 'token_limit' ? fidelity : field.startsWith('options.') ? evaluator : undefined;
+  return above === undefined ? error : PrunecastError.ofField(`${above}.${field}`, description, error.reason);
 }
 
 async function requireOffered(

@@ -141,7 +141,7 @@ async function planPart(
     windows: request.windows,
     fidelity: spec,
     ...(own === undefined ? { part: DEFAULT_TEXT_SHARES[name] } : {}),
-    fields: { text: field, windows: 'windows', fidelity },
+    fields: { evaluator: 'evaluator', text: field, windows: 'windows', fidelity },
   });
 }
 
@@ -180,6 +180,7 @@ export async function planFurther(
       fidelity: spec,
       ...(own === undefined ? { part: DEFAULT_TEXT_SHARES[name] } : {}),
       fields: {
+        evaluator: `${field}.evaluator`,
         text: own === undefined ? `${field}.texts.text` : `${field}.texts.${name}`,
         windows: `${field}.windows`,
         fidelity: named === undefined ? `${field}.search` : `${field}.${named}`,

@@ -97,7 +97,12 @@ async function planMeasurements(
       textTokens: own?.tokenLimit === undefined ? undefined : Number(own.tokenLimit),
       windows: spec?.windows ?? (evaluator.plugin.reads === 'text' ? measurement?.windows : undefined),
       fidelity: own,
-      fields: { text: `${field}.text`, windows: `${field}.windows`, fidelity: fidelityField },
+      fields: {
+        evaluator: `${field}.evaluator`,
+        text: `${field}.text`,
+        windows: `${field}.windows`,
+        fidelity: fidelityField,
+      },
     });
     planned.push({ name, evaluator, plan });
   }

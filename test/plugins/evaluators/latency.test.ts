@@ -26,7 +26,7 @@ describe('latency', () => {
     expect(() => latency.plan(model, { ...options, tokens: 512 })).toThrow(
       expect.objectContaining({
         reason: 'INVALID_REQUEST',
-        violations: [expect.objectContaining({ field: 'evaluator.options.tokens' })],
+        violations: [expect.objectContaining({ field: 'options.tokens' })],
       }),
     );
   });

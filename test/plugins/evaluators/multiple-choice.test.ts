@@ -66,6 +66,10 @@ describe('multiple-choice.plan', () => {
       'Sky?| red',
       'Sky?| blue',
     ]);
+    expect(await textsOf([['Sky?', 'red', 'blue', 'B']], { prompt: '{0}', choices: [1, 2], answer: 3 })).toEqual([
+      'Sky?| red',
+      'Sky?| blue',
+    ]);
   });
 
   it('scores one continuation under several contexts in rows of that form', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
+import type { DeepPartial, EvaluateRequest } from '../../../src/client/index.js';
 import {
   countDemoParameters,
   DEMO,
@@ -89,13 +90,19 @@ describe('Evaluate with latency and size', () => {
 
   it('refuses a prompt that the model has no room for, naming the field', async () => {
     const evaluator = { id: 'latency', options: { tokens: 512 } };
-    expect(
-      await refusalOf(verbs, () => verbs.client.runEvaluate({ model: DEMO, measurement: { evaluator } })),
-    ).toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      fields: ['evaluator.options.tokens'],
-      message: expect.stringContaining("the model's 512 positions") as string,
-    });
+    const cases: [DeepPartial<EvaluateRequest>, string][] = [
+      [{ measurement: { evaluator } }, 'measurement.evaluator.options.tokens'],
+      [
+        { measurement: { evaluator: { id: 'size' } }, furtherMeasurements: [{ evaluator }] },
+        'further_measurements[0].evaluator.options.tokens',
+      ],
+    ];
+    for (const [request, field] of cases)
+      expect(await refusalOf(verbs, () => verbs.client.runEvaluate({ model: DEMO, ...request }))).toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        fields: [field],
+        message: expect.stringContaining("the model's 512 positions") as string,
+      });
   });
 
   it('refuses a prompt whose keys and values never fit the memory budget before there is a job', async () => {
