@@ -45,6 +45,14 @@ describe('what is proposed at the end of a command', () => {
     for (const line of searched) await pasteWell(line);
   }, 600_000);
 
+  it('reads the same column of a text again, in the same documents', async () => {
+    writeFileSync(join(folder, 'told.csv'), `story\n${'Once upon a time there was a cat. '.repeat(60)}\n`);
+    const [search = ''] = listProposed(
+      await pasteWell("prunecast evaluate --model 'tiny model' --text told.csv --text-field story --documents apart"),
+    );
+    expect(search).toContain('--text told.csv --text-field story --documents apart --remove 20%');
+  });
+
   it('after a dry run does the same in earnest, then measures what was written', async () => {
     writeFileSync(join(folder, 'TEXT.txt'), 'Once upon a time there was a little girl named Lily. '.repeat(60));
     cpSync(join(folder, 'tiny model'), join(folder, 'other'), { recursive: true });

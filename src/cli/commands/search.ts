@@ -78,8 +78,10 @@ function afterSearch(
   { predictorId, studyId }: StudyReport,
   page: string | undefined,
 ): NextCommand[] {
-  const text = typedFor(sources, 'texts.report', 'texts.text') ?? TEXT_TO_NAME;
-  const measured = repeatFlags(sources, 'windows.', 'evaluator.');
+  const report = typedFor(sources, 'texts.report');
+  const text = report ?? typedFor(sources, 'texts.text') ?? TEXT_TO_NAME;
+  const form = report === undefined ? ['texts.text.field', 'texts.text.documents'] : [];
+  const measured = repeatFlags(sources, ...form, 'windows.', 'evaluator.');
   return [
     // A running server may have its outputs where it reads no models.
     ...(output === undefined || serverStays
