@@ -34,16 +34,21 @@ type MeasuringServices = Pick<RequestServices, 'model' | 'loadText' | 'loadRows'
 /**
  * What an evaluator runs for a request, on what it reads.
  *
- * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE, and those of texts
+ * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE, MEMORY_EXCEEDED, and
+ * those of texts
  */
 export async function planMeasurement(
   services: MeasuringServices,
   evaluator: ChosenEvaluator,
   asked: AskedMeasurement,
 ): Promise<PlannedPart> {
-  return plan(services, evaluator, asked).catch((error: unknown) => {
+  const planned = await plan(services, evaluator, asked).catch((error: unknown) => {
     throw atOwnField(error, asked.fields);
   });
+  const { sequences, observe, fidelity } = planned.plan;
+  if (sequences.length > 0 || observe !== undefined)
+    services.model.requireMemory({ ...observe, sequences, precision: fidelity.precision });
+  return planned;
 }
 
 async function plan(

@@ -31,7 +31,7 @@ export interface ResolvedEvaluate {
 /** The targets of a request that names none. */
 const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
 
-/** Throws as `resolveSelection`, `planMeasurement` and `RecipeSource.resolve`, and MEMORY_EXCEEDED. */
+/** Throws as `resolveSelection`, `planMeasurement` and `RecipeSource.resolve`. */
 export async function resolveEvaluate(services: RequestServices, request: EvaluateRequest): Promise<ResolvedEvaluate> {
   const { model, recipes } = services;
   const { shape } = model;
@@ -46,9 +46,6 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
     selections.push(selection);
   }
   const measurements = await planMeasurements(services, request);
-  for (const { plan } of measurements)
-    if (plan.sequences.length > 0 || plan.observe !== undefined)
-      model.requireMemory({ ...plan.observe, sequences: plan.sequences, precision: plan.fidelity.precision });
   const dense = architectureKey(shape.layers);
   const needsRecipe = selections.some(
     ({ keptUnits, architecture }) => keptUnits === undefined && architectureKey(architecture) !== dense,

@@ -12,6 +12,7 @@ import {
   MAGNITUDE,
   REFERENCE_TEXT,
   refusalOf,
+  smallSearch,
   startVerbServer,
   type VerbServer,
 } from './verb-server.js';
@@ -117,6 +118,12 @@ describe('Evaluate with latency and size', () => {
         measurement: { evaluator: { id: 'latency', options: { tokens, repeats: 1, warm_up: 0 } } },
       });
     expect(await refusalOf(little, time(999_999))).toMatchObject({ reason: 'MEMORY_EXCEEDED' });
+    const search = smallSearch({
+      model: folder,
+      output: '',
+      furtherMeasurements: [{ evaluator: { id: 'latency', options: { tokens: 999_999, repeats: 1, warm_up: 0 } } }],
+    });
+    expect(await refusalOf(little, () => little.client.runSearch(search))).toMatchObject({ reason: 'MEMORY_EXCEEDED' });
     expect(await time(100)()).toHaveLength(1);
   });
 });
