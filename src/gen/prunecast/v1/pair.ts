@@ -88,8 +88,8 @@ export interface PairSet {
 /** Which pairs are to be labelled. */
 export interface SamplePairsRequest {
   /**
-   * As for Search. Only its model, recipes, space, budgets, objectives, texts, evaluator, windows, pairs, verify and
-   * seed count.
+   * As for Search. Only its model, recipes, space, budgets, objectives, texts, evaluator, windows,
+   * further_measurements, pairs, verify and seed count.
    */
   search: SearchRequest | undefined;
 }
