@@ -1,8 +1,10 @@
 import { canonicalJson } from '../../core/canonical-json.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { EvaluationPlan, EvaluationSubject, Evaluator } from '../../core/ports/evaluator.js';
+import type { EvaluationPlan, EvaluationSubject, Evaluator, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { Sequence } from '../../core/sequence.js';
 import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-queue.js';
+import type { Label } from '../../core/ports/label-store.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
 
@@ -71,36 +73,103 @@ export const evaluatorLabeller: Labeller<LabelTask> = {
     const evaluation = evaluator.complete?.(label, plan);
     return evaluation === undefined ? undefined : { ...label, metrics: evaluation.metrics, items: evaluation.items };
   },
-  async *measure({ architectures, measurements, subject, requireUnchanged }, indices, work) {
+  async *measure(task, indices, work) {
     const missing = new Set(indices);
-    for (const together of groupAlike(measurements)) {
-      const asked = [...architectures.keys()].filter((architecture) =>
+    const runs = listRuns(task, missing);
+    const total = runs.reduce((sum, { tokens }) => sum + tokens, 0);
+    let before = 0;
+    for (const run of runs) {
+      yield* measureRun(task, run, missing, shareOf(work, { before, tokens: run.tokens, total }));
+      before += run.tokens;
+    }
+  },
+};
+
+/** Architectures that measurements run the same sequences of. */
+interface Run {
+  /** Places in the task. */
+  readonly architectures: readonly number[];
+  readonly measurements: readonly number[];
+  readonly request: ObservationRequest;
+  /** That run for one architecture. */
+  readonly tokensEach: number;
+  /** That run for all. */
+  readonly tokens: number;
+}
+
+/**
+ * Architectures that go through several runs before the next ones do: their labels are whole, and stored, before those of
+ * the others are begun.
+ */
+const TOGETHER = 8;
+
+function listRuns({ architectures, measurements, subject }: LabelTask, missing: ReadonlySet<number>): Run[] {
+  const groups = groupAlike(measurements);
+  const most = groups.length === 1 ? architectures.length : TOGETHER;
+  const runs: Run[] = [];
+  for (let from = 0; from < architectures.length; from += most) {
+    const some = [...architectures.keys()].slice(from, from + most);
+    for (const together of groups) {
+      const asked = some.filter((architecture) =>
         together.some((place) => missing.has(architecture * measurements.length + place)),
       );
       const [first] = together.map((place) => measurements[place] as PlannedMeasurement);
       if (first === undefined || asked.length === 0) continue;
-      const chosen = asked.map((architecture) => architectures[architecture] as Architecture);
       const { sequences, fidelity } = first.plan;
       const observe = Object.assign({}, ...together.map((place) => measurements[place]?.plan.observe ?? {})) as object;
       const request = { sequences, precision: fidelity.precision, ...observe };
-      const tokensSpent = subject.countTokens(request);
-      const paid = new Set<number>();
-      for await (const { index, ...seen } of subject.observe(chosen, request, work)) {
-        const observed = { ...seen, shape: subject.shape, architecture: chosen[index] as Architecture };
-        for (const place of together) {
-          const wanted = (asked[index] as number) * measurements.length + place;
-          if (!missing.has(wanted)) continue;
-          const { evaluator, plan, options } = measurements[place] as PlannedMeasurement;
-          const { metrics, items } = await evaluator.reduce(observed, plan, options, work);
-          await requireUnchanged(work.signal);
-          // The first one pays for what was run.
-          yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : tokensSpent } };
-          paid.add(index);
-        }
-      }
+      const tokensEach = subject.countTokens(request);
+      runs.push({
+        architectures: asked,
+        measurements: together,
+        request,
+        tokensEach,
+        tokens: asked.length * tokensEach,
+      });
     }
-  },
-};
+  }
+  return runs;
+}
+
+async function* measureRun(
+  { architectures, measurements, subject, requireUnchanged }: LabelTask,
+  run: Run,
+  missing: ReadonlySet<number>,
+  work: WorkContext,
+): AsyncGenerator<{ readonly index: number; readonly label: Label }> {
+  const chosen = run.architectures.map((architecture) => architectures[architecture] as Architecture);
+  const paid = new Set<number>();
+  for await (const { index, ...seen } of subject.observe(chosen, run.request, work)) {
+    const observed = { ...seen, shape: subject.shape, architecture: chosen[index] as Architecture };
+    for (const place of run.measurements) {
+      const wanted = (run.architectures[index] as number) * measurements.length + place;
+      if (!missing.has(wanted)) continue;
+      const { evaluator, plan, options } = measurements[place] as PlannedMeasurement;
+      const { metrics, items } = await evaluator.reduce(observed, plan, options, work);
+      await requireUnchanged(work.signal);
+      // The first one pays for what was run.
+      yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : run.tokensEach } };
+      paid.add(index);
+    }
+  }
+}
+
+/** The progress of a run as a part of the progress of all. */
+function shareOf(
+  { signal, report }: WorkContext,
+  { before, tokens, total }: { readonly before: number; readonly tokens: number; readonly total: number },
+): WorkContext {
+  if (report === undefined || tokens === total) return { signal, ...(report === undefined ? {} : { report }) };
+  return {
+    signal,
+    report: (progress) =>
+      report(
+        progress.activity === undefined
+          ? { ...progress, done: Math.round(before + (tokens * progress.done) / Math.max(1, progress.total)), total }
+          : progress, // of a work before the run, which has a total of its own
+      ),
+  };
+}
 
 /**
  * The places of measurements, those together that run the same sequences in the same precision. What only some of them

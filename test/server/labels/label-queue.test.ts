@@ -4,6 +4,7 @@ import type { Architecture } from '../../../src/core/model/shape.js';
 import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
 import type { EvaluationSubject, Evaluator } from '../../../src/core/ports/evaluator.js';
 import type { Label, LabelStore } from '../../../src/core/ports/label-store.js';
+import { countTokens } from '../../../src/core/sequence.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { createLabelQueue } from '../../../src/server/adapters/in-process-queue/label-queue.js';
 import { evaluatorLabeller, orderLabels, type LabelTarget } from '../../../src/server/labels/label-task.js';
@@ -37,9 +38,11 @@ function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
   const subject: EvaluationSubject = {
     shape,
     countTokens: ({ sequences }) => sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    observe: async function* observe(architectures) {
+    observe: async function* observe(architectures, { sequences }, { report }) {
       for (const [index, architecture] of architectures.entries())
         yield { index, losses: Float64Array.of(losses.get(architecture) ?? NaN), hits: Int32Array.of(0) };
+      const total = architectures.length * countTokens(sequences);
+      report?.({ what: 'tokens', done: total, total });
     },
   };
   const plan = perplexity.plan(
@@ -147,5 +150,33 @@ describe('a label queue', () => {
       },
       { index: 1, label: { metrics: { perplexity: Math.exp(2.5) } }, record: { kind: 'label' } },
     ]);
+  });
+
+  it('has the labels of some architectures whole before it begins others, if measurements run different sequences', async () => {
+    const many: Architecture[] = Array.from({ length: 20 }, (_, index) => [{ ...layer, ffnChannels: index }]);
+    const target = targetOf(new Map(many.map((architecture) => [architecture, 2])));
+    const [first] = target.measurements;
+    const other = perplexity.plan(
+      { tokens: Int32Array.of(4, 5, 6), digest: 'another text' },
+      { window: 3, stride: 3, bos: false },
+      {},
+    );
+    const measurements = [first, { name: 'other', evaluator: perplexity as Evaluator, options: {}, plan: other }];
+    const progress: number[] = [];
+    const order: number[] = [];
+    for await (const { index } of createQueue().label(
+      orderLabels({ ...target, measurements: measurements as LabelTarget['measurements'] }, many),
+      { ...unattended, report: ({ done, total }) => progress.push(done / total) },
+    ))
+      order.push(index);
+    expect(
+      order
+        .slice(0, 16)
+        .map((index) => Math.floor(index / 2))
+        .toSorted((a, b) => a - b),
+    ).toEqual(Array.from({ length: 16 }, (_, place) => Math.floor(place / 2)));
+    expect(order.toSorted((a, b) => a - b)).toEqual([...Array.from({ length: 40 }).keys()]);
+    // Three runs of the two measurements: 8, 8 and 4 architectures.
+    expect(progress.map((share) => Math.round(share * 100))).toEqual([20, 40, 60, 80, 90, 100]);
   });
 });
