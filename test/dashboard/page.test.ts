@@ -16,7 +16,7 @@ import { DEMO, MODELS_ROOT, smallSearch, startVerbServer, type VerbServer } from
 const MARKUP = '<img src=x onerror=alert(1)>';
 /** So many labels that a test sees them come. */
 const LONG = smallSearch({
-  pairs: { count: 2000, rungs: [{ tokenLimit: 1024n }] },
+  pairs: { count: 6000, rungs: [{ tokenLimit: 2048n }] },
 });
 /** So many that a server is stopped before the search has ended. */
 const LONG_ENOUGH = smallSearch({ seed: 11n, pairs: { count: 120, rungs: [{ tokenLimit: 1024n }] } });
@@ -223,10 +223,10 @@ describe.skipIf(CHROMIUM === undefined)(
       await page.getByRole('button', { name: 'Cancel …' }).waitFor();
       await press('Tab', hasFocus('Cancel …'));
       await page.keyboard.press('Enter');
-      await vi.waitFor(async () => expect(await hasFocus('Let it run')()).toBe(true));
+      await vi.waitFor(async () => expect(await hasFocus('Let it run')()).toBe(true), { timeout: 30_000 });
       expect(await findSeriousFaults(page)).toEqual([]);
       await page.keyboard.press('Escape');
-      await vi.waitFor(async () => expect(await hasFocus('Cancel …')()).toBe(true));
+      await vi.waitFor(async () => expect(await hasFocus('Cancel …')()).toBe(true), { timeout: 30_000 });
       expect(await stateOf(jobId)).toBe(JobState.RUNNING);
       await verbs.client.services.jobs.cancelJob({ jobId });
       await badge(page, 'cancelled').waitFor();
