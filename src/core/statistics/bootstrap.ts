@@ -1,5 +1,6 @@
 import type { Rng } from '../random.js';
 import { runSteps } from '../run-steps.js';
+import { sum } from '../sum.js';
 import { quantile } from './quantile.js';
 
 /** What one architecture scored on a list of windows. */
@@ -75,10 +76,4 @@ export interface IntervalOptions {
    * Whether the metric is the exponential of the mean over tokens, as perplexity is, or the mean itself. @default 'log'
    */
   readonly scale?: 'log' | 'linear';
-}
-
-function sum(values: ArrayLike<number>): number {
-  let total = 0;
-  for (let index = 0; index < values.length; index++) total += values[index] as number;
-  return total;
 }

@@ -1,3 +1,5 @@
+import { sum } from '../sum.js';
+
 /**
  * The standard error of a mean over items that is a ratio of two sums: of r = sum(values) / sum(weights), with the
  * residuals e = value - r weight of n items, sqrt(n / (n - 1) sum(e^2)) / sum(weights) (the linearised variance of a
@@ -16,8 +18,4 @@ export function standardError(values: ArrayLike<number>, weights: ArrayLike<numb
   const ratio = sum(counted.map((item) => item.value)) / weight;
   const squares = sum(counted.map((item) => (item.value - ratio * item.weight) ** 2));
   return Math.sqrt((count / (count - 1)) * squares) / weight;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

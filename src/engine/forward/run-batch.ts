@@ -1,5 +1,6 @@
 import type { RunBatch, TokenRun } from '../../core/run-batches.js';
 import { TOKENS_PER_RUN } from '../../core/sequence-batches.js';
+import { countTokens } from '../../core/sequence.js';
 import type { BatchSize, BlockRunner, RunnableAttention, RunnableHalf } from './block-runner.js';
 
 /** Arrays that grow as they are needed, by name; each is used for one thing at a time. */
@@ -120,11 +121,6 @@ function divideRuns({ runs }: RunBatch): TokenRun[][] {
   }
   return parts;
 }
-
-function countTokens(runs: readonly TokenRun[]): number {
-  return runs.reduce((sum, { tokens }) => sum + tokens.length, 0);
-}
-
 function listPositions(runs: readonly TokenRun[], length: number): BigInt64Array {
   const positions = new BigInt64Array(length);
   let at = 0;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { countScored } from '../../core/sequence.js';
+import { sum } from '../../core/sum.js';
 import { defineEvaluator } from '../define.js';
 import { planWindows } from './windows/plan-windows.js';
 
@@ -45,9 +46,3 @@ export default defineEvaluator({
     };
   },
 });
-
-function sum(values: Float64Array | Int32Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
-}

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ItemColumns } from '../../core/metric.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { countScored } from '../../core/sequence.js';
+import { sum } from '../../core/sum.js';
 import { defineEvaluator } from '../define.js';
 import { coverWindows, planWindows } from './windows/plan-windows.js';
 
@@ -98,10 +99,4 @@ function measureText(
     metrics: Object.fromEntries(Object.entries(values).filter(([name]) => metrics.includes(name))),
     items: { bits, bytes, words },
   };
-}
-
-function sum(values: Float64Array | Int32Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
 }

@@ -2,7 +2,8 @@ import { canonicalJson } from '../../../core/canonical-json.js';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { EvaluationPlan, EvaluationText, WindowProtocol } from '../../../core/ports/evaluator.js';
 import { pickEvenly, shareOf } from '../../../core/pick-evenly.js';
-import { scoreFrom } from '../../../core/sequence.js';
+import { countTokens, scoreFrom } from '../../../core/sequence.js';
+import { sum } from '../../../core/sum.js';
 
 /**
  * A plan of a text's windows, each an item.
@@ -46,7 +47,7 @@ export function planWindows(
       promptFormat: '',
     },
     fidelity: {
-      tokens: sequences.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      tokens: countTokens(sequences),
       items: places.map(({ start }) => start),
       precision,
     },
@@ -71,13 +72,6 @@ export function coverWindows(
     });
   return { bytes: count(cover.bytes), words: count(cover.words) };
 }
-
-function sum(values: Uint16Array): number {
-  let total = 0;
-  for (const value of values) total += value;
-  return total;
-}
-
 /** A window's tokens in the text, the half-open range [start, end), of which those from `scoredFrom` on are scored. */
 interface Place {
   /** What tells two windows apart. */
