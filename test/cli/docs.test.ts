@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
+import { apiRegistry } from '../../src/server/requests/api-registry.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const DOCS = readdirSync(resolve(root, 'docs')).filter((page) => page.endsWith('.md'));
@@ -44,6 +45,29 @@ function listLinks(page: string): string[] {
     .filter((link) => !/^[a-z]+:/.test(link));
 }
 
+/** The links of a page to a place in a page, and in which page: `errors.md#overloaded`. */
+function listAnchorLinks(page: string): { readonly target: string; readonly anchor: string }[] {
+  const text = readFileSync(resolve(root, page), 'utf8');
+  return [...text.matchAll(/\]\(([^)#"\s]*)#([^)\s]+)\)/g)]
+    .map(([, file = '', anchor = '']) => ({
+      target: file === '' ? page : join(dirname(page), file),
+      anchor,
+    }))
+    .filter(({ target }) => target.endsWith('.md') && !/^[a-z]+:/.test(target));
+}
+
+/** The places of a page that can be linked to: its headings, as GitHub names them, and those with an id. */
+function listAnchors(page: string): Set<string> {
+  const text = readFileSync(resolve(root, page), 'utf8').replaceAll(/```.*?```/gs, '');
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+  return new Set([...headings, ...[...text.matchAll(/id="([^"]+)"/g)].map(([, id = '']) => id)]);
+}
+
 describe('the pages', () => {
   it('show commands and flags that there are', () => {
     const lines = PAGES.flatMap((page) => listCommandLines(page).map((line) => ({ page, line })));
@@ -66,6 +90,34 @@ describe('the pages', () => {
         .filter((link) => !existsSync(resolve(root, dirname(page), link)))
         .map((link) => `${page}: ${link}`),
     );
+    expect(missing).toEqual([]);
+  });
+
+  it('link to places that there are', () => {
+    const links = [...PAGES, 'ARCHITECTURE.md', 'SECURITY.md'].flatMap((page) =>
+      listAnchorLinks(page).map((link) => ({ page, ...link })),
+    );
+    const anchors = new Map([...new Set(links.map(({ target }) => target))].map((page) => [page, listAnchors(page)]));
+    expect(links.length).toBeGreaterThan(500);
+    expect(
+      links
+        .filter(({ target, anchor }) => anchors.get(target)?.has(anchor) !== true)
+        .map(({ page, target, anchor }) => `${page}: ${target}#${anchor}`),
+    ).toEqual([]);
+  });
+
+  it('describe every method, field and value of the protos', () => {
+    const page = readFileSync(resolve(root, 'docs/api.md'), 'utf8');
+    const registry = [...apiRegistry()].filter((type) => type.typeName.startsWith('prunecast.v1.'));
+    const section = (name: string): string => page.split(`\n### ${name}\n`)[1]?.split('\n### ')[0] ?? '';
+    const missing = registry.flatMap((type) => {
+      const rows = type.kind === 'service' ? type.methods : type.kind === 'enum' ? type.values : [];
+      const names = (type.kind === 'message' ? type.fields : rows).map(({ name }) => name);
+      return names
+        .filter((name) => !section(type.name).includes(`| \`${name}\` |`))
+        .map((name) => `${type.name}.${name}`);
+    });
+    expect(registry.length).toBeGreaterThan(100);
     expect(missing).toEqual([]);
   });
 });
