@@ -12,6 +12,26 @@ export function formatMetric(value: number): string {
     : String(Number(value.toPrecision(5)));
 }
 
+/**
+ * A measured number with its standard error, `53.83 ± 0.42`: the error with two digits, the number with as many decimals,
+ * both in the notation that `formatMetric` has for the number: `4.04e+9 ± 0.85e+9`.
+ */
+export function formatEstimate(value: number, error: number): string {
+  const plain = formatMetric(value);
+  if (!Number.isFinite(value) || !(error > 0) || !Number.isFinite(error)) return `${plain} ± ${formatMetric(error)}`;
+  const [, exponent] = plain.split('e');
+  const factor = exponent === undefined ? 1 : 10 ** Number(exponent);
+  const decimals = Math.min(MOST_DECIMALS, Math.max(0, 1 - Math.floor(Math.log10(error / factor))));
+  const isCounted = plain.includes(',');
+  return [value, error]
+    .map((number) =>
+      isCounted
+        ? formatCount(Math.round(number))
+        : `${(number / factor).toFixed(decimals)}${exponent === undefined ? '' : `e${exponent}`}`,
+    )
+    .join(' ± ');
+}
+
 /** `a perplexity`, `an accuracy`. */
 export function withArticle(name: string): string {
   return `${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}`;
@@ -61,6 +81,8 @@ export function formatEnum(table: Readonly<Record<string, number>>, value: numbe
   return (found?.[0] ?? String(value)).toLowerCase().replaceAll('_', '-');
 }
 
+/** An error that is less than that is written as 0. */
+const MOST_DECIMALS = 8;
 const AMOUNTS = [
   { factor: 1e12, unit: 'T' },
   { factor: 1e9, unit: 'G' },

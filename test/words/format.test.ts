@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { BudgetKind } from '../../src/gen/prunecast/v1/common.js';
 import { describeLift } from '../../src/words/describe-lift.js';
 import { formatCost } from '../../src/words/format-cost.js';
-import { formatAmount, formatBytes, formatDuration, formatMetric, formatShare } from '../../src/words/format.js';
+import {
+  formatAmount,
+  formatBytes,
+  formatDuration,
+  formatEstimate,
+  formatMetric,
+  formatShare,
+} from '../../src/words/format.js';
 
 describe('numbers for people', () => {
   it('keep five digits that matter', () => {
@@ -24,6 +31,29 @@ describe('numbers for people', () => {
       '260,032',
       '134,515,008',
       '1.000e+20',
+    ]);
+  });
+
+  it('are written like their standard errors', () => {
+    const written = (
+      [
+        [4_043_123_456.7, 850_000_000],
+        [53.834_21, 0.4249],
+        [1.142_9, 0.15],
+        [7.4756, 9],
+        [0.000_123_4, 0.000_002],
+        [134_515_008, 1234.4],
+        [0.5, 0],
+      ] as const
+    ).map(([value, error]) => formatEstimate(value, error));
+    expect(written).toEqual([
+      '4.04e+9 ± 0.85e+9',
+      '53.83 ± 0.42',
+      '1.14 ± 0.15',
+      '7.5 ± 9.0',
+      '1.234e-4 ± 0.020e-4',
+      '134,515,008 ± 1,234',
+      '0.5 ± 0',
     ]);
   });
 

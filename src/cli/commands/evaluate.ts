@@ -15,7 +15,7 @@ import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
 import { targetFlags } from '../../flags/target.js';
 import { parseCount } from '../../flags/values.js';
-import { formatCount, formatMetric } from '../../words/format.js';
+import { formatCount, formatEstimate, formatMetric } from '../../words/format.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
@@ -176,16 +176,11 @@ function listFound(result: EvaluationResult): ReadonlyMap<string, string> {
         const error = standardErrors[metric];
         return [
           name === '' ? metric : `${name}.${metric}`,
-          error === undefined ? formatMetric(value) : `${formatMetric(value)} ± ${formatError(error)}`,
+          error === undefined ? formatMetric(value) : formatEstimate(value, error),
         ] as const;
       }),
     ),
   );
-}
-
-/** Two digits tell how sure a number is. */
-function formatError(error: number): string {
-  return error === 0 ? '0' : String(Number(error.toPrecision(2)));
 }
 
 function describeMeasurement({
