@@ -10,7 +10,17 @@ const buf = resolve(root, 'node_modules/@bufbuild/buf/bin/buf');
 rmSync(resolve(root, 'src/gen'), { recursive: true, force: true });
 run(process.execPath, buf, 'format', '-w', '--path', 'proto/prunecast');
 run(process.execPath, buf, 'generate');
-run(process.execPath, buf, 'build', '--as-file-descriptor-set', '-o', 'proto/image.binpb');
+// The API: what a plug-in implements is not called by name.
+run(
+  process.execPath,
+  buf,
+  'build',
+  '--as-file-descriptor-set',
+  '--exclude-path',
+  'proto/prunecast/plugin',
+  '-o',
+  'proto/image.binpb',
+);
 run(process.execPath, 'scripts/generate-plugin-list.mjs');
 run(
   process.execPath,
