@@ -1,7 +1,7 @@
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import type { EvaluationPlan, FurtherObservations } from '../../core/ports/evaluator.js';
+import type { FurtherObservations, ObservationRequest } from '../../core/ports/evaluator.js';
 import { measureSequences } from '../../core/run-batches.js';
 import type { StreamRefit } from '../../core/ports/compensation.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
@@ -43,24 +43,21 @@ export function countLosses(shape: ModelShape, architecture: Architecture, { tok
   };
 }
 
-/** Sizes of what a plan asks to be observed. */
+/** Sizes of what is observed. */
 export interface ObservationSizes extends Tokens {
   /** Tokens of the sequences that are continued. */
   readonly continued: number;
   readonly observe: FurtherObservations;
 }
 
-export function measureObservation({
-  sequences,
-  observe = {},
-}: Pick<EvaluationPlan, 'sequences' | 'observe'>): ObservationSizes {
+export function measureObservation({ sequences, ...observe }: ObservationRequest): ObservationSizes {
   const { tokens, longest } = measureSequences(sequences);
   const continued = sequences.reduce((sum, own) => sum + (own.spans.length === 0 ? own.tokens.length : 0), 0);
   return { tokens, window: longest, continued, observe };
 }
 
 /**
- * All that a plan asks to be observed of one architecture, as if it were measured alone: the losses of its sequences; to
+ * All that is observed of one architecture, as if it were measured alone: the losses of its sequences; to
  * compare it with the dense model a pass of that one, and both heads; each further token of a continuation, for which its
  * sequence runs again; and the runs that are timed.
  */

@@ -5,6 +5,7 @@ import { exportedShape } from '../../core/model/add-output-biases.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import type { Architecture } from '../../core/model/shape.js';
 import { addWork, countObservation, measureObservation, NO_WORK } from '../../engine/runtime/count-work.js';
+import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
@@ -16,6 +17,7 @@ import type { RestartedJob } from '../jobs/jobs.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
 import type { Prepared } from '../kinds/runnable-kind.js';
 import type { ArchitectureLabels } from '../labels/label-task.js';
+import { groupPlans } from '../labels/group-plans.js';
 import { measureArchitectures } from '../labels/measure-architectures.js';
 import type { Label } from '../../core/ports/label-store.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
@@ -62,9 +64,14 @@ interface Evaluation extends ResolvedEvaluate {
 /** The number of costs counted before other work gets a turn. */
 const TARGETS_PER_TURN = 16;
 
+/** What is observed of a target: once what several measurements ask for. */
+function listObservations(measurements: Evaluation['measurements']): ObservationRequest[] {
+  return groupPlans(measurements.map(({ plan }) => plan)).map(({ request }) => request);
+}
+
 /** Tokens that are run for a target. */
 function countTokens(measurements: Evaluation['measurements']): number {
-  return measurements.reduce((tokens, { plan }) => tokens + measureSequences(plan.sequences).tokens, 0);
+  return listObservations(measurements).reduce((sum, { sequences }) => sum + measureSequences(sequences).tokens, 0);
 }
 
 /** The phases of an Evaluate job. */
@@ -227,7 +234,7 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
 
 function estimatePhases({ model, measurements, selections, recipe, restored }: Evaluation): PlannedPhase[] {
   const { shape } = model.language;
-  const sizes = measurements.map(({ plan }) => measureObservation(plan));
+  const sizes = listObservations(measurements).map(measureObservation);
   const measured = selections.map(({ architecture, keptUnits }, index) => {
     const losses = addWork(...sizes.map((own) => countObservation(shape, architecture, own)));
     if (keptUnits === undefined)

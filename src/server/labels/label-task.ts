@@ -1,12 +1,11 @@
-import { canonicalJson } from '../../core/canonical-json.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { EvaluationPlan, EvaluationSubject, Evaluator, ObservationRequest } from '../../core/ports/evaluator.js';
-import type { Sequence } from '../../core/sequence.js';
 import type { Labeller, LabelOrder, LabelQueue } from '../../core/ports/label-queue.js';
 import type { Label } from '../../core/ports/label-store.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import { fidelityDigest, measurementFingerprint } from '../encoding/measurement.js';
+import { groupPlans } from './group-plans.js';
 
 /** What an evaluator measures, with all that it needs for it. */
 export interface PlannedMeasurement {
@@ -104,24 +103,20 @@ interface Run {
 const TOGETHER = 8;
 
 function listRuns({ architectures, measurements, subject }: LabelTask, missing: ReadonlySet<number>): Run[] {
-  const groups = groupAlike(measurements);
+  const groups = groupPlans(measurements.map(({ plan }) => plan));
   const most = groups.length === 1 ? architectures.length : TOGETHER;
   const runs: Run[] = [];
   for (let from = 0; from < architectures.length; from += most) {
     const some = [...architectures.keys()].slice(from, from + most);
-    for (const together of groups) {
+    for (const { places, request } of groups) {
       const asked = some.filter((architecture) =>
-        together.some((place) => missing.has(architecture * measurements.length + place)),
+        places.some((place) => missing.has(architecture * measurements.length + place)),
       );
-      const [first] = together.map((place) => measurements[place] as PlannedMeasurement);
-      if (first === undefined || asked.length === 0) continue;
-      const { sequences, fidelity } = first.plan;
-      const observe = Object.assign({}, ...together.map((place) => measurements[place]?.plan.observe ?? {})) as object;
-      const request = { sequences, precision: fidelity.precision, ...observe };
+      if (asked.length === 0) continue;
       const tokensEach = subject.countTokens(request);
       runs.push({
         architectures: asked,
-        measurements: together,
+        measurements: places,
         request,
         tokensEach,
         tokens: asked.length * tokensEach,
@@ -169,36 +164,4 @@ function shareOf(
           : progress, // of a work before the run, which has a total of its own
       ),
   };
-}
-
-/**
- * The places of measurements, those together that run the same sequences in the same precision. What only some of them
- * observe of these is observed for all; what has a value of its own must have the same.
- */
-function groupAlike(measurements: readonly PlannedMeasurement[]): readonly (readonly number[])[] {
-  const groups: { readonly key: string; readonly sequences: readonly Sequence[]; readonly places: number[] }[] = [];
-  for (const [place, { plan }] of measurements.entries()) {
-    const { sequences, observe = {}, fidelity } = plan;
-    const key = canonicalJson([fidelity.precision, Object.entries(observe).filter(([, value]) => value !== true)]);
-    const group = groups.find((own) => own.key === key && areSame(own.sequences, sequences));
-    if (group === undefined) groups.push({ key, sequences, places: [place] });
-    else group.places.push(place);
-  }
-  return groups.map(({ places }) => places);
-}
-
-/** Compared number by number, without a copy: a plan may have tens of millions of tokens. */
-function areSame(some: readonly Sequence[], others: readonly Sequence[]): boolean {
-  return (
-    some.length === others.length &&
-    some.every(({ tokens, spans }, place) => {
-      const other = others[place] as Sequence;
-      return (
-        tokens.length === other.tokens.length &&
-        spans.length === other.spans.length &&
-        spans.every(({ from, to }, span) => from === other.spans[span]?.from && to === other.spans[span]?.to) &&
-        tokens.every((token, index) => token === other.tokens[index])
-      );
-    })
-  );
 }

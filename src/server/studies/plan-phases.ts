@@ -18,7 +18,7 @@ import { countCompensations, countErrors, countPasses, countPreparation } from '
 import { FIT_PHASE } from '../pruning/fit-on-stream.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
-import { countTrialTokens, listMeasurements } from './study-measurements.js';
+import { countTrialTokens, listObservations } from './study-measurements.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
 
@@ -112,8 +112,8 @@ function countTrialWork(study: PlannedStudy, count: TrialCount): Work {
   const [first] = recipes.compared;
   const recipe = count.compensation === 'stream' ? (first?.stream ?? first?.oneShot) : first?.oneShot;
   return addWork(
-    ...listMeasurements(study, count).map(({ plan: measured }) =>
-      multiplyWork(countObservation(shape, architecture, measureObservation(measured)), count.trials),
+    ...listObservations(study, count).map((request) =>
+      multiplyWork(countObservation(shape, architecture, measureObservation(request)), count.trials),
     ),
     recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, count.trials),
   );

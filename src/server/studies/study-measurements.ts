@@ -1,4 +1,6 @@
 import { measureSequences } from '../../core/run-batches.js';
+import { groupPlans } from '../labels/group-plans.js';
+import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { PlannedMeasurement } from '../labels/label-task.js';
 import { planOf } from '../requests/plan-study-texts.js';
 import type { TrialPoint } from '../../search/study/trial.js';
@@ -20,10 +22,15 @@ export function listMeasurements(
   ];
 }
 
+/** What is observed of a trial: once what several measurements ask for. */
+export function listObservations(...trial: Parameters<typeof listMeasurements>): ObservationRequest[] {
+  return groupPlans(listMeasurements(...trial).map(({ plan }) => plan)).map(({ request }) => request);
+}
+
 /** Tokens that are run for a trial. */
 export function countTrialTokens(
   study: Parameters<typeof listMeasurements>[0],
   part: Pick<TrialPoint, 'part' | 'rung'>,
 ): number {
-  return listMeasurements(study, part).reduce((sum, { plan }) => sum + measureSequences(plan.sequences).tokens, 0);
+  return listObservations(study, part).reduce((sum, { sequences }) => sum + measureSequences(sequences).tokens, 0);
 }

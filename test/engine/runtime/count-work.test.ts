@@ -9,6 +9,7 @@ import {
   countStreamFits,
   measureObservation,
 } from '../../../src/engine/runtime/count-work.js';
+import type { ObservationRequest } from '../../../src/core/ports/evaluator.js';
 import { scoreFrom } from '../../../src/core/sequence.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 
@@ -26,8 +27,8 @@ const GRAMS = 5 * 2 * (64 ** 2 + 172 ** 2);
 const HALF = STORIES_SHAPE.layers.map((layer) => ({ ...layer, kvHeads: 2, ffnChannels: 86 }));
 const HALF_LAYERS = 5 * (ATTENTION / 2 + FFN / 2);
 
-const count = (plan: Parameters<typeof measureObservation>[0]): number =>
-  countObservation(STORIES_SHAPE, HALF, measureObservation(plan)).products;
+const count = (request: ObservationRequest): number =>
+  countObservation(STORIES_SHAPE, HALF, measureObservation(request)).products;
 
 const products = (needs: Parameters<typeof countCalibration>[2]) =>
   countCalibration(STORIES_SHAPE, TEXT, needs).products;
@@ -45,7 +46,7 @@ describe('the work of a model', () => {
     const sequences = Array.from({ length: 10 }, (_, first) => scoreFrom(new Int32Array(100).fill(first)));
     const attention = ATTENTION - 2 * 64 * 28; // windows of 100
     const dense = 5 * (attention + FFN);
-    expect(count({ sequences, observe: { divergences: true } })).toBe(
+    expect(count({ sequences, divergences: true })).toBe(
       1000 * (5 * (attention / 2 + FFN / 2) + HEAD) + 1000 * (dense + 2 * HEAD),
     );
     expect(count({ sequences })).toBe(1000 * (5 * (attention / 2 + FFN / 2) + HEAD));
@@ -53,14 +54,14 @@ describe('the work of a model', () => {
 
   it('is for each further token of a continuation a pass over its sequence', () => {
     const sequences = [scoreFrom(new Int32Array(128)), { tokens: new Int32Array(128), spans: [] }];
-    expect(count({ sequences, observe: { continuation: 5 } })).toBe(256 * (HALF_LAYERS + HEAD) + 4 * 128 * HALF_LAYERS);
+    expect(count({ sequences, continuation: 5 })).toBe(256 * (HALF_LAYERS + HEAD) + 4 * 128 * HALF_LAYERS);
   });
 
   it('is for times that of all runs, of prompts and of single tokens', () => {
     const timing = { tokens: 128, repeats: 4, warmUp: 2 };
     // A token after the prompt sees all of it, one of the prompt half.
     const decode = HALF_LAYERS + (5 * (2 * 64 * 128)) / 2;
-    expect(count({ sequences: [], observe: { timing } })).toBe(6 * (128 * HALF_LAYERS + decode + 2 * HEAD));
+    expect(count({ sequences: [], timing })).toBe(6 * (128 * HALF_LAYERS + decode + 2 * HEAD));
   });
 
   it('is a pass without the head for statistics, with Gram matrices where they are needed', () => {

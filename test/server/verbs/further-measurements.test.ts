@@ -27,16 +27,20 @@ const QUESTIONS: DeepPartial<MeasurementSpec> = {
   text: { source: { $case: 'path', value: 'questions.jsonl' } },
 };
 
-function evaluate(measurement: DeepPartial<MeasurementSpec>, further: DeepPartial<MeasurementSpec>[] = []) {
-  const request: DeepPartial<EvaluateRequest> = {
+function requestOf(
+  measurement: DeepPartial<MeasurementSpec>,
+  further: DeepPartial<MeasurementSpec>[] = [],
+): DeepPartial<EvaluateRequest> {
+  return {
     model: DEMO,
     recipe: MAGNITUDE,
     targets: [{ target: { $case: 'dense', value: {} } }, { target: { $case: 'uniformRate', value: 0.3 } }],
     measurement,
     furtherMeasurements: further,
   };
-  return verbs.client.runEvaluate(request);
 }
+
+const evaluate = (...parts: Parameters<typeof requestOf>) => verbs.client.runEvaluate(requestOf(...parts));
 
 describe('several measurements of one Evaluate', () => {
   it('give what each gives alone, under fingerprints of their own, and are not paid again', async () => {
@@ -74,6 +78,9 @@ describe('several measurements of one Evaluate', () => {
       expect(tokensSpent).toBe(3n * 128n);
       expect(further[0]?.metrics).toEqual(metrics);
     }
+    const other = referenceWindows(16, 19);
+    const planned = await verbs.client.planEvaluate(requestOf({ text: other }, [{ name: 'again', text: other }]));
+    expect(planned.tokens).toBe(2n * 3n * 128n);
   });
 
   it('have the standard error of each mean', async () => {
