@@ -65,7 +65,7 @@ export function targetFlags(entry: 'targets[].' | ''): RequestFlag[] {
 }
 
 /** A message of layers may be given as the list alone. */
-function wrapLayers(value: Json): Json {
+export function wrapLayers(value: Json): Json {
   return Array.isArray(value) ? { layers: value as readonly Json[] } : value;
 }
 

@@ -179,7 +179,7 @@ const CHOICES: Readonly<Record<string, { readonly among: readonly string[]; read
     ],
     args: ['--rate', '0.25'],
   },
-  predict: { among: ['--rates', '--encodings'], args: ['--rates', '0,0.25'] },
+  predict: { among: ['--rates', '--encodings', '--architecture'], args: ['--rates', '0,0.25'] },
 };
 
 interface Leaf {

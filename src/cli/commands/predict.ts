@@ -4,7 +4,8 @@ import { PredictRequest, PredictResponse as PredictResponseMessage } from '../..
 import type { Given, JsonObject, RequestFlag } from '../../flags/request-flag.js';
 import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';
 import { addServerFlags } from '../options/server.js';
-import { parseJson, parseShares, readTextArgument } from '../../flags/values.js';
+import { wrapLayers } from '../../flags/target.js';
+import { parseJson, parseJsonArgument, parseShares, readTextArgument } from '../../flags/values.js';
 import { formatCount, formatMetric, formatShare } from '../../words/format.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
@@ -42,6 +43,15 @@ const ENCODING_FLAGS: readonly RequestFlag[] = [
     parse: readEncodings,
     fill: addRows,
   },
+  {
+    flags: '--architecture <FILE|@JSON>',
+    summary: 'kept counts, encoded by the server: [{"kv_heads": 4, "query_heads_per_kv": 2, "ffn_channels": 86}, ...]',
+    field: 'architectures[]',
+    parse: (text) => wrapLayers(parseJsonArgument(text)),
+    proposes: { from: 'files' },
+    ownJson: true,
+    repeats: true,
+  },
 ];
 
 /** `prunecast predict`: what a fitted predictor says of architectures. */
@@ -52,7 +62,8 @@ export function addPredictCommand(program: Command): void {
   addRequestFlags(command, PREDICT, 'Predictor', PREDICTOR_FLAGS);
   addRequestFlags(command, PREDICT, 'Architectures', ENCODING_FLAGS);
   addServerFlags(command).action(async () => {
-    if (countGiven(command, ENCODING_FLAGS) === 0) throw new InvalidArgumentError('give --rates or --encodings.');
+    if (countGiven(command, ENCODING_FLAGS) === 0)
+      throw new InvalidArgumentError('give --rates, --encodings or --architecture.');
     await callServer(command, PREDICT, async ({ client, request, printer }) => {
       const message = await client.predict(request);
       if (printer.format === 'json')

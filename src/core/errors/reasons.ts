@@ -74,7 +74,7 @@ export const REASONS = {
   ARCHITECTURE_INVALID: {
     code: 'INVALID_ARGUMENT',
     meaning:
-      "The architecture does not fit the model: wrong number of layers, or counts that are negative or above the model's own.",
+      "The architecture does not fit the model: wrong number of layers, or counts that are negative or above the model's own. In a Predict, it may also be one that the predictor's space cannot express.",
   },
   SPACE_INVALID: { code: 'INVALID_ARGUMENT', meaning: 'The search space is empty or contradicts the model.' },
   BUDGET_INFEASIBLE: {

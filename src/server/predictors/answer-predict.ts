@@ -3,12 +3,15 @@ import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import type { PredictRequest, PredictResponse } from '../../gen/prunecast/v1/pruning.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../config/limits.js';
+import { decodeArchitecture } from '../requests/decode-architecture.js';
 import { decodeEncodings } from '../requests/decode-encodings.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { StudyRecords } from '../records/study-records.js';
 import { describePredicted } from './describe-predicted.js';
+import { encodeArchitectures } from './encode-architectures.js';
 import type { FittedPredictors } from './fitted-predictors.js';
 import { INTERVAL_COVERAGE, isOutside, listOutOfRange, predictMetrics } from './predict-metrics.js';
+import { findPredictorStudy, type PredictorStudy } from './predictor-study.js';
 import { withRecipe } from './with-recipe.js';
 
 export interface PredictServices {
@@ -24,15 +27,36 @@ export async function answerPredict(
   signal: AbortSignal,
 ): Promise<PredictResponse> {
   const open = await predictors.open(request.predictorId, signal);
-  const batch = decodeEncodings(request.encodings, open.predictor.dimensions, MAX_PREDICT_ROWS);
-  requireRoom(batch, open.predictor);
+  const study = await findPredictorStudy(studies, open.predictor);
+  const { batch, field } = readBatch(request, open.predictor, study);
+  requireRoom(batch, open.predictor, field);
   return {
     predictorId: open.predictor.id,
     predictions: await predictMetrics(plugins, open, withRecipe(batch, open.predictor, request.recipeDigest), signal),
     outOfRange: listOutOfRange(batch, open.predictor),
     intervalCoverage: INTERVAL_COVERAGE,
-    ...(await describePredicted(studies, open.predictor, batch)),
+    ...(await describePredicted(studies, study, batch)),
   };
+}
+
+/** The rows of a request, and the field that holds them. */
+function readBatch(
+  { encodings, architectures }: PredictRequest,
+  { dimensions }: Predictor,
+  study: PredictorStudy | undefined,
+): { readonly batch: EncodingBatch; readonly field: string } {
+  if (architectures.length === 0)
+    return { batch: decodeEncodings(encodings, dimensions, MAX_PREDICT_ROWS), field: 'encodings.rates' };
+  const field = 'architectures';
+  if (encodings !== undefined) throw PrunecastError.ofField(field, 'are given beside encodings: send one of the two');
+  const space = study?.openSpace();
+  if (space === undefined)
+    throw PrunecastError.ofField(
+      field,
+      "cannot be encoded: this server does not have the study of the predictor's pairs; send encodings, in the order of dimensions that GetPredictor names",
+      'STUDY_NOT_FOUND',
+    );
+  return { batch: encodeArchitectures(space, architectures.map(decodeArchitecture), field), field };
 }
 
 /** Bytes per row and metric: mean, deviation and the ends of the interval. */
@@ -55,7 +79,11 @@ const ROOM = MAX_MESSAGE_BYTES - 64 * 1024;
  * Refuses a batch whose answer would not fit a message, before anything is predicted: a flagged row names every
  * dimension that is out of range.
  */
-function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxRates }: Predictor): void {
+function requireRoom(
+  batch: EncodingBatch,
+  { dimensions, metrics, minRates, maxRates }: Predictor,
+  field: string,
+): void {
   const names = dimensions.map((name) => Buffer.byteLength(name) + NAME_BYTES);
   const rowBytes = PREDICTION_BYTES * metrics.length + PARAMETER_BYTES;
   const rows = countRows(batch);
@@ -75,8 +103,8 @@ function requireRoom(batch: EncodingBatch, { dimensions, metrics, minRates, maxR
   if (bytes <= ROOM) return;
   const most = Math.max(1, Math.floor(ROOM / (rowBytes + FLAG_BYTES + names.reduce((sum, name) => sum + name, 0))));
   const description = `has ${rows} rows, ${flagged} of them outside the range of the pairs, with their dimensions named in the answer: its ${bytes} bytes do not fit a message of ${MAX_MESSAGE_BYTES}; ${most} rows always do, so send pages of that many`;
-  throw new PrunecastError('MESSAGE_TOO_LARGE', `encodings.rates: ${description}`, {
+  throw new PrunecastError('MESSAGE_TOO_LARGE', `${field}: ${description}`, {
     metadata: { rows: String(rows), most: String(most) },
-    violations: [{ field: 'encodings.rates', description }],
+    violations: [{ field, description }],
   });
 }

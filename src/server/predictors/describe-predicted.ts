@@ -1,16 +1,14 @@
 import { measureCounts } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { EncodingBatch } from '../../core/pairs.js';
-import { denseCounts } from '../../core/space/search-space.js';
+import { denseCounts, type SearchSpace } from '../../core/space/search-space.js';
 import { snapRates } from '../../core/space/snap-rates.js';
 import { Measurement } from '../../gen/prunecast/v1/common.js';
-import type { Predictor } from '../../gen/prunecast/v1/predictor_types.js';
 import { SearchRequest, type PredictResponse } from '../../gen/prunecast/v1/pruning.js';
 import { encodePlannedFidelity } from '../encoding/measurement.js';
-import { readStudy } from '../records/read-study.js';
 import { TrialRole } from '../../gen/prunecast/v1/study_types.js';
 import type { StudyRecord, StudyRecords } from '../records/study-records.js';
-import { readStudyPlan, type PlannedStudy } from '../requests/plan-search.js';
+import type { PredictorStudy } from './predictor-study.js';
 
 /** What a prediction is about. */
 export type Predicted = Pick<
@@ -23,17 +21,14 @@ export type Predicted = Pick<
  * model has on the report windows, the only ones that a study measures it on. All come from the study of the pairs: nothing is known of pairs that were labelled elsewhere, or if the study was deleted.
  */
 export async function describePredicted(
-  studies: Pick<StudyRecords, 'find' | 'trials'>,
-  { studyId, dimensions }: Pick<Predictor, 'studyId' | 'dimensions'>,
+  studies: Pick<StudyRecords, 'trials'>,
+  study: PredictorStudy | undefined,
   batch: EncodingBatch,
 ): Promise<Predicted> {
-  const record = studyId === '' ? undefined : await studies.find(studyId);
-  const { plan, search } = record === undefined ? {} : readStudy(record);
-  const isSame = plan?.study.space.dimensions.every(({ name }, column) => name === dimensions[column]) === true;
+  const { record, search } = study ?? {};
+  const space = study?.openSpace();
   return {
-    ...(plan !== undefined && isSame && plan.study.space.dimensions.length === batch.columns
-      ? measureSizes(plan.study, batch)
-      : { parameters: [], denseParameters: 0n }),
+    ...(space === undefined ? { parameters: [], denseParameters: 0n } : measureSizes(space, batch)),
     denseReportMetrics: record === undefined ? {} : await findDense(studies, record.id),
     measurement: search && Measurement.fromPartial({ ...search.measurement, fingerprint: search.fingerprint }),
     fidelity: search && encodePlannedFidelity(search.fidelity),
@@ -42,10 +37,9 @@ export async function describePredicted(
 }
 
 function measureSizes(
-  planned: PlannedStudy,
+  space: SearchSpace,
   { rates, columns }: EncodingBatch,
 ): Pick<Predicted, 'parameters' | 'denseParameters'> {
-  const { space } = readStudyPlan(planned);
   const cost = createCostModel(space.shape, { kind: 'parameters' });
   const parameters = Array.from({ length: rates.length / columns }, (_, row) =>
     BigInt(measureCounts(cost, space, snapRates(space, rates.subarray(row * columns, (row + 1) * columns)).counts)),

@@ -15,7 +15,10 @@ export function decodeEncodings(
   maxRows: number,
 ): EncodingBatch {
   if (message === undefined || message.rates.length === 0)
-    throw PrunecastError.ofField('encodings.rates', 'is empty: give at least one row of float32 rates');
+    throw PrunecastError.ofField(
+      'encodings.rates',
+      'is empty: give at least one row of float32 rates, or architectures',
+    );
   if (message.dimensions !== dimensions.length) {
     throw PrunecastError.ofField(
       'encodings.dimensions',

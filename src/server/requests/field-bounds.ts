@@ -25,6 +25,8 @@ const MEASUREMENTS = 8;
 /** Names that a request gives. */
 const NAME = { characters: 64 } as const;
 const RUNGS = 16;
+/** The most rows of one Predict. */
+const PREDICT_ROWS = 10_000;
 /** The most pairs of ImportPairs. */
 const PAIRS = 100_000;
 /** Options of a plug-in. The largest of the built-in ones have a few dozen values. */
@@ -142,6 +144,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.EvaluateTarget.earlier_output': PATH,
   'prunecast.v1.PredictRequest.predictor_id': IDENTIFIER,
   'prunecast.v1.PredictRequest.recipe_digest': IDENTIFIER,
+  'prunecast.v1.PredictRequest.architectures': { entries: PREDICT_ROWS },
   'prunecast.v1.SearchRequest.request_id': IDENTIFIER,
   'prunecast.v1.SearchRequest.model': PATH,
   'prunecast.v1.SearchRequest.recipes': { entries: 16 },

@@ -367,7 +367,7 @@ export interface PredictRequest {
    * At most 128 characters.
    */
   predictorId: string;
-  /** The architectures, in the order of dimensions that GetPredictor names. */
+  /** The architectures as rates, in the order of dimensions that GetPredictor names. Unset if `architectures` are given. */
   encodings:
     | EncodingBatch
     | undefined;
@@ -376,6 +376,14 @@ export interface PredictRequest {
    * At most 128 characters.
    */
   recipeDigest: string;
+  /**
+   * The architectures by the counts that they keep, one row each, in place of `encodings`: the server encodes them in
+   * the space of the study that the predictor's pairs are of, and must have that study. Refused as ARCHITECTURE_INVALID
+   * if the space cannot express one: a layer keeps less that is no dimension of it, or tied layers keep different
+   * counts. A count between those that the space allows is taken as it is.
+   * At most 10,000 entries.
+   */
+  architectures: Architecture[];
 }
 
 /** What a predictor says of them. */
@@ -2021,7 +2029,7 @@ export const PlanEvaluateResponse: MessageFns<PlanEvaluateResponse> = {
 };
 
 function createBasePredictRequest(): PredictRequest {
-  return { predictorId: "", encodings: undefined, recipeDigest: "" };
+  return { predictorId: "", encodings: undefined, recipeDigest: "", architectures: [] };
 }
 
 export const PredictRequest: MessageFns<PredictRequest> = {
@@ -2034,6 +2042,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     }
     if (message.recipeDigest !== "") {
       writer.uint32(26).string(message.recipeDigest);
+    }
+    for (const v of message.architectures) {
+      Architecture.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -2075,6 +2086,14 @@ export const PredictRequest: MessageFns<PredictRequest> = {
             message.recipeDigest = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.architectures.push(Architecture.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2100,6 +2119,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
         : isSet(object.recipe_digest)
         ? globalThis.String(object.recipe_digest)
         : "",
+      architectures: globalThis.Array.isArray(object?.architectures)
+        ? object.architectures.map((e: any) => Architecture.fromJSON(e))
+        : [],
     };
   },
 
@@ -2114,6 +2136,9 @@ export const PredictRequest: MessageFns<PredictRequest> = {
     if (message.recipeDigest !== "") {
       obj.recipeDigest = message.recipeDigest;
     }
+    if (message.architectures?.length) {
+      obj.architectures = message.architectures.map((e) => Architecture.toJSON(e));
+    }
     return obj;
   },
 
@@ -2127,6 +2152,7 @@ export const PredictRequest: MessageFns<PredictRequest> = {
       ? EncodingBatch.fromPartial(object.encodings)
       : undefined;
     message.recipeDigest = object.recipeDigest ?? "";
+    message.architectures = object.architectures?.map((e) => Architecture.fromPartial(e)) || [];
     return message;
   },
 };
@@ -4912,7 +4938,8 @@ export const PruningServiceService = {
   },
   /**
    * What a fitted predictor says of a batch of architectures, without running the model. Errors: PREDICTOR_NOT_FOUND,
-   * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED.
+   * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED; of architectures by their counts also ARCHITECTURE_INVALID and
+   * STUDY_NOT_FOUND.
    */
   predict: {
     path: "/prunecast.v1.PruningService/Predict" as const,
@@ -4981,7 +5008,8 @@ export interface PruningServiceServer extends UntypedServiceImplementation {
   planEvaluate: handleUnaryCall<EvaluateRequest, PlanEvaluateResponse>;
   /**
    * What a fitted predictor says of a batch of architectures, without running the model. Errors: PREDICTOR_NOT_FOUND,
-   * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED.
+   * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED; of architectures by their counts also ARCHITECTURE_INVALID and
+   * STUDY_NOT_FOUND.
    */
   predict: handleUnaryCall<PredictRequest, PredictResponse>;
   /**
@@ -5064,7 +5092,8 @@ export interface PruningServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * What a fitted predictor says of a batch of architectures, without running the model. Errors: PREDICTOR_NOT_FOUND,
-   * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED.
+   * INVALID_REQUEST, MESSAGE_TOO_LARGE, PREDICTOR_FAILED; of architectures by their counts also ARCHITECTURE_INVALID and
+   * STUDY_NOT_FOUND.
    */
   predict(
     request: PredictRequest,
