@@ -1,19 +1,3 @@
-/**
- * The TypeScript client of Prunecast.
- *
- * ```ts
- * const client = createClient({ address: 'unix:/run/prunecast.sock' });
- * const report = await client.runSearch(
- *   { model: 'stories260k', budgets: [{ limit: { $case: 'removedShare', value: 0.2 } }], texts: { text: { source: { $case: 'path', value: 'stories.json' } } }, output: 'smaller' },
- *   { onEvent: (event) => console.log(event.sequence, event.payload?.$case) },
- * );
- * client.close();
- * ```
- */
-export { CallError, type StatusName } from './call-error.js';
-export { createClient, type PrunecastClient, type RunOptions } from './create-client.js';
-export type { FollowOptions, ReattachPolicy } from './follow-events.js';
+/** The TypeScript client of Prunecast, and servers of this machine to use it with. */
+export * from './remote.js';
 export { startLocalServer, type LocalServer, type LocalServerOptions } from './start-local-server.js';
-export { MAX_MESSAGE_BYTES, type CallOptions, type TransportOptions } from './transport.js';
-export { packUnits, unpackUnits } from '../core/model/unit-bitmap.js';
-export * from './messages.js';

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
+import { listLoadedFiles } from '../support/loaded-files.js';
+import { type Installation, installFromClone, listPacked, sumBytes } from '../support/pack-clone.js';
+import { lintPackage } from './lint-package.js';
+import { readPromisedSizes } from './sizes.js';
 
 /*
  * The package as a user gets it: packed from a clone that was never built, and installed from the registry with its
@@ -13,73 +16,68 @@ import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vit
 const ROOT = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-let folder: string;
-let tarball: string;
-let offline: string | undefined;
+let installation: Installation;
 beforeAll(async () => {
-  folder = await realpath(await mkdtemp(join(tmpdir(), 'installed-package-')));
-  tarball = await pack(await cloneSources(join(folder, 'clone')), folder);
-  offline = await install(tarball, join(folder, 'user'));
+  installation = await installFromClone('.');
 }, 600_000);
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** What git has or would add: no `dist`. Development tools are linked. */
-async function cloneSources(clone: string): Promise<string> {
-  const { stdout } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-    cwd: ROOT,
-    maxBuffer: 2 ** 24,
-  });
-  for (const path of stdout.split('\0').filter((name) => name !== '')) {
-    await mkdir(dirname(join(clone, path)), { recursive: true });
-    await cp(join(ROOT, path), join(clone, path));
-  }
-  await symlink(join(ROOT, 'node_modules'), join(clone, 'node_modules'), 'dir');
-  return clone;
-}
-
-async function pack(clone: string, destination: string): Promise<string> {
-  await run('npm', ['pack', '--pack-destination', destination], { cwd: clone, maxBuffer: 2 ** 24 });
-  const name = (await readdir(destination)).find((file) => file.endsWith('.tgz'));
-  if (name === undefined) throw new Error('npm pack wrote nothing');
-  return join(destination, name);
-}
-
-/** Installs without install scripts, as docs/install.md says. Returns why the registry cannot be reached, if so. */
-async function install(file: string, user: string): Promise<string | undefined> {
-  await mkdir(user);
-  try {
-    await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retries', '1', file], {
-      cwd: user,
-      maxBuffer: 2 ** 24,
-    });
-    return undefined;
-  } catch (error) {
-    const { stderr } = error as { readonly stderr: string };
-    if (/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH/.test(stderr)) return stderr;
-    throw error;
-  }
-}
+afterAll(() => installation[Symbol.asyncDispose]());
 
 const prunecast = (...args: string[]) =>
-  run('npx', ['--no-install', 'prunecast', ...args], { cwd: join(folder, 'user'), maxBuffer: 2 ** 24 });
+  run('npx', ['--no-install', 'prunecast', ...args], { cwd: installation.user, maxBuffer: 2 ** 24 });
 
-const skipOffline = ({ skip }: TestContext): void => skip(offline !== undefined, offline);
+const skipOffline = ({ skip }: TestContext): void => skip(installation.offline !== undefined, installation.offline);
 
 describe('the package of a clone that was never built', () => {
-  it('has the build, the demo model and the docs, and neither maps nor anything that only developers use', async () => {
-    const { stdout } = await run('tar', ['-tzf', tarball], { maxBuffer: 2 ** 24 });
-    const files = stdout.trim().split('\n');
-    expect(files).toEqual(
-      expect.arrayContaining(
-        ['dist/src/cli/main.js', 'dist/src/client/index.d.ts', 'models/stories260k/config.json', 'docs/cli.md'].map(
-          (name) => `package/${name}`,
-        ),
-      ),
-    );
-    const superfluous = /\.map$|\.tsx?$|^package\/(?:dist\/bench|bench|test|scripts|src)\//;
-    expect(files.filter((name) => superfluous.test(name) && !name.endsWith('.d.ts'))).toEqual([]);
-    const script = await readFile(join(folder, 'clone/dist/src/cli/main.js'), 'utf8');
+  it('has the build, the protos, the demo model and the docs, and nothing else', async () => {
+    const files = await listPacked(installation.tarball);
+    const needed = [
+      'dist/src/cli/main.js',
+      'dist/src/client/index.d.ts',
+      'models/stories260k/config.json',
+      'docs/cli.md',
+    ];
+    expect(files).toEqual(expect.arrayContaining(needed));
+    const places = [
+      /^dist\/src\/.*(?:\.js|\.d\.ts|\.css|\.html|\.svg)$/,
+      /^proto\/(?:prunecast|google|grpc)\/.*\.proto$/,
+      /^proto\/(?:image\.binpb|plugins\.json|settings\.json)$/,
+      /^models\/stories260k\//,
+      /^docs\/[\w.-]+\.md$/,
+      /^(?:ARCHITECTURE\.md|LICENSE|README\.md|SECURITY\.md|package\.json)$/,
+    ];
+    expect(files.filter((file) => !places.some((place) => place.test(file)))).toEqual([]);
+    const script = await readFile(join(installation.clone, 'dist/src/cli/main.js'), 'utf8');
     expect(script).not.toContain('sourceMappingURL');
+  });
+
+  it('has entries whose types resolve for Node and bundlers', { timeout: 300_000 }, async () => {
+    expect(await lintPackage(installation.tarball)).toEqual([
+      '.',
+      './plugin',
+      './plugin/testing',
+      './server',
+      './server/testing',
+    ]);
+  });
+
+  it('is no larger than docs/install.md says, packed and installed', async (context) => {
+    const { archive, installed } = await readPromisedSizes('prunecast');
+    expect((await stat(installation.tarball)).size).toBeLessThan(archive);
+    skipOffline(context);
+    expect(await sumBytes(join(installation.user, 'node_modules'))).toBeLessThan(installed);
+  });
+
+  it('loads no native module and nothing of the server with its client', async (context) => {
+    skipOffline(context);
+    const { files, natives } = await listLoadedFiles('prunecast', installation.user);
+    expect(natives).toEqual([]);
+    const own = files.map((file) => /\/node_modules\/prunecast\/dist\/src\/(\w[\w-]*)\//.exec(file)?.[1]);
+    expect([...new Set(own.filter((folder) => folder !== undefined))].sort()).toEqual([
+      'client',
+      'core',
+      'gen',
+      'state-folder',
+    ]);
   });
 
   it('runs once it is installed', { timeout: 300_000 }, async (context) => {
@@ -99,5 +97,12 @@ describe('the package of a clone that was never built', () => {
     // That of the whole text is 4.6; a model that computes nonsense would come to about its vocabulary, 512.
     expect(perplexity).toBeGreaterThan(3);
     expect(perplexity).toBeLessThan(10);
+  });
+
+  it('runs the demo in the folder that it is installed in', { timeout: 600_000 }, async (context) => {
+    skipOffline(context);
+    await prunecast('demo', '--json', 'demo.json'); // exits with an error if anything that it promises does not hold
+    const { size } = await stat(join(installation.user, 'prunecast-demo/model/model.safetensors'));
+    expect(size).toBeLessThan((await stat(join(ROOT, 'models/stories260k/model.safetensors'))).size);
   });
 });
