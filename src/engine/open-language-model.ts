@@ -7,7 +7,7 @@ import type { UnitScores } from '../core/model/unit-scores.js';
 import { identityRanking } from '../core/model/units.js';
 import { validateArchitecture } from '../core/model/validate-architecture.js';
 import { measureRuns, planRuns, type RunBatch } from '../core/run-batches.js';
-import type { EvaluationSubject, Observation, ObservationRequest, TimingRequest } from '../core/ports/evaluator.js';
+import type { EvaluationSubject, Observation, ObservationRequest } from '../core/ports/evaluator.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { countPositionsAlike } from './forward/rotary-tables.js';
@@ -18,7 +18,7 @@ import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-
 import { createSpanScores } from './forward/span-scores.js';
 import { createPace, isProbed, probePace, unlessBusy } from './pace.js';
 import { scoreLayer } from './ranking/score-layer.js';
-import { countLosses } from './runtime/count-work.js';
+import { countLosses, countTimedTokens } from './runtime/count-work.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
 import { detectMemoryBudgetBytes, detectThreads } from './runtime/resource-limits.js';
 import { keyRecipe } from './weights/recipe.js';
@@ -102,7 +102,7 @@ export async function openLanguageModel(
     return {
       shape,
       countTokens: (request) =>
-        measureRuns(request.sequences, planBatches(request)).tokens + countTimed(request.timing),
+        measureRuns(request.sequences, planBatches(request)).tokens + countTimedTokens(request.timing),
       observe: async function* observe(architectures, request, work) {
         const { sequences, precision = 'float32', prefixes: _, ...further } = request;
         await requirePrecision(precision, checkInt8);
@@ -168,11 +168,6 @@ export async function openLanguageModel(
     retire: place.retire,
     close,
   };
-}
-
-/** Tokens of prompts and after them. */
-function countTimed({ tokens, repeats, warmUp }: TimingRequest = { tokens: 0, repeats: 0, warmUp: 0 }): number {
-  return (repeats + warmUp) * (tokens + 1);
 }
 
 /** For an evaluator that needs an architecture alone. */

@@ -178,14 +178,14 @@ export interface EvaluationSubject {
   readonly shape: ModelShape;
   /**
    * Runs sequences through each architecture; results come as they are ready. They are the same whether architectures
-   * are asked for together or one by one. Throws PRECISION_UNAVAILABLE.
+   * are asked for together or one by one, but for the tokens that they share. Throws PRECISION_UNAVAILABLE.
    */
   observe(
     architectures: readonly Architecture[],
     request: ObservationRequest,
     work: WorkContext,
   ): AsyncIterable<Observation>;
-  /** Tokens that run for that, per architecture. */
+  /** Tokens that run for that, per architecture, beside those that observations tell of (`furtherTokens`). */
   countTokens(request: ObservationRequest): number;
 }
 
@@ -253,6 +253,11 @@ export interface Observation {
    * so is left out. Empty for a sequence with spans.
    */
   readonly continuations?: readonly Int32Array[];
+  /**
+   * Tokens that ran beside those of `countTokens`, if what was asked for takes any: of the dense model, of which the first
+   * of the architectures that ran together has all, and of continuations past the first run over each sequence.
+   */
+  readonly furtherTokens?: number;
 }
 
 /** What was observed of one architecture. */

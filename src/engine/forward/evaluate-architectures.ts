@@ -78,6 +78,7 @@ export async function* evaluateArchitectures(
     const part = architectures.slice(first, first + count);
     const tree = buildPrefixTree(part, weights.keepsDropped);
     const sums = part.map(() => createScores(spans, dense));
+    let isPaid = dense === undefined;
     for (const [number, group] of groups.entries()) {
       const pool = createStatePool();
       const walked = { batches: group, sequences, pool };
@@ -107,7 +108,9 @@ export async function* evaluateArchitectures(
             const first = places[sequence] as number;
             copySpans({ scores, first }, { scores: sum, first }, sequences[sequence]?.spans.length ?? 0);
           }
-          if (number === groups.length - 1) yield { index: first + end, ...sum };
+          if (number < groups.length - 1) continue;
+          yield { index: first + end, ...sum, ...(isPaid ? {} : { furtherTokens: countTokens(batches) }) };
+          isPaid = true;
         }
       }
     }

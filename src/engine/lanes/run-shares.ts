@@ -81,7 +81,7 @@ function gather(
     const share = shares[stream];
     const index = share?.architectures[place];
     if (share === undefined || index === undefined) return undefined;
-    const { continuations } = item;
+    const { continuations, furtherTokens } = item;
     const before = open.get(index) ?? { index, ...createSpanScores(spans, item) };
     let at = 0;
     for (const sequence of share.sequences) {
@@ -89,10 +89,13 @@ function gather(
       copySpans({ scores: item, first: at }, { scores: before, first: places[sequence] ?? 0 }, count);
       at += count;
     }
-    const whole =
-      continuations === undefined
-        ? before
-        : { ...before, continuations: fill(before.continuations ?? [], share.sequences, continuations) };
+    const whole = {
+      ...before,
+      ...(continuations === undefined
+        ? {}
+        : { continuations: fill(before.continuations ?? [], share.sequences, continuations) }),
+      ...(furtherTokens === undefined ? {} : { furtherTokens: (before.furtherTokens ?? 0) + furtherTokens }),
+    };
     const left = (missing.get(index) ?? 1) - 1;
     missing.set(index, left);
     if (left > 0) {

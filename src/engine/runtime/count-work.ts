@@ -1,7 +1,8 @@
+import { countContinuations } from '../../core/count-continuations.js';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import type { FurtherObservations, ObservationRequest } from '../../core/ports/evaluator.js';
+import type { FurtherObservations, ObservationRequest, TimingRequest } from '../../core/ports/evaluator.js';
 import { measureSequences } from '../../core/run-batches.js';
 import type { StreamRefit } from '../../core/ports/compensation.js';
 import type { CalibrationNeed } from '../calibration/calibration.js';
@@ -45,14 +46,14 @@ export function countLosses(shape: ModelShape, architecture: Architecture, { tok
 
 /** Sizes of what is observed. */
 export interface ObservationSizes extends Tokens {
-  /** Tokens of the sequences that are continued. */
+  /** Tokens that run to continue sequences, after the first run over each. */
   readonly continued: number;
   readonly observe: FurtherObservations;
 }
 
 export function measureObservation({ sequences, ...observe }: ObservationRequest): ObservationSizes {
   const { tokens, longest } = measureSequences(sequences);
-  const continued = sequences.reduce((sum, own) => sum + (own.spans.length === 0 ? own.tokens.length : 0), 0);
+  const continued = observe.continuation === undefined ? 0 : countContinuations(sequences, observe.continuation);
   return { tokens, window: longest, continued, observe };
 }
 
@@ -66,10 +67,10 @@ export function countObservation(
   architecture: Architecture,
   { tokens, window, continued, observe }: ObservationSizes,
 ): Work {
-  const { continuation = 1, divergences = false, timing } = observe;
+  const { divergences = false, timing } = observe;
   const head = 2 * shape.vocabulary * shape.hidden;
   const compared = divergences ? countPass(shape, shape.layers, { tokens, window }) + 2 * head * tokens : 0;
-  const again = countPass(shape, architecture, { tokens: (continuation - 1) * continued, window });
+  const again = countPass(shape, architecture, { tokens: continued, window });
   const timed = (prompt: number): number =>
     countPass(shape, architecture, { tokens: prompt, window: prompt }) +
     countPass(shape, architecture, { tokens: 1, window: 2 * prompt }) +
@@ -79,6 +80,21 @@ export function countObservation(
     products: compared + again + runs,
     factors: 0,
   });
+}
+
+/**
+ * Tokens that run for one architecture, as if it were measured alone: of its losses, of the dense model that it is compared
+ * with, of continuations as long as they may be, and of the runs that are timed.
+ */
+export function countObservedTokens({ tokens, continued, observe }: ObservationSizes): number {
+  return tokens + (observe.divergences === true ? tokens : 0) + continued + countTimedTokens(observe.timing);
+}
+
+/** Tokens of prompts and after them. */
+export function countTimedTokens(
+  { tokens, repeats, warmUp }: TimingRequest = { tokens: 0, repeats: 0, warmUp: 0 },
+): number {
+  return (repeats + warmUp) * (tokens + 1);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
+import { countContinuations } from '../../core/count-continuations.js';
 import type { RunBatch } from '../../core/run-batches.js';
 import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
@@ -81,9 +82,11 @@ async function* observeUnder(
   const continuing = { most: continuation, endTokens: endTokenIds };
   for (const [done, result] of scored.entries()) {
     const architecture = architectures[result.index] ?? [];
+    const found = await continueSequences(context, weights, architecture, sequences, continuing, work.signal);
     yield {
       ...result,
-      continuations: await continueSequences(context, weights, architecture, sequences, continuing, work.signal),
+      continuations: found,
+      furtherTokens: (result.furtherTokens ?? 0) + countContinuations(sequences, continuation, found),
     };
     work.report?.({ activity: 'continuing', what: 'architectures', done: done + 1, total: scored.length });
   }

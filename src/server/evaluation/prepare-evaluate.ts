@@ -1,10 +1,15 @@
-import { measureSequences } from '../../core/run-batches.js';
 import { setImmediate } from 'node:timers/promises';
 import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
 import type { Architecture } from '../../core/model/shape.js';
-import { addWork, countObservation, measureObservation, NO_WORK } from '../../engine/runtime/count-work.js';
+import {
+  addWork,
+  countObservation,
+  countObservedTokens,
+  measureObservation,
+  NO_WORK,
+} from '../../engine/runtime/count-work.js';
 import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
@@ -71,7 +76,7 @@ function listObservations(measurements: Evaluation['measurements']): Observation
 
 /** Tokens that are run for a target. */
 function countTokens(measurements: Evaluation['measurements']): number {
-  return listObservations(measurements).reduce((sum, { sequences }) => sum + measureSequences(sequences).tokens, 0);
+  return sum(listObservations(measurements).map((request) => countObservedTokens(measureObservation(request))));
 }
 
 /** The phases of an Evaluate job. */

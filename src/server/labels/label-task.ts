@@ -90,7 +90,7 @@ interface Run {
   readonly architectures: readonly number[];
   readonly measurements: readonly number[];
   readonly request: ObservationRequest;
-  /** That run for one architecture. */
+  /** That run for one architecture (`EvaluationSubject.countTokens`). */
   readonly tokensEach: number;
   /** That run for all. */
   readonly tokens: number;
@@ -143,7 +143,8 @@ async function* measureRun(
       const { metrics, items } = await evaluator.reduce(observed, plan, options, work);
       await requireUnchanged(work.signal);
       // The first one pays for what was run.
-      yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : run.tokensEach } };
+      const tokens = run.tokensEach + (seen.furtherTokens ?? 0);
+      yield { index: wanted, label: { metrics, items, tokensSpent: paid.has(index) ? 0 : tokens } };
       paid.add(index);
     }
   }

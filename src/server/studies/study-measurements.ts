@@ -1,4 +1,5 @@
-import { measureSequences } from '../../core/run-batches.js';
+import { sum } from '../../core/sum.js';
+import { countObservedTokens, measureObservation } from '../../engine/runtime/count-work.js';
 import { groupPlans } from '../labels/group-plans.js';
 import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { PlannedMeasurement } from '../labels/label-task.js';
@@ -32,5 +33,5 @@ export function countTrialTokens(
   study: Parameters<typeof listMeasurements>[0],
   part: Pick<TrialPoint, 'part' | 'rung'>,
 ): number {
-  return listObservations(study, part).reduce((sum, { sequences }) => sum + measureSequences(sequences).tokens, 0);
+  return sum(listObservations(study, part).map((request) => countObservedTokens(measureObservation(request))));
 }

@@ -66,6 +66,13 @@ describe('the continuations of sequences', () => {
     );
   });
 
+  it('run each sequence again for each further token, with all before it', async () => {
+    const [found] = await observe(model, { sequences: beginnings, continuation: 6 });
+    const lengths = GENERATED.map(({ length }) => length as number);
+    // Of n tokens: n + 1, n + 2, ... n + 5; the run over n itself is that of the sequence.
+    expect(found?.furtherTokens).toBe(lengths.reduce((sum, length) => sum + 5 * length + 15, 0));
+  });
+
   it.each([
     ['one', 399],
     ['a list', [5, 399]],
@@ -80,6 +87,8 @@ describe('the continuations of sequences', () => {
         tokens.includes(399) ? tokens.slice(0, tokens.indexOf(399)) : tokens,
       ),
     );
+    // Window 1 ends with its third token, after two further runs, and window 5 with its second; the others have six each.
+    expect(found[0]?.furtherTokens).toBe(21 + 22 + 128 + 5 * (10 + 20 + 1 + 60) + 4 * 15);
   });
 
   it("come beside the losses of spans, of each architecture its own, whatever the model's lanes and memory", async () => {

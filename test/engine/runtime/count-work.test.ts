@@ -54,7 +54,9 @@ describe('the work of a model', () => {
 
   it('is for each further token of a continuation a pass over its sequence', () => {
     const sequences = [scoreFrom(new Int32Array(128)), { tokens: new Int32Array(128), spans: [] }];
-    expect(count({ sequences, continuation: 5 })).toBe(256 * (HALF_LAYERS + HEAD) + 4 * 128 * HALF_LAYERS);
+    expect(count({ sequences, continuation: 5 })).toBe(
+      256 * (HALF_LAYERS + HEAD) + (4 * 128 + 1 + 2 + 3 + 4) * HALF_LAYERS,
+    );
   });
 
   it('is for times that of all runs, of prompts and of single tokens', () => {

@@ -51,6 +51,23 @@ describe('Evaluate with kl-divergence', () => {
       expect(Math.abs(agreed - agreement)).toBeLessThan(2 / 4064);
     }
   });
+
+  it('counts the run of the dense model once for all that are compared with it', async () => {
+    const request: DeepPartial<EvaluateRequest> = {
+      model: DEMO,
+      measurement: {
+        evaluator: { id: 'kl-divergence' },
+        text: { source: { $case: 'path', value: `${DEMO}/stories.json` } },
+      },
+      fidelity: { tokenLimit: 512n },
+      targets: [0.1, 0.2].map((rate) => ({ target: { $case: 'uniformRate', value: rate } })),
+      recipe: MAGNITUDE,
+    };
+    const planned = await verbs.client.planEvaluate(request);
+    expect(planned.tokens).toBe(4n * 512n); // as if each were compared alone
+    const found = await verbs.client.runEvaluate(request);
+    expect(found.map(({ tokensSpent }) => tokensSpent).toSorted()).toEqual([1024n, 512n]);
+  });
 });
 
 const HALVED = demoLayers(Array.from({ length: 5 }, () => [2, 86] as const));
