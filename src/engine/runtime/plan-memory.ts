@@ -120,7 +120,7 @@ export function planMemory(
 }
 
 /** What a job does on a model, as far as its memory depends on it. */
-export interface MemoryUse {
+export interface MemoryUse extends Pick<Workload, 'beside' | 'cached'> {
   /** Tokens of the longest window or sequence. */
   readonly longest: number;
   /** As in `Workload`. */
@@ -138,7 +138,8 @@ export interface MemoryUse {
 
 /**
  * Most bytes that a job uses, estimated, at most the budget: the weights in their own order and in that of each recipe,
- * the Gram matrices, what each recipe's fit keeps of them, compensated maps, and the hidden states of all tokens. Each
+ * the Gram matrices, what each recipe's fit keeps of them, compensated maps, the keys and values of a context that is timed,
+ * the weights of the dense model where it is compared with, and the hidden states of all tokens. Each
  * lane has all of these but the hidden states, which are shared among them.
  *
  * @param lanes from `countLanes`
@@ -146,20 +147,21 @@ export interface MemoryUse {
 export function estimatePeakBytes(
   shape: ModelShape,
   budgetBytes: number,
-  { longest, together, tokens, precision, fitted, compensated, training }: MemoryUse,
+  { tokens, fitted, compensated, training, ...work }: MemoryUse,
   lanes: number,
 ): number {
-  const least = countLeastBytes(shape, { longest, precision, ...(together === undefined ? {} : { together }) });
-  const states = Math.max(lanes * least.states, 3 * 4 * tokens * shape.hidden);
+  const least = countLeastBytes(shape, work);
+  const states = Math.max(lanes * least.states, countCopies(work) * 4 * tokens * shape.hidden);
   const squares = shape.layers.reduce(
     (sum, { kvHeads, queryHeadsPerKv, ffnChannels }) =>
       sum + (kvHeads * queryHeadsPerKv * shape.headDim) ** 2 + ffnChannels ** 2,
     0,
   );
-  const weights = Math.max(least.store, (1 + fitted) * countWeightBytes(shape, precision));
+  const orders = Math.max(work.beside === undefined ? 1 : 2, 1 + fitted);
+  const weights = Math.max(least.store, orders * countWeightBytes(shape, work.precision));
   const fits = fitted === 0 ? 0 : (8 + 4 * fitted) * squares;
   const maps = fitted === 0 || compensated === undefined ? 0 : compensated.count * countMapBytes(shape, compensated);
-  const inLane = least.run + least.reading + weights + fits + maps;
+  const inLane = least.run + least.reading + least.cache + weights + fits + maps;
   const trained =
     training === undefined
       ? 0
@@ -314,7 +316,7 @@ function countLeastBytes(
       4 *
       hidden *
       Math.max(
-        (beside === undefined ? 3 : 4) * Math.max(tokens, together),
+        countCopies({ beside }) * Math.max(tokens, together),
         gradients ? countLeastCopies(shape.layers.length) * all : 0,
         fit === 'stream' ? 4 * tokens : 0,
         training === undefined ? 0 : countStepStates(shape, training) * training.stepTokens,
@@ -324,6 +326,11 @@ function countLeastBytes(
       (CACHE_COPIES * cached + (together > tokens ? longest : 0)) *
       (2 * 4 * headDim * Math.max(0, ...shape.layers.map(({ kvHeads }) => kvHeads))),
   };
+}
+
+/** Copies of the hidden states of a batch: before, after and beside a half-block; and the dense model's, at its end. */
+function countCopies({ beside }: { readonly beside?: Workload['beside'] | undefined }): number {
+  return beside === undefined ? 3 : 4;
 }
 
 /** Weights and factors, which are in memory all the time. */

@@ -1,7 +1,6 @@
-import type { Precision } from '../../core/measurement.js';
-import { measureSequences } from '../../core/run-batches.js';
+import { measureRuns, planRuns } from '../../core/run-batches.js';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
-import { BASE_MEMORY_BYTES, type MemoryUse } from '../../engine/runtime/plan-memory.js';
+import { BASE_MEMORY_BYTES, describeObservation, type MemoryUse } from '../../engine/runtime/plan-memory.js';
 import { countCalibrated, countFitted, keepsGram } from './count-recipe-work.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { OpenModel } from '../models/open-models.js';
@@ -13,27 +12,35 @@ import type { OpenModel } from '../models/open-models.js';
  */
 export function estimateMemory(
   { language }: Pick<OpenModel, 'language'>,
-  evaluations: readonly Pick<EvaluationPlan, 'sequences' | 'fidelity'>[],
+  evaluations: readonly Pick<EvaluationPlan, 'sequences' | 'observe' | 'fidelity'>[],
   recipes: readonly ResolvedRecipe[],
   { compensated, training }: Pick<MemoryUse, 'compensated' | 'training'> = {},
 ): { readonly peakMemoryBytes: bigint; readonly baseMemoryBytes: bigint } {
-  const runs = evaluations.map(({ sequences }) => measureSequences(sequences));
+  const runs = evaluations.map(describeRun);
   const texts = [
     ...runs.map(({ tokens, longest }) => ({ tokens, window: longest })),
     ...recipes.map(countCalibrated),
     ...recipes.map(countFitted),
   ];
-  const most = (of: (text: (typeof texts)[number]) => number): number => Math.max(1, ...texts.map(of));
-  const precisions = evaluations.map(({ fidelity }) => fidelity.precision);
-  const precision: Precision = precisions.includes('int8') ? 'int8' : 'float32';
   const used = language.estimatePeakBytes({
-    longest: most(({ window }) => window),
-    together: Math.max(1, ...runs.map(({ together }) => together)),
-    tokens: most(({ tokens }) => tokens),
-    precision,
+    longest: Math.max(1, ...texts.map(({ window }) => window)),
+    together: Math.max(1, ...runs.map(({ together = 1 }) => together)),
+    tokens: Math.max(1, ...texts.map(({ tokens }) => tokens)),
+    precision: runs.some(({ precision }) => precision === 'int8') ? 'int8' : 'float32',
+    cached: Math.max(0, ...runs.map(({ cached = 0 }) => cached)),
+    ...(runs.some(({ beside }) => beside === 'dense') ? { beside: 'dense' } : {}),
     fitted: recipes.filter(keepsGram).length,
     ...(compensated === undefined ? {} : { compensated }),
     ...(training === undefined ? {} : { training }),
   });
   return { peakMemoryBytes: BigInt(BASE_MEMORY_BYTES + used), baseMemoryBytes: BigInt(BASE_MEMORY_BYTES) };
+}
+
+/** What a measurement runs: its sequences and what they are continued by, the prompts that are timed, the dense model. */
+function describeRun({ sequences, observe, fidelity: { precision } }: Parameters<typeof estimateMemory>[1][number]) {
+  const batches = planRuns(sequences);
+  return {
+    ...describeObservation({ sequences, precision, ...observe }, batches),
+    tokens: measureRuns(sequences, batches).tokens,
+  };
 }

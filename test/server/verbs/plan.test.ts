@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BudgetKind, type Plan } from '../../../src/client/index.js';
+import { BudgetKind, type DeepPartial, type MeasurementSpec, type Plan } from '../../../src/client/index.js';
 import {
   CALIBRATION,
   DEMO,
@@ -18,6 +18,19 @@ afterAll(() => verbs[Symbol.asyncDispose]());
 
 function planEvaluation(tokenLimit: bigint): Promise<Plan> {
   return verbs.client.planEvaluate({ model: DEMO, measurement: { text: REFERENCE_TEXT }, fidelity: { tokenLimit } });
+}
+
+/** The memory of measuring the unpruned model. */
+async function planMemory(
+  evaluator: NonNullable<DeepPartial<MeasurementSpec>['evaluator']>,
+  text?: typeof REFERENCE_TEXT,
+): Promise<number> {
+  const { peakMemoryBytes } = await verbs.client.planEvaluate({
+    model: DEMO,
+    targets: [{ target: { $case: 'dense', value: {} } }],
+    measurement: { evaluator, ...(text && { text }) },
+  });
+  return Number(peakMemoryBytes);
 }
 
 /** Seconds by phase. */
@@ -41,6 +54,16 @@ describe('a plan', () => {
     expect((long.estimatedSeconds ?? NaN) / (short.estimatedSeconds ?? NaN)).toBeCloseTo(4, 6);
     expect(short.peakMemoryBytes).toBeGreaterThan(1_000_000n);
     expect(short.peakMemoryBytes).toBeLessThan(2n ** 32n);
+  });
+
+  it('of Evaluate states the memory of comparing, and of the context that is timed', async () => {
+    const weightBytes = 4 * 260_032;
+    expect(await planMemory({ id: 'kl-divergence' }, REFERENCE_TEXT)).toBeGreaterThan(
+      weightBytes + (await planMemory({ id: 'perplexity' }, REFERENCE_TEXT)),
+    );
+    // Keys and values of a layer: 2 times 4 heads of 8 numbers in float32 for each token, in four copies.
+    const time = (tokens: number) => planMemory({ id: 'latency', options: { tokens } });
+    expect((await time(500)) - (await time(300))).toBeGreaterThanOrEqual(200 * 4 * 2 * 4 * 8 * 4);
   });
 
   it('of Prune states the calibration and the range of each budget', async () => {

@@ -10,7 +10,7 @@ import {
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { startServerChild, type ServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
-import { DEMO, tokenText } from './verb-server.js';
+import { DEMO, MAGNITUDE, tokenText } from './verb-server.js';
 
 const BUDGET = 64 * 2 ** 20;
 
@@ -44,6 +44,14 @@ describe.skipIf(!existsSync('/proc/self/status'))('the memory that a plan states
     [
       'a recipe that is calibrated',
       { targets: [{ target: { $case: 'uniformRate', value: 0.2 } }], recipe: { calibration: { text: TEXT } } },
+    ],
+    [
+      'a comparison with the unpruned model',
+      {
+        measurement: { text: TEXT, evaluator: { id: 'kl-divergence' } },
+        targets: [{ target: { $case: 'uniformRate', value: 0.2 } }],
+        recipe: MAGNITUDE,
+      },
     ],
   ])(
     'is what the process of the server takes, within a fifth, on a budget of 64 MiB: %s',
