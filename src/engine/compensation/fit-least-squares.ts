@@ -90,8 +90,7 @@ function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 
   if (gram === undefined) throw new RangeError('least squares need the Gram matrices of the calibration');
   let trace = 0;
   for (let row = 0; row < rows; row++) trace += gram[row * rows + row] as number;
-  // If all inputs are 0, the weights stay as they are.
-  const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
+  const lambda = Math.max((damping * trace) / rows, LEAST_LAMBDA);
   for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
   if (constant === 'none') return gram;
   if (mean === undefined) throw new RangeError('a constant input needs the means of the calibration');
@@ -102,6 +101,12 @@ function dampedGram({ rows, gram, mean }: HalfBlock, damping: number, constant: 
   for (let row = 0; row < rows; row++) bordered.set(gram.subarray(row * rows, (row + 1) * rows), (row + 1) * size + 1);
   return bordered; // the factorisation reads only the upper half
 }
+
+/**
+ * If all inputs are 0, the weights stay as they are: so it is not 0. The factor has its root, and the inverse of the
+ * factor one over that; both must be numbers in float32.
+ */
+const LEAST_LAMBDA = 1e-30;
 
 /** The transposed upper half with its diagonal, zeros above, in float32. */
 function lowerOf(factor: Float64Array, size: number): Float32Array {
@@ -129,8 +134,7 @@ export async function fitStream(
 ): Promise<Float32Array> {
   let trace = 0;
   for (let row = 0; row < rows; row++) trace += gram[row * rows + row] as number;
-  // If all inputs are 0, the weights stay as they are.
-  const lambda = Math.max((damping * trace) / rows, Number.MIN_VALUE);
+  const lambda = Math.max((damping * trace) / rows, LEAST_LAMBDA);
   for (let row = 0; row < rows; row++) gram[row * rows + row] = (gram[row * rows + row] as number) + lambda;
   for (let at = 0; at < product.length; at++) product[at] = (product[at] as number) + lambda * (weights[at] as number);
   await solveInPlace(gram, product, rows, { multiplyTransposed, breathe });

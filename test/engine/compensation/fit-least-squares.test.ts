@@ -50,6 +50,17 @@ function half() {
 }
 
 describe('fitLeastSquares', () => {
+  it.each(['none', 'first'] as const)(
+    'leaves the weights as they are if all inputs are 0 (constant: %s)',
+    async (constant) => {
+      const still = { ...half(), gram: new Float64Array(ROWS * ROWS), mean: new Float64Array(ROWS) };
+      const prepared = await fitLeastSquares(still, { damping: DAMPING, constant });
+      const { weights: kept, bias } = await prepared.compensate(2);
+      expect([...kept]).toEqual([...weights.subarray(0, 2 * HIDDEN)].map((weight) => expect.closeTo(weight, 6)));
+      expect([...(bias ?? [])]).toEqual(constant === 'first' ? [0, 0, 0] : []);
+    },
+  );
+
   it.each([1, 2, 3, 4, 5])('leaves the error that it reports, damping included, with %i rows kept', async (width) => {
     const prepared = await fitLeastSquares(half(), { damping: DAMPING, constant: 'none' });
     const { weights: compensated, bias } = await prepared.compensate(width);
