@@ -1,12 +1,17 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import type { Criterion, LayerUnits, OutputColumn, ScoredHalf, Unit } from '../../core/ports/criterion.js';
 import { createRng, type Rng } from '../../core/random.js';
-import { acceptedByServers, completeOptions, optionsCheck, type ConformanceCheck } from './conformance-check.js';
-
-export interface CriterionConformance {
-  /** Options as a caller sends them. @default none, so that the schema's own defaults are tried */
-  readonly options?: unknown;
-}
+import type { Breathe } from '../../core/ports/compensation.js';
+import {
+  completeOptions,
+  listManifestChecks,
+  requireAborted,
+  requireFinite,
+  selectChecks,
+  type ConformanceCheck,
+  type ConformanceSettings,
+} from './conformance-check.js';
+import { multiplyTransposed } from './multiply-transposed.js';
 
 /**
  * The conformance kit for criteria, for any test runner:
@@ -19,15 +24,15 @@ export interface CriterionConformance {
  */
 export function listCriterionChecks<Options>(
   criterion: Criterion<Options>,
-  { options }: CriterionConformance = {},
+  settings: ConformanceSettings = {},
 ): readonly ConformanceCheck[] {
+  const { scoringBytes } = criterion;
   const score = async (layer: LayerUnits): Promise<Float32Array> =>
-    criterion.score(layer, completeOptions(criterion.options, options ?? {}));
+    criterion.score(layer, completeOptions(criterion.options, settings));
   const draw = (kind: Kind, count: number, change?: (unit: Unit) => Unit): LayerUnits =>
     drawLayer(criterion, kind, count, change);
-  return [
-    acceptedByServers(criterion),
-    ...(options === undefined ? [optionsCheck(criterion.options)] : []),
+  return selectChecks([
+    ...listManifestChecks(criterion, settings),
     {
       name: 'gives one finite score per unit, for channels, query heads and key-value groups, from what it says it needs',
       run: async () => {
@@ -69,6 +74,26 @@ export function listCriterionChecks<Options>(
       },
     },
     {
+      name: 'gives each unit the same score in whatever order the units come, unless it draws them',
+      run: async () => {
+        for (const kind of KINDS) {
+          const layer = draw(kind, ORDER.length);
+          let draws = 0;
+          const scores = await score({ ...layer, rng: counting(layer.rng, () => (draws += 1)) });
+          const permuted = await score(permute(draw(kind, ORDER.length)));
+          if (draws > 0) continue;
+          const largest = Math.max(...scores.map(Math.abs));
+          ORDER.forEach((index, place) => {
+            const [before = Number.NaN, after = Number.NaN] = [scores[index], permuted[place]];
+            ok(
+              Math.abs(before - after) <= 1e-4 * largest,
+              `a unit of kind ${kind} scores ${before} at place ${index}, and ${after} at place ${place}`,
+            );
+          });
+        }
+      },
+    },
+    {
       name: 'leaves the units as they were',
       run: async () => {
         for (const kind of KINDS) {
@@ -78,8 +103,33 @@ export function listCriterionChecks<Options>(
         }
       },
     },
-  ];
+    {
+      when: criterion.needs.includes('gram'),
+      name: 'ends with the reason of a cancel that it hears of by breathe',
+      run: async () => {
+        await requireAborted((signal) => {
+          const layer = draw('ffn_channel', 16);
+          const breathe: Breathe = async () => signal.throwIfAborted();
+          return score({ ...layer, ...(layer.half && { half: { ...layer.half, breathe } }) });
+        });
+      },
+    },
+    {
+      when: scoringBytes !== undefined,
+      name: 'states the memory that scoring takes, which grows with the rows',
+      run: async () => {
+        const bytes = [1, 8, 64, 512].map((rows) => scoringBytes?.call(criterion, rows, 32) ?? Number.NaN);
+        requireFinite(bytes, 'scoringBytes');
+        ok(
+          bytes.every((count, place) => count >= (bytes[place - 1] ?? 0)),
+          `${bytes.join(', ')} bytes for 1, 8, 64 and 512 rows`,
+        );
+      },
+    },
+  ]);
 }
+
+const ORDER = [3, 0, 4, 1, 2] as const;
 
 const KINDS = ['ffn_channel', 'query_head', 'kv_group'] as const;
 type Kind = (typeof KINDS)[number];
@@ -122,6 +172,24 @@ function drawLayer(
   };
 }
 
+/** The same units in another order, with their half-block. */
+function permute(layer: LayerUnits): LayerUnits {
+  const units = ORDER.map((index) => layer.units[index] as Unit);
+  if (layer.half === undefined) return { ...layer, units };
+  const { rows, hidden, weights, gram } = layer.half;
+  const each = rows / units.length;
+  const places = ORDER.flatMap((index) => Array.from({ length: each }, (_, row) => index * each + row));
+  return {
+    ...layer,
+    units,
+    half: {
+      ...layer.half,
+      weights: Float32Array.from(places.flatMap((row) => [...weights.subarray(row * hidden, (row + 1) * hidden)])),
+      gram: Float64Array.from(places.flatMap((row) => places.map((column) => gram[row * rows + column] as number))),
+    },
+  };
+}
+
 /** Inputs that have the moments of the units' columns; each varies by itself. */
 function describeHalf(units: readonly Unit[], unitsTogether: number): ScoredHalf {
   const columns = units.flatMap((unit) => unit.columns);
@@ -135,14 +203,7 @@ function describeHalf(units: readonly Unit[], unitsTogether: number): ScoredHalf
       return a === b ? (a?.meanSquare ?? 0) : (a?.mean ?? 0) * (b?.mean ?? 0);
     }),
     unitsTogether,
-    multiplyTransposed: async (a, b, { inner, rows: outer, columns: width }) => {
-      const product = new (a instanceof Float64Array ? Float64Array : Float32Array)(outer * width);
-      for (let at = 0; at < product.length; at++)
-        for (let k = 0; k < inner; k++)
-          product[at] =
-            (product[at] ?? 0) + (a[k * outer + Math.floor(at / width)] ?? 0) * (b[k * width + (at % width)] ?? 0);
-      return product as typeof a;
-    },
+    multiplyTransposed,
   };
 }
 

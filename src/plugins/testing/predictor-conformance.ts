@@ -1,13 +1,21 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import { countRows, type EncodingBatch, type PairTable } from '../../core/pairs.js';
-import type { FittedPredictor, Predictor } from '../../core/ports/predictor.js';
+import type { FittedPredictor, Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import { createRng, type Rng } from '../../core/random.js';
+import { conformalHalfWidth } from '../../core/statistics/conformal.js';
 import { kendallTau } from '../../core/statistics/rank-correlation.js';
-import { acceptedByServers, completeOptions, optionsCheck, type ConformanceCheck } from './conformance-check.js';
+import { splitFolds } from '../../core/statistics/splits.js';
+import {
+  completeOptions,
+  listManifestChecks,
+  requireFinite,
+  selectChecks,
+  type ConditionalCheck,
+  type ConformanceCheck,
+  type ConformanceSettings,
+} from './conformance-check.js';
 
-export interface PredictorConformance {
-  /** Options as a caller sends them. @default none, so that the schema's own defaults are tried */
-  readonly options?: unknown;
+export interface PredictorConformance extends ConformanceSettings {
   /**
    * The least Kendall tau on 200 unseen points of a smooth, additive function of 6 rates, after 150 pairs. @default 0.5
    */
@@ -16,11 +24,8 @@ export interface PredictorConformance {
   readonly files?: Readonly<Record<string, Uint8Array>>;
 }
 
-/** A check. `of`: only for predictors that are fitted here, or only for those fitted elsewhere. */
-type Check = ConformanceCheck & { readonly of?: 'here' | 'elsewhere' };
-
 /**
- * The conformance kit for predictors, for any test runner:
+ * The conformance kit for predictors and for what chooses one, for any test runner:
  *
  * ```ts
  * describe('my-predictor', () => {
@@ -29,16 +34,44 @@ type Check = ConformanceCheck & { readonly of?: 'here' | 'elsewhere' };
  * ```
  */
 export function listPredictorChecks<Options>(
-  predictor: Predictor<Options>,
-  conformance: PredictorConformance = {},
+  predictor: Predictor<Options> | PredictorChooser<Options>,
+  settings: PredictorConformance = {},
 ): readonly ConformanceCheck[] {
-  const { options = {}, leastTau = 0.5, files } = conformance;
+  return [
+    ...listManifestChecks(predictor, settings),
+    ...('compare' in predictor ? listChoosing(predictor, settings) : selectChecks(listFitting(predictor, settings))),
+  ];
+}
+
+function listChoosing<Options>(
+  chooser: PredictorChooser<Options>,
+  settings: PredictorConformance,
+): readonly ConformanceCheck[] {
+  return [
+    {
+      name: 'says in how many folds which others are compared, the same for the same options',
+      run: async () => {
+        const compare = async () => chooser.compare(completeOptions(chooser.options, settings));
+        const { folds, among } = await compare();
+        ok(Number.isInteger(folds) && folds >= 2, `folds is ${folds}; a whole number from 2 on is needed`);
+        ok(Array.isArray(among) && among.every((id) => typeof id === 'string'), 'among must be a list of ids');
+        ok(!among.includes(chooser.id), 'it cannot choose itself');
+        deepStrictEqual(await compare(), { folds, among });
+      },
+    },
+  ];
+}
+
+function listFitting<Options>(
+  predictor: Predictor<Options>,
+  settings: PredictorConformance,
+): readonly ConditionalCheck[] {
+  const { leastTau = 0.5, files } = settings;
   const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> =>
-    predictor.fit(pairs, completeOptions(predictor.options, options), seed, files);
+    predictor.fit(pairs, completeOptions(predictor.options, settings), seed, files);
   const bounded = Math.min(150, predictor.pairs.most);
-  const checks: readonly Check[] = [
-    acceptedByServers(predictor),
-    { of: 'here', ...optionsCheck(predictor.options) },
+  const isFittedHere = predictor.learns !== 'elsewhere';
+  return [
     {
       name: 'gives one finite mean per row, and one deviation per row if it has any',
       run: async () => {
@@ -64,7 +97,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      of: 'here',
+      when: isFittedHere,
       name: `ranks unseen points (Kendall tau of at least ${leastTau})`,
       run: async () => {
         const batch = drawBatch(200, 3);
@@ -116,7 +149,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      of: 'here',
+      when: isFittedHere,
       name: 'learns from its pairs: predictions rise with labels that are 10 higher',
       run: async () => {
         const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
@@ -133,7 +166,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      of: 'elsewhere',
+      when: !isFittedHere,
       name: 'gives the same predictions whatever the labels, since it was fitted elsewhere',
       run: async () => {
         const [pairs, batch] = [drawPairs(Math.min(30, predictor.pairs.most)), drawBatch(20, 13)];
@@ -145,7 +178,7 @@ export function listPredictorChecks<Options>(
       },
     },
     {
-      of: 'here',
+      when: isFittedHere,
       name: 'predicts a constant if all labels are equal',
       run: async () => {
         const pairs = drawPairs(Math.min(30, predictor.pairs.most));
@@ -174,8 +207,50 @@ export function listPredictorChecks<Options>(
         deepStrictEqual(batch, drawBatch(20, 11));
       },
     },
+    {
+      when: isFittedHere && predictor.pairs.least <= LEAST_FOR_INTERVALS && predictor.pairs.most >= 50,
+      name: 'has intervals that cover new labels: of those said to cover 90 %, at least 80 %',
+      run: async () => {
+        const pairs = drawPairs(bounded);
+        const halfWidth = conformalHalfWidth(await findResiduals(pairs, fit), 0.9);
+        const batch = drawBatch(400, 14);
+        const labels = addNoise(truthOf(batch), 15);
+        const { mean } = await (await fit(pairs)).predict(batch);
+        const covered = labels.filter((label, row) => Math.abs(label - (mean[row] ?? Number.NaN)) <= halfWidth).length;
+        ok(
+          covered >= 0.8 * labels.length,
+          `${covered} of ${labels.length} new labels lie within ${halfWidth} of their predictions: the errors on pairs left out of a fit do not tell those on new ones, as if fits knew of each other`,
+        );
+      },
+    },
   ];
-  return checks.filter(({ of }) => of === undefined || of === (predictor.learns ?? 'here'));
+}
+
+/** With fewer pairs there is no interval at 90 %. */
+const LEAST_FOR_INTERVALS = 9;
+
+/** As a server finds them: each label minus the prediction of a fit on the other four fifths of the pairs. */
+async function findResiduals(
+  pairs: PairTable,
+  fit: (pairs: PairTable) => Promise<FittedPredictor>,
+): Promise<Float64Array> {
+  const columns = pairs.dimensions.length;
+  const ratesOf = (rows: readonly number[]): Float32Array =>
+    Float32Array.from(rows.flatMap((row) => [...pairs.rates.subarray(row * columns, (row + 1) * columns)]));
+  const residuals = new Float64Array(pairs.targets.length);
+  for (const split of splitFolds(pairs.targets.length, 5, createRng(16))) {
+    const fitted = await fit({
+      ...pairs,
+      rates: ratesOf(split.fit),
+      targets: Float64Array.from(split.fit, (row) => pairs.targets[row] as number),
+    });
+    const { mean } = await fitted.predict({ rates: ratesOf(split.holdOut), columns });
+    split.holdOut.forEach((row, place) => {
+      residuals[row] = (pairs.targets[row] as number) - (mean[place] ?? Number.NaN);
+    });
+  }
+  requireFinite(residuals, 'what is left of the labels');
+  return residuals;
 }
 
 const DIMENSIONS = 6;
@@ -188,12 +263,16 @@ function drawBatch(rows: number, seed: number): EncodingBatch {
 
 function drawPairs(count: number): PairTable {
   const batch = drawBatch(count, 1);
-  const rng = createRng(12);
   return {
     dimensions: WEIGHTS.map((_, layer) => `layers.${layer}.ffn_channels`),
     rates: batch.rates,
-    targets: truthOf(batch).map((value) => value + 0.01 * (rng.uniform() - 0.5)),
+    targets: addNoise(truthOf(batch), 12),
   };
+}
+
+function addNoise(values: Float64Array, seed: number): Float64Array {
+  const rng = createRng(seed);
+  return values.map((value) => value + 0.01 * (rng.uniform() - 0.5));
 }
 
 /** A log-perplexity that rises with every rate, and faster at higher rates. */

@@ -3,7 +3,7 @@ import { createRng } from '../../../src/core/random.js';
 import { factoriseInPlace, invertTransposed, solveInPlace } from '../../../src/engine/compensation/cholesky.js';
 import { createSessionPool } from '../../../src/engine/graph/session-pool.js';
 import { createTransposedProduct } from '../../../src/engine/graph/transposed-product.js';
-import { multiplyTransposed } from '../../support/multiply-transposed.js';
+import { multiplyTransposed } from '../../../src/plugins/testing/multiply-transposed.js';
 
 const tools = { multiplyTransposed };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createRng } from '../../../src/core/random.js';
 import { fitLeastSquares } from '../../../src/engine/compensation/fit-least-squares.js';
-import { multiplyTransposed } from '../../support/multiply-transposed.js';
+import { multiplyTransposed } from '../../../src/plugins/testing/multiply-transposed.js';
 
 const [TOKENS, ROWS, HIDDEN, DAMPING] = [40, 6, 3, 0.01];
 const rng = createRng(7);

@@ -7,7 +7,7 @@ import type { Calibration, LanguageModel, RankedRecipe } from '../../../src/engi
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import { calibrationSequences, evaluationWindows } from '../../support/criteria-reference.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
-import { multiplyTransposed } from '../../support/multiply-transposed.js';
+import { multiplyTransposed } from '../../../src/plugins/testing/multiply-transposed.js';
 
 describe('fitStream', () => {
   it('leaves the weights between the fit to the stream and the old weights, worked out by hand', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ScoredHalf } from '../../../src/core/ports/criterion.js';
 import { createRng } from '../../../src/core/random.js';
 import { eliminateUnits } from '../../../src/engine/ranking/eliminate-units.js';
-import { multiplyTransposed } from '../../support/multiply-transposed.js';
+import { multiplyTransposed } from '../../../src/plugins/testing/multiply-transposed.js';
 
 const [HIDDEN, DAMPING] = [3, 0.01];
 

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Criterion } from '../../../src/core/ports/criterion.js';
-import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import { defineCriterion } from '../../../src/plugins/define.js';
 import { listCriterionChecks } from '../../../src/plugins/testing/criterion-conformance.js';
-
-const CRITERIA = BUILTIN_PLUGINS.map(({ plugin }) => plugin).filter((plugin) => plugin.kind === 'criterion');
-
-describe.each(CRITERIA.map((criterion) => ({ id: criterion.id, criterion })))('$id', ({ criterion }) => {
-  it.each(listCriterionChecks(criterion))('$name', async ({ run }) => {
-    await expect(run()).resolves.toBeUndefined();
-  });
-});
+import { failuresOf } from './failures-of.js';
 
 describe('listCriterionChecks', () => {
   const honest = defineCriterion({
@@ -56,6 +48,45 @@ describe('listCriterionChecks', () => {
     ],
     ['takes any option', { options: z.object({}) }, /an unknown option must be refused/],
     [
+      'does not say what its option means',
+      { options: z.strictObject({ factor: z.number().default(2) }) },
+      /the option factor has no description/,
+    ],
+    [
+      'blames another option',
+      {
+        options: z
+          .strictObject({ factor: z.unknown().describe('Times the weight.') })
+          .superRefine(({ factor }, context) => {
+            if (factor === null) context.addIssue({ code: 'custom', path: ['other'], message: 'is wrong' });
+          }),
+      },
+      /the error about factor: null has not the path of the option/,
+    ],
+    [
+      'goes by the places of the units',
+      { score: ({ units }) => Float32Array.from(units, ({ weights }, index) => index + (weights[0]?.[0] ?? 0)) },
+      /a unit of kind ffn_channel scores .* at place 3, and .* at place 0/,
+    ],
+    [
+      'hides a cancel',
+      {
+        needs: ['gram'],
+        score: async ({ units, half }) => {
+          await half?.breathe?.(0.5).catch(() => {
+            throw new Error('no luck');
+          });
+          return new Float32Array(units.length);
+        },
+      },
+      /must fail with the signal's reason, not with: Error: no luck/,
+    ],
+    [
+      'states less memory for more rows',
+      { scoringBytes: (rows) => 1000 / rows },
+      /1000, 125, .* bytes for 1, 8, 64 and 512 rows/,
+    ],
+    [
       'cannot be listed',
       { options: z.strictObject({ when: z.date().optional() }) },
       /is a plug-in that servers accept/,
@@ -65,9 +96,6 @@ describe('listCriterionChecks', () => {
   });
 });
 
-async function failures(criterion: Criterion, options?: unknown): Promise<string[]> {
-  const failed: string[] = [];
-  for (const { name, run } of listCriterionChecks(criterion, options === undefined ? {} : { options }))
-    await run().catch((error: unknown) => failed.push(`${name}: ${String(error)}`));
-  return failed;
+function failures(criterion: Criterion, options?: unknown): Promise<string[]> {
+  return failuresOf(listCriterionChecks(criterion, { options }));
 }

@@ -1,0 +1,245 @@
+import { deepStrictEqual, ok } from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Architecture } from '../../core/model/shape.js';
+import type { Exporter, ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
+import { MANIFEST_FILE } from '../../core/ports/outputs.js';
+import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
+import { guardExporter } from '../../plugin-host/guards/guard-exporter.js';
+import {
+  completeOptions,
+  listManifestChecks,
+  requireAborted,
+  selectChecks,
+  type ConformanceCheck,
+  type ConformanceSettings,
+} from './conformance-check.js';
+import { ARCHITECTURES, COMPANION, makeUpModel, makeUpShape } from './made-up-model.js';
+
+export interface ExporterConformance extends ConformanceSettings {
+  /**
+   * Reads an output back, in whatever format it is: the bytes of each tensor by its name. @default reads a Hugging Face
+   * checkpoint; without a config.json, only the files are checked
+   */
+  readonly reload?: (directory: string) => Promise<ReadonlyMap<string, Uint8Array>>;
+}
+
+/**
+ * The conformance kit for exporters, for any test runner:
+ *
+ * ```ts
+ * describe('my-exporter', () => {
+ *   for (const { name, run } of listExporterChecks(myExporter)) it(name, run);
+ * });
+ * ```
+ *
+ * A made-up model of two layers is written to temporary folders.
+ */
+export function listExporterChecks<Options>(
+  exporter: Exporter<Options>,
+  settings: ExporterConformance = {},
+): readonly ConformanceCheck[] {
+  const guarded = guardExporter(exporter as Exporter, { limitMs: undefined });
+  const options = (): Options => completeOptions(exporter.options, settings);
+  const support = async (architecture: Architecture) =>
+    guarded.supports(makeUpShape(architecture), architecture, 'none', options());
+  const listSupported = async (): Promise<readonly (readonly [string, Architecture])[]> => {
+    const supported: (readonly [string, Architecture])[] = [];
+    for (const [name, architecture] of Object.entries(ARCHITECTURES))
+      if ((await support(architecture)).ok) supported.push([name, architecture]);
+    ok(supported.length > 0, `supports none of: ${Object.keys(ARCHITECTURES).join(', ')}`);
+    return supported;
+  };
+  const write = (model: PrunedModel, directory: string, signal = new AbortController().signal) =>
+    guarded.write(model, directory, { signal }, options());
+  return selectChecks([
+    ...listManifestChecks(exporter, settings),
+    {
+      name: 'says what will load an output, or why it cannot be written; and it writes layers of one shape, or others',
+      run: async () => {
+        await listSupported();
+        for (const architecture of Object.values(ARCHITECTURES))
+          for (const biases of ['none', 'added'] as const) {
+            const answer = await guarded.supports(makeUpShape(architecture), architecture, biases, options());
+            if (answer.ok) ok(answer.loadsIn.length > 0, 'loadsIn must name what loads the output');
+            else ok(answer.reason !== '', 'a refusal needs its reason');
+          }
+      },
+    },
+    {
+      name: `writes the files that it names and no others, with as many bytes as it says; ${MANIFEST_FILE} is among them`,
+      run: async () => {
+        for (const [name, architecture] of await listSupported())
+          await inFolder(async (directory) => {
+            const summary = await write(makeUpModel(architecture), directory);
+            deepStrictEqual(
+              (await listFiles(directory)).toSorted(),
+              [...summary.files].toSorted(),
+              `${name}: the files in the folder are not those that it names`,
+            );
+            const sizes = await Promise.all(
+              summary.files.map(async (file) => (await stat(join(directory, file))).size),
+            );
+            deepStrictEqual(
+              summary.bytes,
+              sizes.reduce((sum, size) => sum + size, 0),
+              `${name}: the bytes of the files`,
+            );
+            ok(summary.files.includes(MANIFEST_FILE), `${MANIFEST_FILE} is missing, by which an output is known`);
+          });
+      },
+    },
+    {
+      name: `writes the manifest that it is given into ${MANIFEST_FILE}, and may add to it`,
+      run: async () => {
+        const [[, architecture] = ['', []]] = await listSupported();
+        await inFolder(async (directory) => {
+          const model = makeUpModel(architecture);
+          await write(model, directory);
+          const written = JSON.parse(await readFile(join(directory, MANIFEST_FILE), 'utf8')) as object;
+          deepStrictEqual({ ...written, ...model.manifest }, written);
+        });
+      },
+    },
+    {
+      name: 'writes an output that can be read back: its sizes, and every tensor bit for bit',
+      run: async () => {
+        for (const [name, architecture] of await listSupported())
+          await inFolder(async (directory) => {
+            const model = makeUpModel(architecture);
+            const { files } = await write(model, directory);
+            const read = await reload(directory, files, model, settings);
+            if (read === undefined) return;
+            for (const tensor of model.tensors) {
+              const bytes = read.get(tensor.name);
+              ok(bytes !== undefined, `${name}: the tensor ${tensor.name} is missing`);
+              deepStrictEqual(Buffer.from(bytes), Buffer.from(await tensor.read()), `${name}: ${tensor.name}`);
+            }
+          });
+      },
+    },
+    {
+      name: `copies what goes with every output as it is, such as ${COMPANION}`,
+      run: async () => {
+        const [[, architecture] = ['', []]] = await listSupported();
+        await inFolder(async (directory) => {
+          const model = makeUpModel(architecture);
+          const { files } = await write(model, directory);
+          if (!files.includes('config.json')) return; // other formats hold the tokenizer in their own way
+          deepStrictEqual(
+            new Uint8Array(await readFile(join(directory, COMPANION))),
+            await model.readSource(COMPANION),
+          );
+        });
+      },
+    },
+    {
+      name: 'writes the same bytes again for the same model',
+      run: async () => {
+        const [[, architecture] = ['', []]] = await listSupported();
+        const writeAndRead = () =>
+          inFolder(async (directory) => {
+            await write(makeUpModel(architecture), directory);
+            return readAll(directory);
+          });
+        deepStrictEqual(await writeAndRead(), await writeAndRead());
+      },
+    },
+    {
+      name: 'stops at a cancel, with its reason, before it begins and between two tensors',
+      run: async () => {
+        const [[, architecture] = ['', []]] = await listSupported();
+        const ended = await inFolder((directory) =>
+          requireAborted((signal) => write(makeUpModel(architecture), directory, signal)),
+        );
+        deepStrictEqual(ended, 'aborted', 'it writes all the same');
+        const cancel = new AbortController();
+        const reason = new Error('cancelled by the check');
+        let reads = 0;
+        const model = makeUpModel(architecture, () => {
+          reads += 1;
+          if (reads === 2) cancel.abort(reason);
+        });
+        const thrown = await inFolder((directory) => errorOf(write(model, directory, cancel.signal)));
+        deepStrictEqual(
+          thrown,
+          reason,
+          `a cancelled call must fail with the signal's reason, not with: ${String(thrown)}`,
+        );
+        ok(reads < model.tensors.length, 'it goes on to the last tensor');
+      },
+    },
+    {
+      name: 'fails with the error of a tensor that cannot be read',
+      run: async () => {
+        const [[, architecture] = ['', []]] = await listSupported();
+        const unreadable = new Error('unreadable by the check');
+        const model = makeUpModel(architecture, () => {
+          throw unreadable;
+        });
+        deepStrictEqual(await inFolder((directory) => errorOf(write(model, directory))), unreadable);
+      },
+    },
+  ]);
+}
+
+/** By the given function, or as a checkpoint with the sizes of the model; undefined for a format that is not known. */
+async function reload(
+  directory: string,
+  files: ExportSummary['files'],
+  { shape }: PrunedModel,
+  { reload: read }: ExporterConformance,
+): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+  if (read !== undefined) return read(directory);
+  if (!files.includes('config.json')) return undefined;
+  const checkpoint = await openCheckpoint(directory);
+  try {
+    const { layers, hidden, headDim, vocabulary } = checkpoint.shape;
+    deepStrictEqual(
+      { layers, hidden, headDim, vocabulary },
+      { layers: shape.layers, hidden: shape.hidden, headDim: shape.headDim, vocabulary: shape.vocabulary },
+      'config.json does not state the sizes of the model',
+    );
+    const tensors = new Map<string, Uint8Array>();
+    for (const name of checkpoint.tensors.keys()) tensors.set(name, await checkpoint.readBytes(name));
+    return tensors;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function inFolder<Result>(work: (directory: string) => Promise<Result>): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'prunecast-exporter-check-'));
+  try {
+    return await work(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Relative, with `/` between folders. */
+async function listFiles(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) =>
+      join(entry.parentPath, entry.name)
+        .slice(directory.length + 1)
+        .replaceAll('\\', '/'),
+    );
+}
+
+async function readAll(directory: string): Promise<ReadonlyMap<string, Buffer>> {
+  const files = (await listFiles(directory)).toSorted();
+  return new Map(await Promise.all(files.map(async (file) => [file, await readFile(join(directory, file))] as const)));
+}
+
+async function errorOf(work: Promise<unknown>): Promise<unknown> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}

@@ -1,0 +1,93 @@
+import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import { createRng } from '../../core/random.js';
+import { FAMILIES } from '../../engine/families/find-family.js';
+import type { Family } from '../../engine/families/family.js';
+import { listTensors } from '../../engine/families/list-tensors.js';
+
+const DENSE = { kvHeads: 2, queryHeadsPerKv: 2, ffnChannels: 6 } as const;
+
+/** What is kept of two layers. */
+export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
+  'layers of one shape': [
+    { ...DENSE, ffnChannels: 4 },
+    { ...DENSE, ffnChannels: 4 },
+  ],
+  'layers that differ': [{ ...DENSE, kvHeads: 1, ffnChannels: 5 }, DENSE],
+  'a layer without attention': [{ kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 3 }, DENSE],
+};
+
+/** A file that is copied to every output. */
+export const COMPANION = 'tokenizer_config.json';
+
+const COMPANION_TEXT = '{"made_up": true}\n';
+
+/** The sizes of a made-up pruned model, without its weights. */
+export function makeUpShape(architecture: Architecture): ModelShape {
+  return {
+    family: FAMILY.id,
+    hidden: 8,
+    headDim: 2,
+    vocabulary: 10,
+    tiedEmbeddings: true,
+    biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+    queryKeyNorms: FAMILY.queryKeyNorms,
+    layers: architecture,
+    numberBytes: 4,
+  };
+}
+
+/** A pruned model with random weights; `read` is called before each tensor is read. */
+export function makeUpModel(architecture: Architecture, read: () => void = () => {}): PrunedModel {
+  const shape = makeUpShape(architecture);
+  return {
+    shape,
+    architecture,
+    keptUnits: architecture.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+      kvGroups: range(kvHeads),
+      queryHeads: range(kvHeads * queryHeadsPerKv),
+      ffnChannels: range(ffnChannels),
+    })),
+    config: {
+      architectures: [FAMILY.architecture],
+      model_type: FAMILY.id,
+      hidden_size: shape.hidden,
+      num_hidden_layers: architecture.length,
+      num_attention_heads: DENSE.kvHeads * DENSE.queryHeadsPerKv,
+      num_key_value_heads: DENSE.kvHeads,
+      head_dim: shape.headDim,
+      intermediate_size: DENSE.ffnChannels,
+      vocab_size: shape.vocabulary,
+      max_position_embeddings: 32,
+      tie_word_embeddings: true,
+      hidden_act: 'silu',
+      rms_norm_eps: 1e-5,
+      rope_theta: 10_000,
+      torch_dtype: 'float32',
+    },
+    sourceDirectory: '/nowhere/made-up',
+    readSource: async (file) => (file === COMPANION ? new TextEncoder().encode(COMPANION_TEXT) : undefined),
+    listCompanions: async () => [COMPANION],
+    tensors: listTensors(FAMILY, shape).map(({ name, shape: sizes }): PrunedTensor => {
+      const count = sizes.reduce((product, size) => product * size, 1);
+      const rng = createRng(51).fork(name);
+      const values = Float32Array.from({ length: count }, () => rng.uniform() - 0.5);
+      return {
+        name,
+        dtype: 'F32',
+        shape: sizes,
+        read: async () => {
+          read();
+          return new Uint8Array(values.buffer.slice(0));
+        },
+      };
+    }),
+    manifest: { model: 'made-up', recipe: { criterion: { id: 'made-up', options: {} } } },
+  };
+}
+
+const FAMILY = FAMILIES[0] as Family;
+
+function range(length: number): number[] {
+  return Array.from({ length }, (_, index) => index);
+}

@@ -1,0 +1,105 @@
+import { describe, expect, it } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
+import type { Evaluator, TextEvaluator } from '../../../src/core/ports/evaluator.js';
+import klDivergence from '../../../src/plugins/evaluators/kl-divergence.js';
+import multipleChoice from '../../../src/plugins/evaluators/multiple-choice.js';
+import { listEvaluatorChecks, type EvaluatorConformance } from '../../../src/plugins/testing/evaluator-conformance.js';
+import { failuresOf } from './failures-of.js';
+
+const honest = klDivergence as TextEvaluator;
+
+describe('listEvaluatorChecks', () => {
+  it.each<[string, Partial<TextEvaluator>, RegExp]>([
+    [
+      'plans by chance',
+      {
+        plan: (text, protocol, options) =>
+          honest.plan(text, { ...protocol, tokenLimit: 32 + 400 * Math.random() }, options),
+      },
+      /plans the same for the same input/,
+    ],
+    [
+      'takes no limit',
+      { plan: (text, protocol, options) => honest.plan(text, { ...protocol, tokenLimit: 100_000 }, options) },
+      /runs 528 tokens, where at most 317 are wanted/,
+    ],
+    [
+      'has no word for a short text',
+      {
+        plan: (text, protocol, options) => {
+          if (text.tokens.length < 16) throw new PrunecastError('INVALID_REQUEST', 'too short');
+          return honest.plan(text, protocol, options);
+        },
+      },
+      /a text of one token must be refused with PrunecastError\('TEXT_TOO_SHORT', \.\.\.\), not with: .*too short/,
+    ],
+    [
+      'gives a metric that it does not declare',
+      {
+        reduce: async (...given) => {
+          const { metrics, items } = await honest.reduce(...given);
+          return { metrics: { ...metrics, more: 1 }, items };
+        },
+      },
+      /the metrics are not those of the plan/,
+    ],
+    [
+      'gives another mean than it says',
+      {
+        reduce: async (...given) => {
+          const { metrics, items } = await honest.reduce(...given);
+          return { metrics: { ...metrics, agreement: 0.5 }, items };
+        },
+      },
+      /agreement is 0\.5, and the mean of agreements per tokens is/,
+    ],
+    [
+      'remembers the architecture before',
+      (() => {
+        let before = 1;
+        return {
+          reduce: async (...given: Parameters<TextEvaluator['reduce']>) => {
+            const { metrics, items } = await honest.reduce(...given);
+            const agreements = items['agreements']?.map((value) => value * before) ?? new Float64Array();
+            before = metrics['kl_divergence'] ?? 1;
+            return { metrics, items: { ...items, agreements } };
+          },
+        };
+      })(),
+      /gives an architecture the same metrics, alone or after others/,
+    ],
+    [
+      'gives what is not finite',
+      {
+        reduce: async (...given) => ({
+          ...(await honest.reduce(...given)),
+          metrics: { kl_divergence: 1 / 0, agreement: 1 },
+        }),
+      },
+      /the metric kl_divergence has Infinity/,
+    ],
+    [
+      'does not hear of a cancel',
+      { reduce: (...given) => (given[3].signal.aborted ? new Promise(() => {}) : honest.reduce(...given)) },
+      /goes on 2 s after it was cancelled/,
+    ],
+    [
+      'keeps a function in its plan',
+      {
+        plan: (text, protocol, options) => ({ ...honest.plan(text, protocol, options), forReduce: { count: () => 1 } }),
+      },
+      /could not be cloned/,
+    ],
+  ])('finds out one that %s', async (_, fault, message) => {
+    expect((await failuresOf(listEvaluatorChecks({ ...honest, ...fault } as Evaluator))).join('\n')).toMatch(message);
+  });
+
+  it('tries one that reads rows on the rows that it is given, and without any only its manifest', () => {
+    expect(namesOf()).toHaveLength(3);
+    expect(namesOf({ rows: [] }).length).toBeGreaterThan(7);
+  });
+});
+
+function namesOf(settings?: EvaluatorConformance): string[] {
+  return listEvaluatorChecks(multipleChoice as Evaluator, settings).map(({ name }) => name);
+}
