@@ -43,7 +43,7 @@ export type {
   TokenIds,
   WindowProtocol,
 } from '../gen/prunecast/v1/common.js';
-export { JobKind, JobPhaseState, JobState } from '../gen/prunecast/v1/job.js';
+export { JobKind, JobPhaseState, JobState, JobView } from '../gen/prunecast/v1/job.js';
 export type {
   CancelJobRequest,
   CancelJobResponse,

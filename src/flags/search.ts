@@ -4,7 +4,7 @@ import { enumForm, enumsForm } from './enum-form.js';
 import { windowFlags } from './measurement.js';
 import { OBJECTIVE_FLAGS } from './objective.js';
 import { pairFlags } from './pairs.js';
-import { modelFlag, outputFlags, requestIdFlag } from './paths.js';
+import { modelFlag, outputFlags, jobFlags } from './paths.js';
 import { pluginFlags } from './plugin.js';
 import { predictorFlags } from './predictor.js';
 import { recipeFlags } from './recipe.js';
@@ -105,7 +105,7 @@ const JOB_FLAGS: readonly RequestFlag[] = [
     repeats: true,
     ...enumForm('STUDY_PHASE', PHASES),
   },
-  requestIdFlag(),
+  ...jobFlags(),
 ];
 
 /** The flags of `prunecast search` that fill a SearchRequest, in the order of its help. */

@@ -90,6 +90,13 @@ export function parsePluginOption(value: string): JsonObject {
   }
 }
 
+/** A label of a job: `team=search` is `{team: 'search'}`. The value is text, whatever it looks like. */
+export function parseLabel(value: string): JsonObject {
+  const at = value.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('give NAME=VALUE, such as team=search.');
+  return { [value.slice(0, at)]: value.slice(at + 1) };
+}
+
 /**
  * One of an enum's values by its name in small letters, dashes and underscores alike: `ffn-channels` of
  * `DIMENSION_KIND` is `DIMENSION_KIND_FFN_CHANNELS`, as proto JSON has it.

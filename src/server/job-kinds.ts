@@ -30,6 +30,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.PRUNE,
         codec: PruneRequest,
         requestIdOf,
+        labelsOf,
         prepare: (request, context, restarted) => preparePrune(attend(needs, context), request, restarted),
       }),
     { models, plugins, recipes, preparer, outputs, texts },
@@ -42,6 +43,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.EVALUATE,
         codec: EvaluateRequest,
         requestIdOf,
+        labelsOf,
         prepare: (request, context, restarted) => prepareEvaluate(attend(needs, context), request, restarted),
       }),
     { models, texts, plugins, recipes, preparer, labels, outputs },
@@ -54,6 +56,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.SEARCH,
         codec: SearchRequest,
         requestIdOf,
+        labelsOf,
         prepare: (request, context, restarted) => prepareSearch(attend(needs, context), request, restarted),
         resume: (request, job, ranges, signal) => resumeSearch(attend(needs, { signal }), request, job, ranges),
       }),
@@ -67,6 +70,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.SAMPLE_PAIRS,
         codec: SamplePairsRequest,
         requestIdOf: ({ search: sample }) => sample?.requestId ?? '',
+        labelsOf: ({ search: sample }) => sample?.labels ?? {},
         prepare: (request, context, restarted) => prepareSample(attend(needs, context), request, restarted),
       }),
     search,
@@ -79,6 +83,7 @@ export function bindJobKinds(container: Container): void {
         kind: JobKind.FIT_PREDICTOR,
         codec: FitPredictorRequest,
         requestIdOf,
+        labelsOf,
         // Errors of calibration are measured with the model; all else is computed from the pairs alone.
         findLane: ({ features }) => (features === PredictorFeatures.RATES_AND_ERRORS ? 'model' : 'fit'),
         prepare: (request, context, restarted) => prepareFit(attend(needs, context), request, restarted),
@@ -89,4 +94,8 @@ export function bindJobKinds(container: Container): void {
 
 function requestIdOf({ requestId }: { readonly requestId: string }): string {
   return requestId;
+}
+
+function labelsOf({ labels }: { readonly labels: Readonly<Record<string, string>> }): Readonly<Record<string, string>> {
+  return labels;
 }

@@ -131,6 +131,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--exporter': { args: ['gguf'] },
   '--exporter-option': { args: ['dtype=f16'] },
   '--request-id': { args: ['mine'] },
+  '--label': { args: ['team=search'] },
   '--dry-run': { args: [] },
   '--encodings': { args: ['@[[0.1, 0.2]]'] },
   '--recipe-digest': { args: ['abc'] },

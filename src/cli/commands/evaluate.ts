@@ -3,7 +3,7 @@ import { BudgetKind, type EvaluationResult } from '../../client/index.js';
 import { EvaluateRequest } from '../../gen/prunecast/v1/pruning.js';
 import { furtherFlags } from '../../flags/further.js';
 import { PRECISION, windowFlags } from '../../flags/measurement.js';
-import { modelFlag, requestIdFlag } from '../../flags/paths.js';
+import { modelFlag, jobFlags } from '../../flags/paths.js';
 import { pluginFlags } from '../../flags/plugin.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
@@ -71,7 +71,7 @@ export function addEvaluateCommand(program: Command): void {
   ]);
   addRequestFlags(command, EVALUATE, 'Recipe', recipeFlags('recipe'));
   addRequestFlags(command, EVALUATE, 'Search space', spaceFlags('space'));
-  addRequestFlags(command, EVALUATE, 'Job', [requestIdFlag()]);
+  addRequestFlags(command, EVALUATE, 'Job', jobFlags());
   addFlags(command, DRY_RUN);
   addServerFlags(command);
   showFirst(command, [

@@ -9,6 +9,7 @@ import {
   ResumeJobRequest,
   WatchJobRequest,
 } from '../../gen/prunecast/v1/job.js';
+import { labelFlag } from '../../flags/paths.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
 import { addServerFlags } from '../options/server.js';
@@ -45,6 +46,7 @@ const LIST_FLAGS: readonly RequestFlag[] = [
     field: 'state',
     ...enumForm('JOB_STATE', STATES),
   },
+  labelFlag('only jobs with this label; with several, those that have all'),
   { flags: '--limit <COUNT>', summary: 'at most this many', field: 'page_size', parse: parseCount },
 ];
 
@@ -159,6 +161,7 @@ function printJob(job: Job | undefined, printer: Printer): void {
     `created ${created}, ${job.lastSequence} events`,
     ...(job.queuePlace > 0 ? [`place ${job.queuePlace} in the queue`] : []),
     ...(progress === '' ? [] : [progress]),
+    ...(Object.keys(job.labels).length === 0 ? [] : [`labels ${writeLabels(job.labels)}`]),
     ...(job.studyId === '' ? [] : [`study ${job.studyId}`]),
     ...(job.error === undefined ? [] : [`${CallError.fromStatus(job.error).reason}: ${job.error.message}`]),
   );
@@ -170,4 +173,10 @@ function describeJob(job: Job): string[] {
       ? ''
       : new Date(Number(job.createTime.seconds) * 1000).toISOString().replace('.000', '');
   return [job.id, formatEnum(JobKind, job.kind), formatEnum(JobState, job.state), created, describeProgress(job)];
+}
+
+function writeLabels(labels: Job['labels']): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
 }

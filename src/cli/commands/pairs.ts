@@ -10,7 +10,7 @@ import { PathArgument } from '../options/flag-option.js';
 import { BUDGET_BASICS, requireBudget } from '../options/require-budget.js';
 import { windowFlags } from '../../flags/measurement.js';
 import { pairFlags } from '../../flags/pairs.js';
-import { modelFlag, requestIdFlag } from '../../flags/paths.js';
+import { modelFlag, jobFlags } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
 import { textFormFlags, textFlag } from '../../flags/text.js';
@@ -70,7 +70,7 @@ function addSample(pairs: Command): void {
   addRequestFlags(command, SAMPLE, 'Pairs', [...pairFlags('search.pairs'), SEED_FLAG]);
   addRequestFlags(command, SAMPLE, 'Recipe', recipeFlags('search.recipes[0]', 'search.texts.calibration'));
   addRequestFlags(command, SAMPLE, 'Search space', spaceFlags('search.space'));
-  addRequestFlags(command, SAMPLE, 'Job', [requestIdFlag('search.request_id')]);
+  addRequestFlags(command, SAMPLE, 'Job', jobFlags('search.'));
   addServerFlags(command);
   showFirst(command, [...BUDGET_BASICS, '--pairs', '--pair-tokens', '--calibration']).action(async () => {
     requireBudget(command, 'pairs lie around a budget');

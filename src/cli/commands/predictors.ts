@@ -9,7 +9,7 @@ import {
   ListPredictorsRequest,
 } from '../../gen/prunecast/v1/predictor.js';
 import { Predictor as PredictorMessage } from '../../gen/prunecast/v1/predictor_types.js';
-import { requestIdFlag } from '../../flags/paths.js';
+import { jobFlags } from '../../flags/paths.js';
 import { predictorFlags } from '../../flags/predictor.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
@@ -111,7 +111,7 @@ function addFit(predictors: Command): void {
     .addArgument(new RequestArgument('<STUDY>', 'study_id'))
     .description('fit a predictor to the pairs of a study');
   addRequestFlags(command, FIT, 'Predictor', [...predictorFlags(), ...FIT_FLAGS]);
-  addRequestFlags(command, FIT, 'Job', [requestIdFlag()]);
+  addRequestFlags(command, FIT, 'Job', jobFlags());
   addServerFlags(command);
   showFirst(command, ['--predictor', '--features', '--metric', '--learning-curve']).action(() =>
     callServer(command, FIT, async (call) => {

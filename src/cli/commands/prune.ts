@@ -3,7 +3,7 @@ import { BudgetKind, type PruneResult } from '../../client/index.js';
 import { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { budgetFlags } from '../../flags/budget.js';
 import { hasBudget } from '../options/require-budget.js';
-import { modelFlag, outputFlags, requestIdFlag } from '../../flags/paths.js';
+import { modelFlag, outputFlags, jobFlags } from '../../flags/paths.js';
 import { recipeFlags } from '../../flags/recipe.js';
 import { recoveryFlags } from '../../flags/recovery.js';
 import { addRequestFlags, countGiven, type RequestType } from '../options/request-option.js';
@@ -38,7 +38,7 @@ export function addPruneCommand(program: Command): void {
   addRequestFlags(command, PRUNE, 'Search space', spaceFlags('space'));
   addRequestFlags(command, PRUNE, 'Recovery', recoveryFlags());
   addRequestFlags(command, PRUNE, 'Output', outputFlags('the pruned model'));
-  addRequestFlags(command, PRUNE, 'Job', [requestIdFlag()]);
+  addRequestFlags(command, PRUNE, 'Job', jobFlags());
   addFlags(command, DRY_RUN);
   addServerFlags(command);
   showFirst(command, [

@@ -1,6 +1,7 @@
 import {
   CallError,
   JobState,
+  JobView,
   StudyPhase,
   type FollowOptions,
   type JobEvent,
@@ -101,7 +102,7 @@ function isLost(error: unknown, serverEnded: AbortSignal | undefined, left: Abor
 
 /** Whether the job waits now; an event may tell of a pause long over. */
 async function isPaused(client: PrunecastClient, jobId: string): Promise<boolean> {
-  return (await client.services.jobs.getJob({ jobId })).job?.state === JobState.PAUSED;
+  return (await client.services.jobs.getJob({ jobId, view: JobView.BASIC })).job?.state === JobState.PAUSED;
 }
 
 function cancelJob(client: PrunecastClient, jobId: string, printer: Printer): void {

@@ -22,6 +22,8 @@ export interface NewJob {
   readonly studyId: string;
   /** What the job can be run again from; `undefined` if it cannot. */
   readonly request: JobRequest | undefined;
+  /** Of the caller's own, by name. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly createdMs: number;
 }
 
@@ -98,6 +100,8 @@ export interface StoredJobQuery extends PageQuery {
   /** `undefined` for all. */
   readonly kind?: number | undefined;
   readonly state?: JobState | undefined;
+  /** Only jobs that have all of these; left out for all. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /**

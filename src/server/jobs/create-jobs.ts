@@ -79,7 +79,18 @@ export function createJobs({
   };
 
   return {
-    start: ({ kind, requestId, requestDigest, request, studyId = '', openedSeconds = 0, signal, run, lane }) =>
+    start: ({
+      kind,
+      requestId,
+      requestDigest,
+      request,
+      studyId = '',
+      labels = {},
+      openedSeconds = 0,
+      signal,
+      run,
+      lane,
+    }) =>
       serialize(async () => {
         stopping.throwIfAborted();
         signal?.throwIfAborted();
@@ -89,7 +100,7 @@ export function createJobs({
         const place = await queue.admit(jobId, lane);
         try {
           const held = await events.create(
-            { id: jobId, kind, requestId, requestDigest, request, studyId, createdMs: clock.now() },
+            { id: jobId, kind, requestId, requestDigest, request, studyId, labels, createdMs: clock.now() },
             place === 0 ? codec.started() : codec.queued(place),
             leases.next(),
           );
@@ -104,6 +115,8 @@ export function createJobs({
       }),
     findByRequestId,
     get: (jobId) => jobs.get(jobId),
+    request: async (jobId) => (await jobs.request(jobId))?.bytes,
+    newestEvent: async ({ id, lastSequence }) => (await jobs.eventsAfter(id, lastSequence - 1, 1))[0],
     list: (query) => jobs.list(query),
     cancel: async (jobId) => {
       await serialize(async () => {

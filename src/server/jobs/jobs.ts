@@ -22,6 +22,10 @@ export interface Jobs {
   findByRequestId(requestId: string, requestDigest: string): Promise<string | undefined>;
   /** Throws JOB_NOT_FOUND. */
   get(jobId: string): Promise<StoredJob>;
+  /** What the job was asked for, as it came; `undefined` if it was stored without. */
+  request(jobId: string): Promise<Uint8Array | undefined>;
+  /** The event that changed a job last, the terminal one of a job that has ended; `undefined` if it was deleted. */
+  newestEvent(job: Pick<StoredJob, 'id' | 'lastSequence'>): Promise<StoredEvent | undefined>;
   /** Jobs, newest first. Throws INVALID_REQUEST for a page token that no list gave. */
   list(query: StoredJobQuery): Promise<Page<StoredJob>>;
   /**
@@ -58,6 +62,8 @@ export interface JobSpec {
   readonly request?: JobRequest;
   /** The study that the job makes; left out for none. */
   readonly studyId?: string;
+  /** The caller's own; left out for none. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** How long it took to check the request and to open what it needs, the job's first phase; 0 if left out. */
   readonly openedSeconds?: number;
   /** Of whoever asks for the job: if it has fired, none is started. It does not stop a job that was started. */

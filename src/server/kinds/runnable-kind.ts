@@ -40,6 +40,7 @@ export interface RunnableKind<Request> extends RestartableKind {
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
+  readonly labelsOf: (request: Request) => Readonly<Record<string, string>>;
   readonly findLane: (request: Request) => Lane;
   /** Checks a request; throws the reason for refusing it, or the signal's reason. */
   readonly prepare: (request: Request, context: PartContext) => Promise<Prepared>;
@@ -63,6 +64,7 @@ export function defineKind<Request>({
   kind,
   codec,
   requestIdOf,
+  labelsOf = () => ({}),
   findLane = () => 'model',
   prepare,
   resume = async (request, job, ranges, signal) => {
@@ -74,6 +76,7 @@ export function defineKind<Request>({
   readonly kind: JobKind;
   readonly codec: RequestCodec<Request>;
   readonly requestIdOf: (request: Request) => string;
+  readonly labelsOf?: (request: Request) => Readonly<Record<string, string>>;
   readonly findLane?: (request: Request) => Lane;
   readonly prepare: (request: Request, context: PartContext, restarted?: RestartedJob) => Promise<Prepared>;
   readonly resume?: (
@@ -89,6 +92,7 @@ export function defineKind<Request>({
     kind,
     codec,
     requestIdOf,
+    labelsOf,
     findLane,
     laneOf: (bytes) => {
       try {
@@ -154,7 +158,7 @@ function refuseRanges(ranges: readonly DimensionRange[]): void {
  */
 export async function startKind<Request>(
   jobs: Jobs,
-  { kind, codec, requestIdOf, findLane, prepare }: RunnableKind<Request>,
+  { kind, codec, requestIdOf, labelsOf, findLane, prepare }: RunnableKind<Request>,
   request: Request,
   { signal, progress }: PartContext,
 ): Promise<{ readonly jobId: string }> {
@@ -172,6 +176,7 @@ export async function startKind<Request>(
     requestId,
     requestDigest,
     request: { bytes: codec.encode(request).finish(), plan },
+    labels: labelsOf(request),
     openedSeconds: (performance.now() - sinceMs) / 1000,
     run: toWork((context) => runPrepared(prepared, context)),
     lane: findLane(request),

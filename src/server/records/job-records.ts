@@ -87,7 +87,7 @@ export function decodeEvent(jobId: string, { sequence, timeMs, payload }: Stored
   };
 }
 
-/** A stored job as a message of the API. Throws STATE_DAMAGED. */
+/** A stored job as a message of the API, in the basic view. Throws STATE_DAMAGED. */
 export function encodeJob(job: StoredJob): Job {
   const { error } = job;
   const phases = job.phases === undefined ? [] : describePhases(job.id, job.state, job.phases);
@@ -104,7 +104,10 @@ export function encodeJob(job: StoredJob): Job {
     progress: describeProgress(job, phases),
     error: error && readStored(`the error of ${job.id}`, () => Status.decode(error)),
     studyId: job.studyId,
+    labels: { ...job.labels },
     phases,
+    request: undefined,
+    result: undefined,
   };
 }
 

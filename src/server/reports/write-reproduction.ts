@@ -45,7 +45,14 @@ export function writeReproduction({ request }: Pick<StudyRecord, 'request'>, kin
 
 /** The request as it came, without what is about that one job and its output; its long texts are named as files. */
 function readRequest(stored: Uint8Array): { readonly comments: string[]; readonly json: JsonObject } {
-  const request = { ...SearchRequest.decode(stored), requestId: '', pauseBefore: [], output: '', overwrite: false };
+  const request = {
+    ...SearchRequest.decode(stored),
+    requestId: '',
+    labels: {},
+    pauseBefore: [],
+    output: '',
+    overwrite: false,
+  };
   const schema = apiRegistry().getMessage('prunecast.v1.SearchRequest');
   if (schema === undefined) throw new Error('proto/image.binpb has no SearchRequest: run `npm run generate`');
   const json = toJson(schema, fromBinary(schema, SearchRequest.encode(request).finish()), {

@@ -12,7 +12,7 @@ export interface FieldBound {
   readonly max?: number;
   /** Numbers: instead of `max`, exclusive. */
   readonly below?: number;
-  /** The most characters of a text, and of the keys of a map. */
+  /** The most characters of a text, of the keys of a map, and of its values if they are texts. */
   readonly characters?: number;
   /** The most bytes of a bytes field, and of an encoded Struct. */
   readonly bytes?: number;

@@ -4,6 +4,8 @@ import type { FieldBound } from './field-bound.js';
 const IDENTIFIER = { characters: 128 } as const;
 /** The longest path on Linux. */
 const PATH = { characters: 4096 } as const;
+/** Of jobs. The bound of characters is for names and values. */
+const LABELS = { entries: 16, ...IDENTIFIER } as const;
 const PAGE_SIZE = { min: 0, max: 1000 } as const;
 /** An int64, as far as a double holds it exactly. */
 const SEED = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER } as const;
@@ -86,6 +88,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.GetJobRequest.job_id': IDENTIFIER,
   'prunecast.v1.ListJobsRequest.page_size': PAGE_SIZE,
   'prunecast.v1.ListJobsRequest.page_token': IDENTIFIER,
+  'prunecast.v1.ListJobsRequest.labels': LABELS,
   'prunecast.v1.WatchJobRequest.job_id': IDENTIFIER,
   'prunecast.v1.WatchJobRequest.after_sequence': { min: 0, max: Number.MAX_SAFE_INTEGER },
   'prunecast.v1.CancelJobRequest.job_id': IDENTIFIER,
@@ -116,6 +119,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.ErrorTable.dimension': IDENTIFIER,
   'prunecast.v1.ErrorTable.errors': { entries: CHANNELS + 1, min: 0, max: 1e30 },
   'prunecast.v1.ErrorTable.counts': { entries: CHANNELS + 1, min: 0, max: CHANNELS },
+  'prunecast.v1.FitPredictorRequest.labels': LABELS,
   'prunecast.v1.GetPredictorRequest.predictor_id': IDENTIFIER,
   'prunecast.v1.ListPredictorsRequest.study_id': IDENTIFIER,
   'prunecast.v1.ListPredictorsRequest.page_size': PAGE_SIZE,
@@ -134,11 +138,13 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.PruneRequest.manifest': MANIFEST,
   'prunecast.v1.PruneRequest.earlier_output': PATH,
   'prunecast.v1.PruneRequest.output': PATH,
+  'prunecast.v1.PruneRequest.labels': LABELS,
   'prunecast.v1.BudgetList.budgets': { entries: BUDGETS },
   'prunecast.v1.EvaluateRequest.request_id': IDENTIFIER,
   'prunecast.v1.EvaluateRequest.model': PATH,
   'prunecast.v1.EvaluateRequest.targets': { entries: 1000 },
   'prunecast.v1.EvaluateRequest.further_measurements': { entries: MEASUREMENTS },
+  'prunecast.v1.EvaluateRequest.labels': LABELS,
   'prunecast.v1.EvaluateTarget.uniform_rate': RATE,
   'prunecast.v1.EvaluateTarget.manifest': MANIFEST,
   'prunecast.v1.EvaluateTarget.earlier_output': PATH,
@@ -157,6 +163,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.SearchRequest.rounds': { min: 1, max: 100 },
   'prunecast.v1.SearchRequest.controls': { entries: 16 },
   'prunecast.v1.SearchRequest.further_measurements': { entries: MEASUREMENTS },
+  'prunecast.v1.SearchRequest.labels': LABELS,
   'prunecast.v1.StudyMeasurement.name': NAME,
   'prunecast.v1.PairPlan.count': { min: 1, max: PAIRS },
   'prunecast.v1.PairPlan.tied_count': { min: 0, max: PAIRS },

@@ -53,7 +53,7 @@ function fieldRule(field: DescField): FieldRule {
     shape: field.fieldKind === 'list' ? 'list' : 'single',
   } as const;
   if (field.fieldKind === 'map') {
-    // The bounds of characters are for the keys, those of numbers for the values.
+    // The bounds of characters are for the keys and for values that are texts, those of numbers for the values.
     const { characters, ...limits } = bound;
     const key: FieldRule = {
       ...plain,
@@ -62,7 +62,14 @@ function fieldRule(field: DescField): FieldRule {
       name: 'key',
       bound: characters === undefined ? {} : { characters },
     };
-    const value: FieldRule = { ...plain, ...valueKind(field), shape: 'single', name: 'value', bound: limits };
+    const kind = valueKind(field);
+    const value: FieldRule = {
+      ...plain,
+      ...kind,
+      shape: 'single',
+      name: 'value',
+      bound: kind.kind === 'string' ? key.bound : limits,
+    };
     const entry: MessageRule = {
       typeName: `${field.parent.typeName}.${field.name}`,
       hidesNames: true,

@@ -1,6 +1,7 @@
-import { JobServiceService, ResumeJobRequest } from '../../gen/prunecast/v1/job.js';
+import { JobServiceService, JobView, ResumeJobRequest } from '../../gen/prunecast/v1/job.js';
 import type { JobEvents } from '../jobs/events.js';
 import type { Jobs } from '../jobs/jobs.js';
+import { describeFully, listFully } from '../records/describe-job.js';
 import { decodeEvent, encodeJob, nameState } from '../records/job-records.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
@@ -8,15 +9,21 @@ import { defineService, type RpcService } from './rpc-service.js';
 /** `JobService`: durable jobs, alike for every kind. */
 export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
   return defineService(JobServiceService, {
-    getJob: async ({ jobId }) => ({ job: encodeJob(await jobs.get(requireText(jobId, 'job_id'))) }),
-    listJobs: async ({ kind, state, pageSize, pageToken }) => {
+    getJob: async ({ jobId, view }) => {
+      const job = await jobs.get(requireText(jobId, 'job_id'));
+      return { job: view === JobView.BASIC ? encodeJob(job) : await describeFully(jobs, job) };
+    },
+    listJobs: async ({ kind, state, labels, view, pageSize, pageToken }) => {
       const asked = readEnum(state);
-      const { values, nextPageToken } = await jobs.list({
+      const query = {
         kind: readEnum(kind),
         state: asked === undefined ? undefined : nameState(asked),
+        labels,
         pageSize: readPageSize(pageSize),
         pageToken,
-      });
+      };
+      if (view === JobView.FULL) return listFully(jobs, query);
+      const { values, nextPageToken } = await jobs.list(query);
       return { jobs: values.map(encodeJob), nextPageToken };
     },
     watchJob: async function* ({ jobId, afterSequence }, { signal }) {

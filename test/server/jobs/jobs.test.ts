@@ -29,7 +29,7 @@ describe('a job', () => {
     });
     const again = await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 3n })));
     expect(numbers(again.events)).toEqual([4, 5]);
-    const { job } = await ask(server.jobs, server.jobs.getJob, { jobId });
+    const { job } = await ask(server.jobs, server.jobs.getJob, { jobId, view: 0 });
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, kind: JobKind.EVALUATE, lastSequence: 5n, queuePlace: 0 });
     expect(await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 5n })))).toEqual({
       events: [],
@@ -108,7 +108,7 @@ describe('a job', () => {
       reason: 'INTERNAL',
       message: expect.not.stringContaining('hunter2') as string,
     });
-    const { job } = await ask(server.jobs, server.jobs.getJob, { jobId });
+    const { job } = await ask(server.jobs, server.jobs.getJob, { jobId, view: 0 });
     expect(job?.error?.message).not.toContain('hunter2');
     expect(job?.error && unpack(job.error).metadata['error_id']).toMatch(/^error-[0-9a-f]{16}$/);
   });
@@ -212,7 +212,7 @@ describe('the queue', () => {
       await begin(server, 'a'),
     ];
     expect(c.first.payload).toEqual({ $case: 'queued', value: { place: 2 } });
-    const { job } = await ask(server.jobs, server.jobs.getJob, { jobId: d.jobId });
+    const { job } = await ask(server.jobs, server.jobs.getJob, { jobId: d.jobId, view: 0 });
     expect(job).toMatchObject({ state: JobState.QUEUED, queuePlace: 3, startTime: undefined });
     await ask(server.jobs, server.jobs.cancelJob, { jobId: b.jobId });
     for (const { open } of Object.values(gates)) open();
@@ -260,7 +260,14 @@ describe('the queue', () => {
       violations: [{ field: 'request_id' }],
     });
     open();
-    const { jobs } = await ask(server.jobs, server.jobs.listJobs, { kind: 0, state: 0, pageSize: 0, pageToken: '' });
+    const { jobs } = await ask(server.jobs, server.jobs.listJobs, {
+      kind: 0,
+      state: 0,
+      pageSize: 0,
+      pageToken: '',
+      labels: {},
+      view: 0,
+    });
     expect(jobs).toHaveLength(1);
   });
 });
@@ -347,7 +354,9 @@ describe('a stop of the server', () => {
     const queued = await begin(server, 'endless');
     const ends = Promise.all([collect(running.events), collect(queued.events)]);
     await vi.waitFor(async () =>
-      expect((await ask(server.jobs, server.jobs.getJob, { jobId: running.jobId })).job?.lastSequence).toBe(2n),
+      expect((await ask(server.jobs, server.jobs.getJob, { jobId: running.jobId, view: 0 })).job?.lastSequence).toBe(
+        2n,
+      ),
     );
     await server.stop();
     for (const { error } of await ends)
@@ -358,7 +367,7 @@ describe('a stop of the server', () => {
       [running.jobId, 3],
       [queued.jobId, 2],
     ] as const) {
-      const { job } = await ask(next.jobs, next.jobs.getJob, { jobId });
+      const { job } = await ask(next.jobs, next.jobs.getJob, { jobId, view: 0 });
       expect(job).toMatchObject({ state: JobState.FAILED, queuePlace: 0 });
       expect(job?.error && unpack(job.error).reason).toBe('SERVER_RESTARTED');
       expect(numbers((await collect(eventsOf(next.jobs.watchJob({ jobId, afterSequence: 0n })))).events)).toEqual(
@@ -403,7 +412,8 @@ describe('WatchJob', () => {
     const { jobId, call } = await begin(server, 'long');
     call.cancel();
     await vi.waitFor(
-      async () => expect((await ask(server.jobs, server.jobs.getJob, { jobId })).job?.state).toBe(JobState.SUCCEEDED),
+      async () =>
+        expect((await ask(server.jobs, server.jobs.getJob, { jobId, view: 0 })).job?.state).toBe(JobState.SUCCEEDED),
       { timeout: 10_000 },
     );
     const { error } = await collect(eventsOf(server.jobs.watchJob({ jobId, afterSequence: 5n })));
@@ -429,7 +439,15 @@ describe('ListJobs and DeleteJob', () => {
       ids.unshift(jobId);
     }
     const list = (request: { pageSize?: number; pageToken?: string; state?: JobState; kind?: JobKind }) =>
-      ask(server.jobs, server.jobs.listJobs, { kind: 0, state: 0, pageSize: 2, pageToken: '', ...request });
+      ask(server.jobs, server.jobs.listJobs, {
+        kind: 0,
+        state: 0,
+        pageSize: 2,
+        pageToken: '',
+        ...request,
+        labels: {},
+        view: 0,
+      });
     const pages: string[][] = [];
     let pageToken = '';
     do {
@@ -448,7 +466,9 @@ describe('ListJobs and DeleteJob', () => {
     expect(await failureOf(list({ kind: 77 as JobKind }))).toMatchObject({ violations: [{ field: 'kind' }] });
     const jobId = ids[0] ?? '';
     await ask(server.jobs, server.jobs.deleteJob, { jobId });
-    expect(await failureOf(ask(server.jobs, server.jobs.getJob, { jobId }))).toMatchObject({ reason: 'JOB_NOT_FOUND' });
+    expect(await failureOf(ask(server.jobs, server.jobs.getJob, { jobId, view: 0 }))).toMatchObject({
+      reason: 'JOB_NOT_FOUND',
+    });
   });
 
   it('refuse to forget a job that runs, and to resume one', async () => {

@@ -29,6 +29,7 @@ const jobIn = (state: StoredState, left: 'running' | 'done'): StoredJob => ({
   requestId: '',
   requestDigest: '',
   studyId: '',
+  labels: {},
   createdMs: 0,
   startedMs: 0,
   endedMs: undefined,

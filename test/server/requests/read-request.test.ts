@@ -2,7 +2,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { describe, expect, it } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { Struct } from '../../../src/gen/google/protobuf/struct.js';
-import { GetJobRequest, ListJobsRequest, WatchJobRequest } from '../../../src/gen/prunecast/v1/job.js';
+import { GetJobRequest, JobView, ListJobsRequest, WatchJobRequest } from '../../../src/gen/prunecast/v1/job.js';
 import { InspectModelRequest } from '../../../src/gen/prunecast/v1/model.js';
 import { EvaluateRequest, PruneRequest, SearchRequest } from '../../../src/gen/prunecast/v1/pruning.js';
 import { createRequestReader } from '../../../src/server/requests/read-request.js';
@@ -92,7 +92,7 @@ describe('a request', () => {
       jobId(Buffer.from('job-1')),
       new BinaryWriter().tag(99, WireType.LengthDelimited).string('newer').finish(),
     ]);
-    expect(outcome(getJob(bytes))).toEqual({ jobId: 'job-1' });
+    expect(outcome(getJob(bytes))).toEqual({ jobId: 'job-1', view: JobView.UNSPECIFIED });
   });
 
   it('with lists that are not packed is read as one with packed lists, as older clients send them', () => {

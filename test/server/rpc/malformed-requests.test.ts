@@ -74,7 +74,16 @@ describe('a server', () => {
       reason: 'INVALID_REQUEST',
       violations: [{ field: 'request_id', description: 'has 600,000 characters; at most 128 are allowed' }],
     });
-    expect(await ask(server.jobs, server.jobs.listJobs, { kind: 0, state: 0, pageSize: 0, pageToken: '' })).toEqual({
+    expect(
+      await ask(server.jobs, server.jobs.listJobs, {
+        kind: 0,
+        state: 0,
+        pageSize: 0,
+        pageToken: '',
+        labels: {},
+        view: 0,
+      }),
+    ).toEqual({
       jobs: [],
       nextPageToken: '',
     });

@@ -47,7 +47,7 @@ describe('a unary method', () => {
         },
       }),
     );
-    expect(await failureOf(ask(server.jobs, server.jobs.getJob, { jobId: 'a' }))).toEqual({
+    expect(await failureOf(ask(server.jobs, server.jobs.getJob, { jobId: 'a', view: 0 }))).toEqual({
       code: status.FAILED_PRECONDITION,
       message: 'two pairs, ten are needed – send more',
       reason: 'PAIRS_TOO_FEW',
@@ -71,7 +71,7 @@ describe('a unary method', () => {
         ]),
       ],
     });
-    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch(
+    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a', view: 0 }).catch(
       (thrown: unknown) => thrown,
     );
     const failure = await failureOf(Promise.reject(error));
@@ -109,7 +109,7 @@ describe('a unary method', () => {
         },
       }),
     );
-    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a' }).catch(
+    const error: unknown = await ask(server.jobs, server.jobs.getJob, { jobId: 'a', view: 0 }).catch(
       (thrown: unknown) => thrown,
     );
     const { code, metadata, details } = error as ServiceError;
@@ -128,7 +128,7 @@ describe('a unary method', () => {
       }),
     );
     const error = await new Promise<ServiceError | null>((resolve) => {
-      server.jobs.getJob({ jobId: 'a' }, new Metadata(), { deadline: Date.now() + 200 }, resolve);
+      server.jobs.getJob({ jobId: 'a', view: 0 }, new Metadata(), { deadline: Date.now() + 200 }, resolve);
     });
     expect(error?.code).toBe(status.DEADLINE_EXCEEDED);
     await vi.waitFor(() => expect(seen[0]?.aborted).toBe(true));

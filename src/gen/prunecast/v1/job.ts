@@ -17,6 +17,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Status } from "../../google/rpc/status.js";
 import { Architecture, Cost, DimensionRange, Fidelity, KeptUnits, Measurement, RecoveryResult } from "./common.js";
@@ -187,6 +188,58 @@ export function jobStateToJSON(object: JobState): string {
   }
 }
 
+/** How much of a job is told. */
+export const JobView = {
+  /** UNSPECIFIED - The method's default. */
+  UNSPECIFIED: 0,
+  /** BASIC - All but `request` and `result`. */
+  BASIC: 1,
+  /** FULL - All. */
+  FULL: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type JobView = typeof JobView[keyof typeof JobView];
+
+export namespace JobView {
+  export type UNSPECIFIED = typeof JobView.UNSPECIFIED;
+  export type BASIC = typeof JobView.BASIC;
+  export type FULL = typeof JobView.FULL;
+  export type UNRECOGNIZED = typeof JobView.UNRECOGNIZED;
+}
+
+export function jobViewFromJSON(object: any): JobView {
+  switch (object) {
+    case 0:
+    case "JOB_VIEW_UNSPECIFIED":
+      return JobView.UNSPECIFIED;
+    case 1:
+    case "JOB_VIEW_BASIC":
+      return JobView.BASIC;
+    case 2:
+    case "JOB_VIEW_FULL":
+      return JobView.FULL;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return JobView.UNRECOGNIZED;
+  }
+}
+
+export function jobViewToJSON(object: JobView): string {
+  switch (object) {
+    case JobView.UNSPECIFIED:
+      return "JOB_VIEW_UNSPECIFIED";
+    case JobView.BASIC:
+      return "JOB_VIEW_BASIC";
+    case JobView.FULL:
+      return "JOB_VIEW_FULL";
+    case JobView.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** Where a phase of a job stands. */
 export const JobPhaseState = {
   /** UNSPECIFIED - Not used. */
@@ -301,6 +354,42 @@ export interface Job {
   studyId: string;
   /** Its phases, in the order in which they come. Empty until the job has begun, and for a job of an earlier version. */
   phases: JobPhase[];
+  /**
+   * The request that it was made for: a PruneRequest, EvaluateRequest, SearchRequest, SamplePairsRequest or
+   * FitPredictorRequest, by its kind. Only in the full view. Unset for a job of an earlier version that was stored
+   * without it, and if the job would not fit a message with it: inline texts can be that long.
+   */
+  request:
+    | Any
+    | undefined;
+  /** Those of the request. */
+  labels: { [key: string]: string };
+  /**
+   * What came out, as the JobEnded event of the job has it. Only in the full view of a job that succeeded. Unset too if
+   * the job would not fit a message with it: WatchJob has it then.
+   */
+  result:
+    | //
+    /** Of a Prune. */
+    { $case: "prune"; value: PruneResult }
+    | //
+    /** Of an Evaluate. */
+    { $case: "evaluate"; value: EvaluateResult }
+    | //
+    /** Of a Search. */
+    { $case: "search"; value: StudyReport }
+    | //
+    /** Of a SamplePairs. */
+    { $case: "samplePairs"; value: SamplePairsResult }
+    | //
+    /** Of a FitPredictor. */
+    { $case: "predictor"; value: Predictor }
+    | undefined;
+}
+
+export interface Job_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** One phase of a job. A phase that comes once a round is listed once a round. */
@@ -608,6 +697,8 @@ export interface GetJobRequest {
    * At most 128 characters.
    */
   jobId: string;
+  /** How much of it. Default: FULL. */
+  view: JobView;
 }
 
 /** The job. */
@@ -632,6 +723,21 @@ export interface ListJobsRequest {
    * At most 128 characters.
    */
   pageToken: string;
+  /**
+   * Only jobs that carry all of these labels.
+   * At most 16 entries, each at most 128 characters.
+   */
+  labels: { [key: string]: string };
+  /**
+   * How much of each. Default: BASIC, since requests can hold texts. With FULL a page ends before it is too large for a
+   * message.
+   */
+  view: JobView;
+}
+
+export interface ListJobsRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** A page of jobs. */
@@ -726,6 +832,9 @@ function createBaseJob(): Job {
     error: undefined,
     studyId: "",
     phases: [],
+    request: undefined,
+    labels: {},
+    result: undefined,
   };
 }
 
@@ -772,6 +881,29 @@ export const Job: MessageFns<Job> = {
     }
     for (const v of message.phases) {
       JobPhase.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.request !== undefined) {
+      Any.encode(message.request, writer.uint32(114).fork()).join();
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Job_LabelsEntry.encode({ key: key as any, value }, writer.uint32(122).fork()).join();
+    });
+    switch (message.result?.$case) {
+      case "prune":
+        PruneResult.encode(message.result.value, writer.uint32(130).fork()).join();
+        break;
+      case "evaluate":
+        EvaluateResult.encode(message.result.value, writer.uint32(138).fork()).join();
+        break;
+      case "search":
+        StudyReport.encode(message.result.value, writer.uint32(146).fork()).join();
+        break;
+      case "samplePairs":
+        SamplePairsResult.encode(message.result.value, writer.uint32(154).fork()).join();
+        break;
+      case "predictor":
+        Predictor.encode(message.result.value, writer.uint32(162).fork()).join();
+        break;
     }
     return writer;
   },
@@ -893,6 +1025,65 @@ export const Job: MessageFns<Job> = {
             message.phases.push(JobPhase.decode(reader, reader.uint32()));
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.request = Any.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            const entry15 = Job_LabelsEntry.decode(reader, reader.uint32());
+            if (entry15.value !== undefined) {
+              message.labels[entry15.key] = entry15.value;
+            }
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.result = { $case: "prune", value: PruneResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.result = { $case: "evaluate", value: EvaluateResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.result = { $case: "search", value: StudyReport.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.result = { $case: "samplePairs", value: SamplePairsResult.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.result = { $case: "predictor", value: Predictor.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -950,6 +1141,34 @@ export const Job: MessageFns<Job> = {
       phases: globalThis.Array.isArray(object?.phases)
         ? object.phases.map((e: any) => JobPhase.fromJSON(e))
         : [],
+      request: isSet(object.request) ? Any.fromJSON(object.request) : undefined,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      result: isSet(object.prune)
+        ? { $case: "prune", value: PruneResult.fromJSON(object.prune) }
+        : isSet(object.evaluate)
+        ? { $case: "evaluate", value: EvaluateResult.fromJSON(object.evaluate) }
+        : isSet(object.search)
+        ? { $case: "search", value: StudyReport.fromJSON(object.search) }
+        : isSet(object.samplePairs)
+        ? { $case: "samplePairs", value: SamplePairsResult.fromJSON(object.samplePairs) }
+        : isSet(object.sample_pairs)
+        ? { $case: "samplePairs", value: SamplePairsResult.fromJSON(object.sample_pairs) }
+        : isSet(object.predictor)
+        ? { $case: "predictor", value: Predictor.fromJSON(object.predictor) }
+        : undefined,
     };
   },
 
@@ -994,6 +1213,29 @@ export const Job: MessageFns<Job> = {
     if (message.phases?.length) {
       obj.phases = message.phases.map((e) => JobPhase.toJSON(e));
     }
+    if (message.request !== undefined) {
+      obj.request = Any.toJSON(message.request);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.result?.$case === "prune") {
+      obj.prune = PruneResult.toJSON(message.result.value);
+    } else if (message.result?.$case === "evaluate") {
+      obj.evaluate = EvaluateResult.toJSON(message.result.value);
+    } else if (message.result?.$case === "search") {
+      obj.search = StudyReport.toJSON(message.result.value);
+    } else if (message.result?.$case === "samplePairs") {
+      obj.samplePairs = SamplePairsResult.toJSON(message.result.value);
+    } else if (message.result?.$case === "predictor") {
+      obj.predictor = Predictor.toJSON(message.result.value);
+    }
     return obj;
   },
 
@@ -1027,6 +1269,135 @@ export const Job: MessageFns<Job> = {
       : undefined;
     message.studyId = object.studyId ?? "";
     message.phases = object.phases?.map((e) => JobPhase.fromPartial(e)) || [];
+    message.request = (object.request !== undefined && object.request !== null)
+      ? Any.fromPartial(object.request)
+      : undefined;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    switch (object.result?.$case) {
+      case "prune": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "prune", value: PruneResult.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "evaluate": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "evaluate", value: EvaluateResult.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "search": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "search", value: StudyReport.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "samplePairs": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "samplePairs", value: SamplePairsResult.fromPartial(object.result.value) };
+        }
+        break;
+      }
+      case "predictor": {
+        if (object.result?.value !== undefined && object.result?.value !== null) {
+          message.result = { $case: "predictor", value: Predictor.fromPartial(object.result.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseJob_LabelsEntry(): Job_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Job_LabelsEntry: MessageFns<Job_LabelsEntry> = {
+  encode(message: Job_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Job_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJob_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Job_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: Job_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Job_LabelsEntry>): Job_LabelsEntry {
+    return Job_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Job_LabelsEntry>): Job_LabelsEntry {
+    const message = createBaseJob_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -3889,13 +4260,16 @@ export const SamplePairsResult: MessageFns<SamplePairsResult> = {
 };
 
 function createBaseGetJobRequest(): GetJobRequest {
-  return { jobId: "" };
+  return { jobId: "", view: 0 };
 }
 
 export const GetJobRequest: MessageFns<GetJobRequest> = {
   encode(message: GetJobRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.jobId !== "") {
       writer.uint32(10).string(message.jobId);
+    }
+    if (message.view !== 0) {
+      writer.uint32(16).int32(message.view);
     }
     return writer;
   },
@@ -3921,6 +4295,14 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
             message.jobId = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.view = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3940,6 +4322,7 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
         : isSet(object.job_id)
         ? globalThis.String(object.job_id)
         : "",
+      view: isSet(object.view) ? jobViewFromJSON(object.view) : 0,
     };
   },
 
@@ -3947,6 +4330,9 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
     const obj: any = {};
     if (message.jobId !== "") {
       obj.jobId = message.jobId;
+    }
+    if (message.view !== 0) {
+      obj.view = jobViewToJSON(message.view);
     }
     return obj;
   },
@@ -3957,6 +4343,7 @@ export const GetJobRequest: MessageFns<GetJobRequest> = {
   fromPartial(object: DeepPartial<GetJobRequest>): GetJobRequest {
     const message = createBaseGetJobRequest();
     message.jobId = object.jobId ?? "";
+    message.view = object.view ?? 0;
     return message;
   },
 };
@@ -4029,7 +4416,7 @@ export const GetJobResponse: MessageFns<GetJobResponse> = {
 };
 
 function createBaseListJobsRequest(): ListJobsRequest {
-  return { kind: 0, state: 0, pageSize: 0, pageToken: "" };
+  return { kind: 0, state: 0, pageSize: 0, pageToken: "", labels: {}, view: 0 };
 }
 
 export const ListJobsRequest: MessageFns<ListJobsRequest> = {
@@ -4045,6 +4432,12 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(34).string(message.pageToken);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ListJobsRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    if (message.view !== 0) {
+      writer.uint32(48).int32(message.view);
     }
     return writer;
   },
@@ -4094,6 +4487,25 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = ListJobsRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.labels[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.view = reader.int32() as any;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4120,6 +4532,21 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
         : isSet(object.page_token)
         ? globalThis.String(object.page_token)
         : "",
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      view: isSet(object.view) ? jobViewFromJSON(object.view) : 0,
     };
   },
 
@@ -4137,6 +4564,18 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
     if (message.pageToken !== "") {
       obj.pageToken = message.pageToken;
     }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
+    if (message.view !== 0) {
+      obj.view = jobViewToJSON(message.view);
+    }
     return obj;
   },
 
@@ -4149,6 +4588,101 @@ export const ListJobsRequest: MessageFns<ListJobsRequest> = {
     message.state = object.state ?? 0;
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.view = object.view ?? 0;
+    return message;
+  },
+};
+
+function createBaseListJobsRequest_LabelsEntry(): ListJobsRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ListJobsRequest_LabelsEntry: MessageFns<ListJobsRequest_LabelsEntry> = {
+  encode(message: ListJobsRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListJobsRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListJobsRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListJobsRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: ListJobsRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListJobsRequest_LabelsEntry>): ListJobsRequest_LabelsEntry {
+    return ListJobsRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListJobsRequest_LabelsEntry>): ListJobsRequest_LabelsEntry {
+    const message = createBaseListJobsRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

@@ -86,6 +86,17 @@ export interface FitPredictorRequest {
    * At most 100,000 entries, each 0 to 99,999.
    */
   unseenPairs: number[];
+  /**
+   * Names and values of the caller's own, which its job carries and ListJobs can filter by. They change nothing of what
+   * the job does.
+   * At most 16 entries, each at most 128 characters.
+   */
+  labels: { [key: string]: string };
+}
+
+export interface FitPredictorRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** The job that fits it. */
@@ -230,6 +241,7 @@ function createBaseFitPredictorRequest(): FitPredictorRequest {
     errorTables: [],
     learningCurve: false,
     unseenPairs: [],
+    labels: {},
   };
 }
 
@@ -274,6 +286,9 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
       }
       writer.join();
     }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      FitPredictorRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
+    });
     return writer;
   },
 
@@ -380,6 +395,17 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
 
             break;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            const entry11 = FitPredictorRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry11.value !== undefined) {
+              message.labels[entry11.key] = entry11.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -425,6 +451,20 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
         : globalThis.Array.isArray(object?.unseen_pairs)
         ? object.unseen_pairs.map((e: any) => globalThis.Number(e))
         : [],
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -459,6 +499,15 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     if (message.unseenPairs?.length) {
       obj.unseenPairs = message.unseenPairs.map((e) => Math.round(e));
     }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -491,6 +540,100 @@ export const FitPredictorRequest: MessageFns<FitPredictorRequest> = {
     message.errorTables = object.errorTables?.map((e) => ErrorTable.fromPartial(e)) || [];
     message.learningCurve = object.learningCurve ?? false;
     message.unseenPairs = object.unseenPairs?.map((e) => e) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseFitPredictorRequest_LabelsEntry(): FitPredictorRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const FitPredictorRequest_LabelsEntry: MessageFns<FitPredictorRequest_LabelsEntry> = {
+  encode(message: FitPredictorRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FitPredictorRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFitPredictorRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FitPredictorRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: FitPredictorRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<FitPredictorRequest_LabelsEntry>): FitPredictorRequest_LabelsEntry {
+    return FitPredictorRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<FitPredictorRequest_LabelsEntry>): FitPredictorRequest_LabelsEntry {
+    const message = createBaseFitPredictorRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1790,6 +1933,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

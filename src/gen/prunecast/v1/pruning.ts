@@ -241,7 +241,20 @@ export interface PruneRequest {
   /** Whether to replace an earlier output. A folder that holds anything else is never replaced (OUTPUT_PROTECTED). */
   overwrite: boolean;
   /** Trains the pruned model before it is written. */
-  recovery: RecoverySpec | undefined;
+  recovery:
+    | RecoverySpec
+    | undefined;
+  /**
+   * Names and values of the caller's own, which its job carries and ListJobs can filter by. They change nothing of what
+   * the job does.
+   * At most 16 entries, each at most 128 characters.
+   */
+  labels: { [key: string]: string };
+}
+
+export interface PruneRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** Several budgets, each to be met. */
@@ -303,6 +316,17 @@ export interface EvaluateRequest {
    * At most 8 entries.
    */
   furtherMeasurements: MeasurementSpec[];
+  /**
+   * Names and values of the caller's own, which its job carries and ListJobs can filter by. They change nothing of what
+   * the job does.
+   * At most 16 entries, each at most 128 characters.
+   */
+  labels: { [key: string]: string };
+}
+
+export interface EvaluateRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** One architecture to measure. */
@@ -572,6 +596,17 @@ export interface SearchRequest {
    * At most 8 entries.
    */
   furtherMeasurements: StudyMeasurement[];
+  /**
+   * Names and values of the caller's own, which its job carries and ListJobs can filter by. They change nothing of what
+   * the job does.
+   * At most 16 entries, each at most 128 characters.
+   */
+  labels: { [key: string]: string };
+}
+
+export interface SearchRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 /** What a study measures beside its first measurement. */
@@ -860,6 +895,7 @@ function createBasePruneRequest(): PruneRequest {
     output: "",
     overwrite: false,
     recovery: undefined,
+    labels: {},
   };
 }
 
@@ -912,6 +948,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     if (message.recovery !== undefined) {
       RecoverySpec.encode(message.recovery, writer.uint32(130).fork()).join();
     }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      PruneRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(138).fork()).join();
+    });
     return writer;
   },
 
@@ -1048,6 +1087,17 @@ export const PruneRequest: MessageFns<PruneRequest> = {
             message.recovery = RecoverySpec.decode(reader, reader.uint32());
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            const entry17 = PruneRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry17.value !== undefined) {
+              message.labels[entry17.key] = entry17.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1097,6 +1147,20 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       output: isSet(object.output) ? globalThis.String(object.output) : "",
       overwrite: isSet(object.overwrite) ? globalThis.Boolean(object.overwrite) : false,
       recovery: isSet(object.recovery) ? RecoverySpec.fromJSON(object.recovery) : undefined,
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1140,6 +1204,15 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     }
     if (message.recovery !== undefined) {
       obj.recovery = RecoverySpec.toJSON(message.recovery);
+    }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
     }
     return obj;
   },
@@ -1209,6 +1282,100 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     message.recovery = (object.recovery !== undefined && object.recovery !== null)
       ? RecoverySpec.fromPartial(object.recovery)
       : undefined;
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBasePruneRequest_LabelsEntry(): PruneRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const PruneRequest_LabelsEntry: MessageFns<PruneRequest_LabelsEntry> = {
+  encode(message: PruneRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PruneRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePruneRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PruneRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: PruneRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PruneRequest_LabelsEntry>): PruneRequest_LabelsEntry {
+    return PruneRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PruneRequest_LabelsEntry>): PruneRequest_LabelsEntry {
+    const message = createBasePruneRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -1428,6 +1595,7 @@ function createBaseEvaluateRequest(): EvaluateRequest {
     fidelity: undefined,
     space: undefined,
     furtherMeasurements: [],
+    labels: {},
   };
 }
 
@@ -1457,6 +1625,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     for (const v of message.furtherMeasurements) {
       MeasurementSpec.encode(v!, writer.uint32(74).fork()).join();
     }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      EvaluateRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(82).fork()).join();
+    });
     return writer;
   },
 
@@ -1537,6 +1708,17 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
             message.furtherMeasurements.push(MeasurementSpec.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            const entry10 = EvaluateRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry10.value !== undefined) {
+              message.labels[entry10.key] = entry10.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1569,6 +1751,20 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
         : globalThis.Array.isArray(object?.further_measurements)
         ? object.further_measurements.map((e: any) => MeasurementSpec.fromJSON(e))
         : [],
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -1598,6 +1794,15 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     if (message.furtherMeasurements?.length) {
       obj.furtherMeasurements = message.furtherMeasurements.map((e) => MeasurementSpec.toJSON(e));
     }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -1622,6 +1827,100 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
       ? SearchSpaceSpec.fromPartial(object.space)
       : undefined;
     message.furtherMeasurements = object.furtherMeasurements?.map((e) => MeasurementSpec.fromPartial(e)) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseEvaluateRequest_LabelsEntry(): EvaluateRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const EvaluateRequest_LabelsEntry: MessageFns<EvaluateRequest_LabelsEntry> = {
+  encode(message: EvaluateRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EvaluateRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: EvaluateRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EvaluateRequest_LabelsEntry>): EvaluateRequest_LabelsEntry {
+    return EvaluateRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateRequest_LabelsEntry>): EvaluateRequest_LabelsEntry {
+    const message = createBaseEvaluateRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };
@@ -2669,6 +2968,7 @@ function createBaseSearchRequest(): SearchRequest {
     effort: 0,
     recovery: undefined,
     furtherMeasurements: [],
+    labels: {},
   };
 }
 
@@ -2775,6 +3075,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     for (const v of message.furtherMeasurements) {
       StudyMeasurement.encode(v!, writer.uint32(282).fork()).join();
     }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      SearchRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(290).fork()).join();
+    });
     return writer;
   },
 
@@ -3043,6 +3346,17 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.furtherMeasurements.push(StudyMeasurement.decode(reader, reader.uint32()));
             continue;
           }
+          case 36: {
+            if (tag !== 290) {
+              break;
+            }
+
+            const entry36 = SearchRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry36.value !== undefined) {
+              message.labels[entry36.key] = entry36.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3106,6 +3420,20 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         : globalThis.Array.isArray(object?.further_measurements)
         ? object.further_measurements.map((e: any) => StudyMeasurement.fromJSON(e))
         : [],
+      labels: isObject(object.labels)
+        ? (globalThis.Object.entries(object.labels) as [string, any][]).reduce(
+          (acc: { [key: string]: string }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.String(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
     };
   },
 
@@ -3198,6 +3526,15 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.furtherMeasurements?.length) {
       obj.furtherMeasurements = message.furtherMeasurements.map((e) => StudyMeasurement.toJSON(e));
     }
+    if (message.labels) {
+      const entries = globalThis.Object.entries(message.labels) as [string, string][];
+      if (entries.length > 0) {
+        obj.labels = {};
+        entries.forEach(([k, v]) => {
+          obj.labels[k] = v;
+        });
+      }
+    }
     return obj;
   },
 
@@ -3261,6 +3598,100 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       ? RecoverySpec.fromPartial(object.recovery)
       : undefined;
     message.furtherMeasurements = object.furtherMeasurements?.map((e) => StudyMeasurement.fromPartial(e)) || [];
+    message.labels = (globalThis.Object.entries(object.labels ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseSearchRequest_LabelsEntry(): SearchRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const SearchRequest_LabelsEntry: MessageFns<SearchRequest_LabelsEntry> = {
+  encode(message: SearchRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SearchRequest_LabelsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+    };
+  },
+
+  toJSON(message: SearchRequest_LabelsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SearchRequest_LabelsEntry>): SearchRequest_LabelsEntry {
+    return SearchRequest_LabelsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchRequest_LabelsEntry>): SearchRequest_LabelsEntry {
+    const message = createBaseSearchRequest_LabelsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

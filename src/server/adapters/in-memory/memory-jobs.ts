@@ -92,12 +92,16 @@ export function createMemoryJobs(): MemoryJobs {
       const entry = [...entries.values()].find(({ job }) => job.requestId === requestId);
       return entry && { jobId: entry.job.id, requestDigest: entry.job.requestDigest };
     },
-    list: async ({ kind, state, pageSize, pageToken }) => {
+    list: async ({ kind, state, labels = {}, pageSize, pageToken }) => {
       const before = readPageToken(pageToken) ?? Infinity;
       const rows = [...entries.values()]
         .reverse()
         .filter(
-          ({ number, job }) => number < before && (kind ?? job.kind) === job.kind && (state ?? job.state) === job.state,
+          ({ number, job }) =>
+            number < before &&
+            (kind ?? job.kind) === job.kind &&
+            (state ?? job.state) === job.state &&
+            Object.entries(labels).every(([name, value]) => job.labels[name] === value),
         );
       return takePage(rows.slice(0, pageSize + 1), pageSize, {
         key: ({ number }) => number,
@@ -106,7 +110,8 @@ export function createMemoryJobs(): MemoryJobs {
           (job.progress?.length ?? 0) +
           (job.error?.length ?? 0) +
           (job.phases?.length ?? 0) +
-          Buffer.byteLength(job.requestId),
+          Buffer.byteLength(job.requestId) +
+          Buffer.byteLength(JSON.stringify(job.labels)),
         value: ({ job }) => structuredClone(job),
       });
     },
@@ -151,13 +156,14 @@ export function createMemoryJobs(): MemoryJobs {
 }
 
 /** A job before its first event. */
-function newJob({ id, kind, requestId, requestDigest, studyId, createdMs }: NewJob): StoredJob {
+function newJob({ id, kind, requestId, requestDigest, studyId, labels, createdMs }: NewJob): StoredJob {
   return {
     id,
     kind,
     requestId,
     requestDigest,
     studyId,
+    labels: structuredClone(labels),
     createdMs,
     state: 'queued',
     startedMs: undefined,

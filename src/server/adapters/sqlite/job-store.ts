@@ -43,6 +43,7 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
             request_id: job.requestId === '' ? null : job.requestId,
             request_digest: job.requestDigest,
             study_id: job.studyId,
+            labels: JSON.stringify(job.labels),
             created_ms: job.createdMs,
             last_sequence: 0,
             queue_place: 0,
@@ -87,7 +88,7 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
         .executeTakeFirst();
       return row && { jobId: row.id, requestDigest: row.request_digest };
     },
-    list: async ({ kind, state, pageSize, pageToken }) => {
+    list: async ({ kind, state, labels = {}, pageSize, pageToken }) => {
       const before = readPageToken(pageToken);
       let rows = database
         .selectFrom('jobs')
@@ -96,16 +97,21 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
         .limit(pageSize + 1);
       if (kind !== undefined) rows = rows.where('kind', '=', kind);
       if (state !== undefined) rows = rows.where('state', '=', STATE_CODES[state]);
+      for (const [name, value] of Object.entries(labels))
+        rows = rows.where(
+          sql<boolean>`EXISTS (SELECT 1 FROM json_each(jobs.labels) WHERE key = ${name} AND value = ${value})`,
+        );
       if (before !== undefined) rows = rows.where('number', '<', before);
       return takePage(await rows.execute(), pageSize, {
         key: ({ number }) => number,
         // An earlier version accepted request ids of any length.
-        bytes: ({ progress, error, phases, request_id }) =>
+        bytes: ({ progress, error, phases, request_id, labels: own }) =>
           300 +
           (progress?.byteLength ?? 0) +
           (error?.byteLength ?? 0) +
           (phases?.byteLength ?? 0) +
-          Buffer.byteLength(request_id ?? ''),
+          Buffer.byteLength(request_id ?? '') +
+          Buffer.byteLength(own),
         value: toJob,
       });
     },
@@ -260,6 +266,7 @@ function toJob(row: Selectable<Schema['jobs']>): StoredJob {
     requestId: row.request_id ?? '',
     requestDigest: row.request_digest,
     studyId: row.study_id,
+    labels: readStored(`the labels of ${row.id}`, () => JSON.parse(row.labels) as StoredJob['labels']),
     state: stateOf(row.state),
     createdMs: row.created_ms,
     startedMs: row.started_ms ?? undefined,

@@ -18,6 +18,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   rewriteMessages,
   addPhases,
   widenLabels,
+  addJobLabels,
 ];
 
 /** The newest schema. */
@@ -138,4 +139,9 @@ async function addPlans(transaction: Transaction<Schema>): Promise<void> {
 /** The phases of a job and how far each is. Jobs of earlier versions have none. */
 async function addPhases(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE jobs ADD COLUMN phases BLOB`.execute(transaction);
+}
+
+/** What a caller has named a job with. Jobs of earlier versions have no labels. */
+async function addJobLabels(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN labels TEXT NOT NULL DEFAULT '{}'`.execute(transaction);
 }

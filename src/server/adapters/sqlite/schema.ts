@@ -30,6 +30,8 @@ interface JobsTable {
   request_id: string | null;
   request_digest: string;
   study_id: string;
+  /** JSON: name to value. */
+  labels: Generated<string>;
   created_ms: number;
   started_ms: number | null;
   ended_ms: number | null;

@@ -10,6 +10,7 @@ export const JOB_CHECKS: StoreChecks = {
       newJob('job-1', {
         requestId: 'r',
         studyId: 's',
+        labels: { team: 'a', 'it\'s "so"': '$.%' },
         request: { bytes: Uint8Array.of(7, 8), plan: { seed: 3, names: ['a'] } },
       }),
       event({ to: 'queued', place: 4 }, 9),
@@ -23,6 +24,7 @@ export const JOB_CHECKS: StoreChecks = {
       requestId: 'r',
       requestDigest: 'd',
       studyId: 's',
+      labels: { team: 'a', 'it\'s "so"': '$.%' },
       createdMs: 5,
       state: 'queued',
       startedMs: undefined,
@@ -40,6 +42,21 @@ export const JOB_CHECKS: StoreChecks = {
       plan: { seed: 3, names: ['a'] },
     });
     deepStrictEqual(await jobs.findByRequestId('r'), { jobId: 'job-1', requestDigest: 'd' });
+  },
+
+  'lists the jobs that have all of some labels, in pages': async ({ store: { jobs }, store }) => {
+    const odd = { 'it\'s "so"': '$.%', '': '' };
+    await createJob(store, 'job-1', { labels: { team: 'a', ...odd } });
+    await createJob(store, 'job-2', { labels: { team: 'b' } });
+    await createJob(store, 'job-3', { labels: { team: 'a' } });
+    await createJob(store, 'job-4');
+    const listOf = async (labels: Readonly<Record<string, string>>): Promise<string[]> =>
+      (await readPages((pageToken) => jobs.list({ labels, pageSize: 1, pageToken }))).flat().map(({ id }) => id);
+    deepStrictEqual(await listOf({ team: 'a' }), ['job-3', 'job-1']);
+    deepStrictEqual(await listOf({ team: 'a', ...odd }), ['job-1']);
+    deepStrictEqual(await listOf({ team: 'c' }), []);
+    deepStrictEqual(await listOf({ a: 'team' }), []);
+    deepStrictEqual(await listOf({}), ['job-4', 'job-3', 'job-2', 'job-1']);
   },
 
   'reports what events say, each numbered one higher than the one before': async ({ store: { jobs }, store }) => {

@@ -27,7 +27,17 @@ export const STARTED = event({ to: 'running' });
 export const SUCCEEDED = event({ to: 'succeeded', error: undefined });
 
 export function newJob(id: string, given: Partial<NewJob> = {}): NewJob {
-  return { id, kind: 3, requestId: '', requestDigest: 'd', studyId: '', request: undefined, createdMs: 5, ...given };
+  return {
+    id,
+    kind: 3,
+    requestId: '',
+    requestDigest: 'd',
+    studyId: '',
+    labels: {},
+    request: undefined,
+    createdMs: 5,
+    ...given,
+  };
 }
 
 /** A job that the owner `a` holds until the time 100. */

@@ -23,7 +23,7 @@ const GARBAGE = Uint8Array.of(15, 255, 255);
 
 async function createJob(id: string): Promise<void> {
   await recordsIn(state.database).jobs.create(
-    { id, kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 },
+    { id, kind: 3, requestId: '', requestDigest: '', studyId: '', labels: {}, request: undefined, createdMs: 0 },
     { $case: 'started', value: {} },
     { owner: 'a', untilMs: 1 },
   );
@@ -183,7 +183,16 @@ describe('a write-ahead log', () => {
     expect(jobs.length).toBeGreaterThan(name.includes('behind') ? 19 : 3);
     const { database, close } = await openDatabase(join(state.folder, 'copy'));
     await recordsIn(database).jobs.create(
-      { id: 'later', kind: 3, requestId: '', requestDigest: '', studyId: '', request: undefined, createdMs: 0 },
+      {
+        id: 'later',
+        kind: 3,
+        requestId: '',
+        requestDigest: '',
+        studyId: '',
+        labels: {},
+        request: undefined,
+        createdMs: 0,
+      },
       { $case: 'started', value: {} },
       { owner: 'a', untilMs: 1 },
     );

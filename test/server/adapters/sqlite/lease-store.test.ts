@@ -15,7 +15,16 @@ const nobodyGone = { isGone: () => false };
 async function createJob() {
   const jobs = recordsIn(state.database).jobs;
   const held = await jobs.create(
-    { id: 'job-1', kind: 3, requestId: '', requestDigest: '', studyId: 'study-1', request: undefined, createdMs: 0 },
+    {
+      id: 'job-1',
+      kind: 3,
+      requestId: '',
+      requestDigest: '',
+      studyId: 'study-1',
+      labels: {},
+      request: undefined,
+      createdMs: 0,
+    },
     STARTED,
     { owner: 'a', untilMs: 100 },
   );

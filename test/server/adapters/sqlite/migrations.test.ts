@@ -192,7 +192,8 @@ const asLists = (kept: KeptUnits | undefined) => ({
 async function openEarlier(write: (database: Kysely<Schema>) => Promise<void>) {
   const { database, close } = await openDatabase(folder);
   await write(database);
-  await sql`ALTER TABLE jobs DROP COLUMN phases`.execute(database);
+  for (const column of ['phases', 'labels'])
+    await sql`ALTER TABLE jobs DROP COLUMN ${sql.ref(column)}`.execute(database);
   await database.updateTable('schema_version').set({ version: 8 }).execute();
   await close();
   return openDatabase(folder);

@@ -62,6 +62,7 @@ describe('jobs', () => {
         requestId: `${index}${'é'.repeat(300_000)}`,
         requestDigest: 'd',
         studyId: '',
+        labels: {},
         request: undefined,
         createdMs: index,
       };
