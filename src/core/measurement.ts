@@ -1,3 +1,5 @@
+import { canonicalJson } from './canonical-json.js';
+
 /**
  * What is measured. Numbers of different measurements are never mixed or compared; the digest of this value (canonical
  * JSON, SHA-256) is the measurement fingerprint.
@@ -18,6 +20,25 @@ export interface Measurement {
   readonly promptFormat: string;
   /** What times belong to: the processor and the threads; undefined for what is the same on every machine. */
   readonly machine?: string;
+  /**
+   * What wrote the checkpoints that were measured: the exporter's id and its options in canonical JSON, and its version
+   * unless it is the first; undefined if none were written.
+   */
+  readonly exporter?: string;
+}
+
+/** The measurement of an evaluator that reads no text, only the model. */
+export function describeModelMeasurement(evaluator: { readonly id: string; readonly options: unknown }): Measurement {
+  return {
+    textDigest: '',
+    tokenizerDigest: '',
+    window: 0,
+    stride: 0,
+    bos: false,
+    bosToken: undefined,
+    scorer: canonicalJson(evaluator),
+    promptFormat: '',
+  };
 }
 
 export type Precision = 'float32' | 'int8';

@@ -104,7 +104,8 @@ export async function openLanguageModel(
       countTokens: (request) =>
         measureRuns(request.sequences, planBatches(request)).tokens + countTimedTokens(request.timing),
       observe: async function* observe(architectures, request, work) {
-        const { sequences, precision = 'float32', prefixes: _, ...further } = request;
+        const { sequences, precision = 'float32', prefixes: _, checkpoint, ...further } = request;
+        if (checkpoint !== undefined) throw new RangeError('the engine has no exporters to write checkpoints by');
         await requirePrecision(precision, checkInt8);
         if (sequences.length === 0 && further.timing === undefined) {
           yield* observeNothing(shape, architectures);

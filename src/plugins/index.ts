@@ -21,6 +21,7 @@ export type { Sequence, Span } from '../core/sequence.js';
 
 export { canonicalJson } from '../core/canonical-json.js';
 export type * from '../core/metric.js';
+export { describeModelMeasurement } from '../core/measurement.js';
 export type * from '../core/measurement.js';
 export type * from '../core/model/shape.js';
 export type { KeptUnits, LayerKeptUnits, UnitKind } from '../core/model/units.js';

@@ -10,6 +10,7 @@ import { EVENT_CODEC, nameKind } from './kinds/event-codec.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { createLatencyTables } from './latency/latency-tables.js';
 import { createOpenModels, scratchDirectoryOf } from './models/open-models.js';
+import { withCheckpoints } from './pruning/observe-checkpoints.js';
 import { removeTraining } from './pruning/training-folders.js';
 import { createFittedPredictors } from './predictors/fitted-predictors.js';
 import { createPluginFileReader } from './predictors/read-plugin-files.js';
@@ -53,9 +54,14 @@ function bindModels(container: Container): void {
   provide(
     container,
     PARTS.models,
-    ({ config, checkInt8, latencyTables }) =>
-      createOpenModels({ ...config, checkInt8, latencies: createLatencyTables(latencyTables, config.threads) }),
-    { config, checkInt8: PARTS.checkInt8, latencyTables: TOKENS.latencyTables },
+    ({ config, checkInt8, latencyTables, plugins }) =>
+      createOpenModels({
+        ...config,
+        checkInt8,
+        latencies: createLatencyTables(latencyTables, config.threads),
+        extend: (language) => withCheckpoints(language, plugins),
+      }),
+    { config, checkInt8: PARTS.checkInt8, latencyTables: TOKENS.latencyTables, plugins: PARTS.plugins },
   );
   provide(container, PARTS.texts, ({ config }) => createTextSource(config), { config });
   provide(container, PARTS.recipes, ({ plugins, texts }) => new RecipeResolver(plugins, texts), {

@@ -24,6 +24,7 @@ import { evaluatorLabeller } from './labels/label-task.js';
 import { PARTS } from './parts.js';
 import { loadPlugins } from './plugins/load-plugins.js';
 import { scratchDirectoryOf } from './models/open-models.js';
+import { sweepCheckpoints } from './pruning/observe-checkpoints.js';
 import { sweepTrainings } from './pruning/training-folders.js';
 import { PluginRegistry } from './plugins/plugin-registry.js';
 import { provide } from './provide.js';
@@ -53,8 +54,8 @@ export interface ServerParts {
   readonly jobs: JobRunner;
   readonly outputs: OutputFolders;
   readonly pairSets: PairSetRecords;
-  /** Removes the files of trainings that nothing goes on with. */
-  sweepTrainings(): Promise<void>;
+  /** Removes what an earlier server has left in the scratch folder and nothing goes on with. */
+  sweepScratch(): Promise<void>;
   /** Those that a module has bound come before the built-in ones. */
   readonly services: readonly RpcService[];
   /** Closes what the server has opened itself; to be called once all jobs have settled. */
@@ -83,7 +84,11 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
       jobs: container.get(PARTS.jobs),
       outputs: container.get(TOKENS.outputs),
       pairSets: container.get(PARTS.pairSetRecords),
-      sweepTrainings: () => sweepTrainings(scratchDirectoryOf(config.stateDirectory), container.get(TOKENS.store).jobs),
+      sweepScratch: async () => {
+        const scratchDirectory = scratchDirectoryOf(config.stateDirectory);
+        await sweepTrainings(scratchDirectory, container.get(TOKENS.store).jobs);
+        await sweepCheckpoints(scratchDirectory);
+      },
       services: container.getAll(PARTS.rpcService),
       close: async () => {
         const closed = await Promise.allSettled([

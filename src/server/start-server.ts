@@ -62,7 +62,7 @@ export async function startServer(
     await parts.outputs.sweep();
     await parts.pairSets.sweep();
     await jobs.recover();
-    await parts.sweepTrainings();
+    await parts.sweepScratch();
     const settings = {
       log,
       stopping: stopping.signal,

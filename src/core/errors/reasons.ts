@@ -141,6 +141,11 @@ export const REASONS = {
     meaning:
       'The output cannot be written to its place, or was disturbed while it was written; the message says by what. Nothing half-written stays.',
   },
+  EXPORT_UNSUPPORTED: {
+    code: 'FAILED_PRECONDITION',
+    meaning:
+      'An evaluator measures written checkpoints, and its exporter cannot write this architecture; the message says why.',
+  },
   REQUEST_ID_REUSED: {
     code: 'ALREADY_EXISTS',
     meaning: 'The request id belongs to a job with another request: use a new id.',

@@ -2,6 +2,7 @@ import type { Architecture, ModelShape } from '../model/shape.js';
 import type { Evaluation, MetricDefinition } from '../metric.js';
 import type { Fidelity, Measurement, Precision } from '../measurement.js';
 import type { Sequence } from '../sequence.js';
+import type { ExportSummary } from './exporter.js';
 import type { PluginManifest } from './plugin.js';
 import type { WorkContext } from './work-context.js';
 
@@ -157,7 +158,10 @@ export interface EvaluationPlan {
   /** Which of the evaluator's metrics it measures; all by default. */
   readonly metrics?: readonly string[];
   readonly measurement: Measurement;
-  /** Of as many items as `reduce` gives numbers of. */
+  /**
+   * Of as many items as `reduce` gives numbers of; of none if only `reduce` knows how many a checkpoint is asked, which
+   * must be the same ones for every architecture.
+   */
   readonly fidelity: Fidelity;
   /** What `reduce` must know beside this, such as the right answers; it may be sent to another thread. */
   readonly forReduce?: unknown;
@@ -178,7 +182,8 @@ export interface EvaluationSubject {
   readonly shape: ModelShape;
   /**
    * Runs sequences through each architecture; results come as they are ready. They are the same whether architectures
-   * are asked for together or one by one, but for the tokens that they share. Throws PRECISION_UNAVAILABLE.
+   * are asked for together or one by one, but for the tokens that they share. A checkpoint is there until the next
+   * result is asked for. Throws PRECISION_UNAVAILABLE, EXPORT_UNSUPPORTED.
    */
   observe(
     architectures: readonly Architecture[],
@@ -210,6 +215,27 @@ export interface FurtherObservations {
   readonly divergences?: boolean;
   /** How long runs take; needs no sequences. Nothing else runs on the model meanwhile. */
   readonly timing?: TimingRequest;
+  /**
+   * The architecture as a checkpoint on disk, mended as its recipe says; needs no sequences. For software of another
+   * kind, such as a benchmark of one's own.
+   */
+  readonly checkpoint?: CheckpointRequest;
+}
+
+/** How a checkpoint is written. What is measured on it belongs to the exporter too: it is part of the measurement. */
+export interface CheckpointRequest {
+  /** The exporter's id: `hf`. */
+  readonly exporter: string;
+  /** The exporter's options; those that are left out have its defaults. */
+  readonly options?: unknown;
+}
+
+/** A checkpoint on disk. It is removed when `reduce` has ended. */
+export interface WrittenCheckpoint extends ExportSummary {
+  /** The absolute path of its folder. */
+  readonly directory: string;
+  /** Digest of the checkpoint that it was cut from. */
+  readonly sourceDigest: string;
 }
 
 /** Which runs are timed. */
@@ -245,6 +271,8 @@ export interface Observation {
   readonly divergences?: Float64Array;
   /** If asked for. */
   readonly timing?: Timing;
+  /** If asked for. */
+  readonly checkpoint?: WrittenCheckpoint;
   /** With `divergences`: for how many scored tokens both find the same token most likely; of equals the first counts. */
   readonly agreements?: Int32Array;
   /**

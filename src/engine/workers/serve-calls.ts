@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import type { CallAnswer, CallRequest, CallTable } from './call-messages.js';
 import { encodeError } from './message-errors.js';
+import { throttleProgress } from './throttle-progress.js';
 
 /** The worker's end of its calls. */
 export interface CallChannel {
@@ -24,8 +25,6 @@ export type CallHandlers<Calls extends CallTable> = {
     call: ServedCall<Calls[Name]['item']>,
   ) => Promise<Calls[Name]['result']>;
 };
-
-const PROGRESS_INTERVAL_MS = 50;
 
 export interface CallServing {
   /** Called before each call with the memory that it may use. */
@@ -54,7 +53,7 @@ export function serveCalls<Calls extends CallTable>(
       if (handler === undefined) throw new RangeError(`no call has the name ${name}`);
       allow?.(budgetBytes);
       const result = await handler(argument, {
-        work: { signal, report: throttle(id) },
+        work: { signal, report: throttleProgress((progress) => answer({ kind: 'progress', id, progress })) },
         send: (item) => answer({ kind: 'item', id, item }),
       });
       answer({ kind: 'result', id, result, heldBytes: heldBytes() });
@@ -62,15 +61,6 @@ export function serveCalls<Calls extends CallTable>(
       answer({ kind: 'error', id, error: encodeError(error), heldBytes: heldBytes() });
     }
     cancels.delete(id);
-  };
-  const throttle = (id: number): NonNullable<WorkContext['report']> => {
-    let sent = 0;
-    return (progress) => {
-      const isEarly = performance.now() - sent < PROGRESS_INTERVAL_MS;
-      if (isEarly && progress.done < progress.total && progress.saved !== true) return;
-      sent = performance.now();
-      answer({ kind: 'progress', id, progress });
-    };
   };
   onRequest((request) => {
     if (request.kind === 'cancel') return cancels.get(request.id)?.abort();

@@ -105,7 +105,8 @@ function findPlanFault(
   return findFault(
     evaluation,
     metrics.filter(({ name }) => plan.metrics?.includes(name) ?? true),
-    plan.fidelity.items.length,
+    // Other software may have its own count of what it asks a checkpoint.
+    plan.observe?.checkpoint !== undefined && plan.fidelity.items.length === 0 ? undefined : plan.fidelity.items.length,
   );
 }
 
@@ -113,11 +114,12 @@ function isPlan(value: unknown): value is EvaluationPlan {
   if (typeof value !== 'object' || value === null) return false;
   const { sequences, observe = {}, measurement, fidelity, metrics } = value as Readonly<Record<string, unknown>>;
   if (typeof observe !== 'object' || observe === null) return false;
-  const { continuation, timing } = observe as FurtherObservations;
+  const { continuation, timing, checkpoint } = observe as FurtherObservations;
   const fewestSpans = continuation === undefined ? 1 : 0;
   return (
     (continuation === undefined || isCount(continuation, 1)) &&
     (timing === undefined || (isCount(timing.tokens, 1) && isCount(timing.repeats, 1) && isCount(timing.warmUp, 0))) &&
+    (checkpoint === undefined || (checkpoint !== null && typeof checkpoint.exporter === 'string')) &&
     Array.isArray(sequences) &&
     sequences.every((sequence) => isSequence(sequence, fewestSpans)) &&
     typeof measurement === 'object' &&
@@ -146,17 +148,27 @@ function isSequence(value: unknown, fewestSpans: number): boolean {
   return before <= tokens.length;
 }
 
-/** What is wrong with an evaluation; undefined for nothing. */
-function findFault(evaluation: unknown, metrics: readonly MetricDefinition[], count: number): string | undefined {
+/**
+ * What is wrong with an evaluation; undefined for nothing.
+ *
+ * @param count of items; undefined: any, as many in each column
+ */
+function findFault(
+  evaluation: unknown,
+  metrics: readonly MetricDefinition[],
+  count: number | undefined,
+): string | undefined {
   if (typeof evaluation !== 'object' || evaluation === null)
     return `gave ${nameType(evaluation)} in place of {metrics, items}`;
   const { metrics: values, items } = evaluation as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   const absent = metrics.find(({ name }) => typeof values?.[name] !== 'number');
   if (absent !== undefined) return `gave no number for the metric ${absent.name}`;
   if (typeof items !== 'object' || items === null) return `gave ${nameType(items)} as items`;
+  const [first] = Object.values(items);
+  const asked = count ?? (first instanceof Float64Array ? first.length : 0);
   for (const [name, column] of Object.entries(items)) {
     if (!(column instanceof Float64Array)) return `gave ${nameType(column)} as ${name} in place of a Float64Array`;
-    if (column.length !== count) return `gave ${column.length} numbers as ${name} for ${count} items`;
+    if (column.length !== asked) return `gave ${column.length} numbers as ${name} for ${asked} items`;
   }
   const missing = metrics
     .flatMap(({ mean }) => (mean === undefined ? [] : [mean.of, mean.per]))

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonicalJson } from '../../core/canonical-json.js';
+import { describeModelMeasurement } from '../../core/measurement.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { quantile } from '../../core/statistics/quantile.js';
 import { defineEvaluator } from '../define.js';
@@ -35,17 +35,7 @@ export default defineEvaluator({
     return {
       sequences: [],
       observe: { timing: { tokens, repeats, warmUp } },
-      measurement: {
-        textDigest: '',
-        tokenizerDigest: '',
-        window: 0,
-        stride: 0,
-        bos: false,
-        bosToken: undefined,
-        scorer: canonicalJson({ id: 'latency', options }),
-        promptFormat: '',
-        machine,
-      },
+      measurement: { ...describeModelMeasurement({ id: 'latency', options }), machine },
       fidelity: {
         tokens: (warmUp + repeats) * (tokens + 1),
         items: Array.from({ length: repeats }, (_, run) => run),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { canonicalJson } from '../../core/canonical-json.js';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel, type CostSpec } from '../../core/budget/cost-spec.js';
+import { describeModelMeasurement } from '../../core/measurement.js';
 import { defineEvaluator } from '../define.js';
 
 /**
@@ -55,16 +55,7 @@ export default defineEvaluator({
   ],
   plan: (_model, options) => ({
     sequences: [],
-    measurement: {
-      textDigest: '',
-      tokenizerDigest: '',
-      window: 0,
-      stride: 0,
-      bos: false,
-      bosToken: undefined,
-      scorer: canonicalJson({ id: 'size', options }),
-      promptFormat: '',
-    },
+    measurement: describeModelMeasurement({ id: 'size', options }),
     fidelity: { tokens: 0, items: [0], precision: 'float32' },
   }),
   reduce: ({ shape, architecture }, _plan, { kv_bytes_per_value: bytesPerValue, context_tokens: context }) => {

@@ -15,7 +15,7 @@ export function encodeFound({ name, evaluator, plan }: NamedMeasurement, label: 
     measurement: encodeMeasurement(plan.measurement),
     fidelity: encodeFidelity(plan.fidelity),
     scoredTokens: BigInt(countScored(plan.sequences)),
-    items: plan.fidelity.items.length,
+    items: Object.values(label.items)[0]?.length ?? plan.fidelity.items.length,
     shortened: plan.shortened,
   };
 }

@@ -29,12 +29,15 @@ import { estimateMemory } from '../estimates/estimate-memory.js';
 import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
+import { listCheckpoints, requireWritable } from '../pruning/checkpoint-exporter.js';
+import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { countCalibrated, countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';
 import { listDifferences, notResumable, requireSamePlan } from '../requests/compare-plans.js';
 import { planEvaluate } from '../requests/plan-evaluate.js';
 import { resolveEvaluate, type ResolvedEvaluate } from '../requests/resolve-evaluate.js';
+import type { ResolvedRecipe } from '../requests/recipe.js';
 import { requireSameUnits } from '../requests/resolve-selection.js';
 
 export interface EvaluateServices extends ResolvingServices {
@@ -52,6 +55,7 @@ export async function prepareEvaluate(
   const model = await services.models.open(request.model);
   const resolving = createRequestServices(services, model);
   const evaluation = { model, ...(await resolveEvaluate(resolving, request)) };
+  requireCheckpoints(services, evaluation);
   const plan = planEvaluate(resolving, evaluation);
   requireSamePlan(restarted, plan);
   return {
@@ -64,6 +68,25 @@ export async function prepareEvaluate(
 
 interface Evaluation extends ResolvedEvaluate {
   readonly model: OpenModel;
+}
+
+/** The recipe of a target; undefined if the caller named its units. */
+function recipeOf({ selections, recipe, restored }: Evaluation, index: number): ResolvedRecipe | undefined {
+  return selections[index]?.keptUnits === undefined ? recipe : restored.get(index);
+}
+
+/** Throws EXPORT_UNSUPPORTED for a target that an evaluator measures as a checkpoint, and that cannot be written. */
+function requireCheckpoints({ plugins }: Pick<EvaluateServices, 'plugins'>, evaluation: Evaluation): void {
+  const { shape } = evaluation.model.language;
+  for (const asked of listCheckpoints(evaluation.measurements.map(({ plan }) => plan)))
+    for (const [index, { architecture }] of evaluation.selections.entries()) {
+      const addsBias = recipeOf(evaluation, index)?.compensation.plugin.addsBias === true;
+      try {
+        requireWritable(plugins, asked, { shape, architecture }, addsBias);
+      } catch (error) {
+        throw atField(error, `targets[${index}]`);
+      }
+    }
 }
 
 /** The number of costs counted before other work gets a turn. */
@@ -208,12 +231,12 @@ async function measure(
 }
 
 async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
-  const { model, measurements, selections, recipe, restored } = evaluation;
+  const { model, measurements, selections, recipe } = evaluation;
   const { language } = model;
   const costs: Cost[] = [];
-  for (const [index, { architecture, keptUnits }] of selections.entries()) {
+  for (const [index, { architecture }] of selections.entries()) {
     if (index % TARGETS_PER_TURN === TARGETS_PER_TURN - 1) await setImmediate();
-    const { compensation } = (keptUnits === undefined ? recipe : restored.get(index)) ?? {};
+    const { compensation } = recipeOf(evaluation, index) ?? {};
     costs.push(
       ...encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, compensation)).slice(
         0,
@@ -228,7 +251,7 @@ async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
       measurements.map(({ plan }) => plan),
       recipe === undefined ? [] : [recipe],
     ),
-    diskBytes: 0n,
+    diskBytes: BigInt(Math.max(0, ...listWrittenBytes(evaluation))), // one after the other
     streamFit: undefined,
     feasible: [],
     loadsIn: [],
@@ -270,6 +293,21 @@ function estimatePhases({ model, measurements, selections, recipe, restored }: E
       trials: selections.length,
       tokens: selections.length * countTokens(measurements),
       work: addWork(...measured),
+      seconds: listWrittenBytes({ model, measurements, selections }).reduce(
+        (sum, bytes) => sum + timeWriting(bytes),
+        0,
+      ),
     }),
   ];
+}
+
+/** The bytes of each checkpoint that is written for evaluators. */
+function listWrittenBytes({
+  model,
+  measurements,
+  selections,
+}: Pick<Evaluation, 'model' | 'measurements' | 'selections'>): number[] {
+  return listObservations(measurements)
+    .filter(({ checkpoint }) => checkpoint !== undefined)
+    .flatMap(() => selections.map(({ architecture }) => countOutputBytes(model.language.shape, architecture)));
 }

@@ -46,6 +46,8 @@ export interface OpenModelsOptions {
   readonly latencies: LatencyTables;
   /** One check for all models, since the CPU is the same. */
   readonly checkInt8: () => Promise<Int8Check>;
+  /** What the server adds to a model of the engine; nothing by default. */
+  readonly extend?: (language: LanguageModel) => LanguageModel;
 }
 
 /** The checkpoints that a server has open. */
@@ -147,7 +149,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
   };
 }
 
-/** The folder for what does not fit in memory, and for trainings. */
+/** The folder for what does not fit in memory, for trainings, and for checkpoints that evaluators measure. */
 export function scratchDirectoryOf(stateDirectory: string): string {
   return join(stateDirectory, 'scratch');
 }
@@ -160,6 +162,7 @@ function openEntry(
     threads,
     stateDirectory,
     checkInt8,
+    extend = (language) => language,
     pool,
     passGate,
     slots,
@@ -170,17 +173,11 @@ function openEntry(
   const report = (progress: WorkProgress): void => {
     for (const listener of listeners) listener(progress);
   };
-  const language = passGate(async () =>
-    openLanguageModel(
-      await openCheckpoint(directory, { report, ...(modelLinks === 'anywhere' ? {} : { roots: modelRoots }) }),
-      {
-        threads,
-        pool,
-        scratchDirectory,
-        checkInt8,
-      },
-    ),
-  );
+  const language = passGate(async () => {
+    const roots = modelLinks === 'anywhere' ? {} : { roots: modelRoots };
+    const checkpoint = await openCheckpoint(directory, { report, ...roots });
+    return extend(await openLanguageModel(checkpoint, { threads, pool, scratchDirectory, checkInt8 }));
+  });
   // If a checkpoint cannot be opened, its own error is reported, whatever its tokenizer.
   const tokenizer = language.then(({ checkpoint }) => loadTokenizer(checkpoint.files, { slots }));
   tokenizer.catch(() => undefined);

@@ -1,5 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { encodeError } from '../../engine/workers/message-errors.js';
+import { throttleProgress } from '../../engine/workers/throttle-progress.js';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { EvaluatorMessage, EvaluatorTask } from './evaluator-messages.js';
 
@@ -7,11 +9,17 @@ import type { EvaluatorMessage, EvaluatorTask } from './evaluator-messages.js';
 
 const port = parentPort;
 if (port === null) throw new Error('this module runs in a worker thread only');
-port.postMessage(await reduce(workerData as EvaluatorTask), []);
+const cancelled = new AbortController();
+port.on('message', () => cancelled.abort());
+const send = (message: EvaluatorMessage): void => port.postMessage(message, []);
+send(await reduce(workerData as EvaluatorTask));
 port.close();
 
 async function reduce({ address, options, observed, plan }: EvaluatorTask): Promise<EvaluatorMessage> {
-  const work = { signal: new AbortController().signal }; // a cancel ends the thread
+  const work: WorkContext = {
+    signal: cancelled.signal,
+    report: throttleProgress((progress) => send({ kind: 'progress', progress })),
+  };
   try {
     const evaluator = await loadPlugin(address);
     return { kind: 'reduced', evaluation: await evaluator.reduce(observed, plan, options, work) };

@@ -4,7 +4,10 @@ import { pluginFailed } from '../../core/ports/plugin-errors.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { decodeError } from '../../engine/workers/message-errors.js';
 import { startTaskThread, type TaskThread } from '../../engine/workers/task-thread.js';
-import type { EvaluatorMessage, EvaluatorTask } from './evaluator-messages.js';
+import type { EvaluatorMessage, EvaluatorReply, EvaluatorTask } from './evaluator-messages.js';
+
+/** How long an evaluator may take to end what it has started after a cancel before it is ended itself. */
+const CANCEL_GRACE_MS = 1000;
 
 /**
  * The same evaluator, but each `reduce` runs in a thread of its own, which ends with it, whatever it is doing: an
@@ -13,19 +16,33 @@ import type { EvaluatorMessage, EvaluatorTask } from './evaluator-messages.js';
 export function reduceInThread(evaluator: Evaluator, moduleUrl: URL): Evaluator {
   return {
     ...evaluator,
-    reduce: async (observed, plan, options, { signal }) => {
+    reduce: async (observed, plan, options, { signal, report }) => {
       const address = addressPlugin(evaluator, moduleUrl);
       const task: EvaluatorTask = { address, options, observed, plan };
-      let thread: TaskThread<never> | undefined;
+      let thread: TaskThread<EvaluatorReply> | undefined;
       try {
-        return await new Promise<Evaluation>((resolve, reject) => {
-          thread = startTaskThread<EvaluatorMessage>(new URL('./evaluator-worker.js', import.meta.url), task, signal, {
-            hear: (message) =>
-              message.kind === 'reduced' ? resolve(message.evaluation) : reject(decodeError(message.error)),
-            failed: (cause) => reject(pluginFailed({ ...address, method: 'reduce' }, cause)),
-            aborted: () => reject(signal.reason as Error),
-          });
+        const evaluation = await new Promise<Evaluation>((resolve, reject) => {
+          const started = startTaskThread<EvaluatorMessage, EvaluatorReply>(
+            new URL('./evaluator-worker.js', import.meta.url),
+            task,
+            signal,
+            {
+              hear: (message) => {
+                if (message.kind === 'progress') report?.({ activity: `running ${evaluator.id}`, ...message.progress });
+                else if (message.kind === 'reduced') resolve(message.evaluation);
+                else reject(signal.aborted ? (signal.reason as Error) : decodeError(message.error));
+              },
+              failed: (cause) => reject(pluginFailed({ ...address, method: 'reduce' }, cause)),
+              aborted: () => {
+                started.post({ kind: 'cancel' });
+                setTimeout(() => reject(signal.reason as Error), CANCEL_GRACE_MS).unref();
+              },
+            },
+          );
+          thread = started;
         });
+        signal.throwIfAborted();
+        return evaluation;
       } finally {
         await thread?.end();
       }

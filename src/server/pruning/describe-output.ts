@@ -27,12 +27,42 @@ export interface OutputSource {
   readonly checkpointDigest: string;
 }
 
+/** What writes an output, with complete options. */
+interface OutputExporter {
+  readonly exporter: Pick<Exporter, 'id'>;
+  readonly exporterOptions: unknown;
+}
+
 /** The manifest of an output without the exporter's part: what `prunecast.json` says. */
 export function describeOutput(
+  source: OutputSource,
+  keptUnits: KeptUnits,
+  written: OutputExporter,
+  provenance: Provenance,
+) {
+  const { exporter, ...cut } = describeCut(source, keptUnits, written);
+  return {
+    ...cut,
+    recipe:
+      provenance.recipe === undefined
+        ? null
+        : {
+            digest: provenance.recipe.digest,
+            ...provenance.recipe.description,
+            calibration_text: describeOrigin(provenance.recipe.origin),
+          },
+    allocation: provenance.allocation === '' ? null : provenance.allocation,
+    ...(provenance.recovery === undefined ? {} : { recovery: provenance.recovery }),
+    exporter,
+    measurements: provenance.measurements,
+  };
+}
+
+/** What a manifest says of what was cut from which checkpoint. */
+export function describeCut(
   { name, shape, checkpointDigest }: OutputSource,
   keptUnits: KeptUnits,
-  { exporter, exporterOptions }: { readonly exporter: Pick<Exporter, 'id'>; readonly exporterOptions: unknown },
-  provenance: Provenance,
+  { exporter, exporterOptions }: OutputExporter,
 ) {
   const parameters = createCostModel(shape, { kind: 'parameters' });
   return {
@@ -52,18 +82,7 @@ export function describeOutput(
       };
     }),
     kept_units: describeKeptUnits(keptUnits, shape.layers),
-    recipe:
-      provenance.recipe === undefined
-        ? null
-        : {
-            digest: provenance.recipe.digest,
-            ...provenance.recipe.description,
-            calibration_text: describeOrigin(provenance.recipe.origin),
-          },
-    allocation: provenance.allocation === '' ? null : provenance.allocation,
-    ...(provenance.recovery === undefined ? {} : { recovery: provenance.recovery }),
     exporter: { id: exporter.id, options: exporterOptions },
-    measurements: provenance.measurements,
   };
 }
 

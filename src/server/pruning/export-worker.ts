@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { PrunedModel } from '../../core/ports/exporter.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
+import { throttleProgress } from '../../engine/workers/throttle-progress.js';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
 
@@ -9,14 +10,13 @@ import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './e
  * exporter that never returns can be ended here, and does not block the server's event loop.
  */
 
-const PROGRESS_INTERVAL_MS = 50;
-
 const port = parentPort;
 if (port === null) throw new Error('this module runs in a worker thread only');
 const send = (message: ExportMessage): void => port.postMessage(message, []);
 const cancelled = new AbortController();
 const asked = new Map<number, { readonly resolve: (value: never) => void; readonly reject: (error: Error) => void }>();
 let nextId = 0;
+const report = throttleProgress((progress) => send({ kind: 'progress', progress }));
 
 port.on('message', (reply: ExportReply) => {
   if (reply.kind === 'cancel') return cancelled.abort();
@@ -39,7 +39,7 @@ async function run({ address, options, directory, model, tensors }: ExportTask):
     };
     send({
       kind: 'written',
-      summary: await exporter.write(pruned, directory, { signal: cancelled.signal, report: createReport() }, options),
+      summary: await exporter.write(pruned, directory, { signal: cancelled.signal, report }, options),
     });
   } catch (error) {
     send({ kind: 'failed', error: encodeError(error) });
@@ -52,13 +52,4 @@ function ask<Value>(question: ExportQuestion): Promise<Value> {
     asked.set(id, { resolve, reject });
     send({ kind: 'question', id, question });
   });
-}
-
-function createReport() {
-  let sentMs = 0;
-  return (progress: Extract<ExportMessage, { kind: 'progress' }>['progress']): void => {
-    if (performance.now() - sentMs < PROGRESS_INTERVAL_MS && progress.done < progress.total) return;
-    sentMs = performance.now();
-    send({ kind: 'progress', progress });
-  };
 }

@@ -2,7 +2,6 @@ import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import { FIRST_VERSION, type PluginKind } from '../../core/ports/plugin.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { Workload } from '../../engine/runtime/plan-memory.js';
@@ -25,7 +24,7 @@ import {
   type ResolvedRecipe,
   type TakenSequences,
 } from '../requests/recipe.js';
-import type { PluginLookup, ResolvedPlugin } from '../requests/plugin-lookup.js';
+import { identifyPlugin, type PluginLookup, type ResolvedPlugin } from '../requests/plugin-lookup.js';
 import type { TextSource } from '../texts/text-source.js';
 
 /** Completes the recipes of requests. */
@@ -76,8 +75,8 @@ export class RecipeResolver {
         describeWork([...picked.sequences.sequences, ...(picked.stream?.sequences ?? [])], criterion, compensation),
       );
     const description = {
-      criterion: identify(criterion),
-      compensation: identify(compensation),
+      criterion: identifyPlugin(criterion),
+      compensation: identifyPlugin(compensation),
       calibration: picked?.description ?? null,
       ...(fitsStream(compensation) ? describeStream(picked?.stream) : {}),
       seed,
@@ -117,7 +116,7 @@ export class RecipeResolver {
       compensation: asking,
       description: {
         ...spec.description,
-        compensation: identify(asking),
+        compensation: identifyPlugin(asking),
         ...describeStream(spec.streamCalibration),
       },
     });
@@ -303,15 +302,9 @@ function digestWithoutBosToken({ criterion, description }: ResolvedRecipe): stri
   });
 }
 
-/** What tells the results of a plug-in from those of others. The first version is not named: it had no name. */
-function identify<Kind extends PluginKind>({ plugin, options }: ResolvedPlugin<Kind>) {
-  const { id, version = FIRST_VERSION } = plugin;
-  return { id, options: plugin.namedOptions?.(options) ?? options, ...(version === FIRST_VERSION ? {} : { version }) };
-}
-
-/** The same for how a criterion ranks units within a layer. */
+/** As `identifyPlugin`, for how a criterion ranks units within a layer. */
 function identifyRanking(criterion: ResolvedPlugin<'criterion'>) {
-  const named = identify(criterion);
+  const named = identifyPlugin(criterion);
   return { ...named, options: withoutScope(named.options) };
 }
 

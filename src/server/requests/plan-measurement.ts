@@ -1,8 +1,10 @@
+import { canonicalJson } from '../../core/canonical-json.js';
 import { atField } from '../../core/errors/at-field.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EvaluationPlan, EvaluationText, RowsEvaluator, RowsProtocol } from '../../core/ports/evaluator.js';
 import { WindowPreset, type FidelitySpec, type Text, type WindowProtocol } from '../../gen/prunecast/v1/common.js';
 import { decodePrecision, planWindows, type ChosenEvaluator } from './decode-windows.js';
+import { identifyPlugin } from './plugin-lookup.js';
 import type { RequestServices } from './services.js';
 import { withDocuments } from './window-preset.js';
 
@@ -29,13 +31,13 @@ export interface PlannedPart {
   readonly text: EvaluationText | undefined;
 }
 
-type MeasuringServices = Pick<RequestServices, 'model' | 'loadText' | 'loadRows'>;
+type MeasuringServices = Pick<RequestServices, 'model' | 'plugins' | 'loadText' | 'loadRows'>;
 
 /**
  * What an evaluator runs for a request, on what it reads.
  *
- * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE, MEMORY_EXCEEDED, and
- * those of texts
+ * @throws PrunecastError INVALID_REQUEST naming the field, TEXT_TOO_SHORT, PRECISION_UNAVAILABLE, MEMORY_EXCEEDED,
+ * PLUGIN_NOT_FOUND and INVALID_OPTIONS of an exporter that the evaluator names, and those of texts
  */
 export async function planMeasurement(
   services: MeasuringServices,
@@ -46,9 +48,26 @@ export async function planMeasurement(
     throw atOwnField(error, asked.fields);
   });
   const { sequences, observe, fidelity } = planned.plan;
-  if (sequences.length > 0 || observe !== undefined)
+  if (sequences.length > 0 || observe?.timing !== undefined)
     services.model.requireMemory({ ...observe, sequences, precision: fidelity.precision });
-  return planned;
+  return { ...planned, plan: completeExporter(services, planned.plan, asked.fields.evaluator) };
+}
+
+/** The plan with complete options of the exporter that its checkpoints are written by, which its measurement names. */
+function completeExporter(
+  { plugins }: Pick<MeasuringServices, 'plugins'>,
+  plan: EvaluationPlan,
+  field: string,
+): EvaluationPlan {
+  const checkpoint = plan.observe?.checkpoint;
+  if (checkpoint === undefined) return plan;
+  const { exporter: id, options: given } = checkpoint;
+  const exporter = plugins.resolve('exporter', { id, options: given as object }, id, `${field}.exporter`);
+  return {
+    ...plan,
+    observe: { ...plan.observe, checkpoint: { exporter: id, options: exporter.options } },
+    measurement: { ...plan.measurement, exporter: canonicalJson(identifyPlugin(exporter)) },
+  };
 }
 
 async function plan(

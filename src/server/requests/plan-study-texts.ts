@@ -73,7 +73,7 @@ export async function planStudyWindows(
   const rungs = fidelities.verifyRungs === 'default' ? dropRepeats(verify) : verify;
   requireAscending(rungs, fidelities.verify);
   const plans = { search: search.plan, verify: rungs.map(({ plan }) => plan), report: report.plan };
-  refuseOverlaps(listPlans(plans), 'texts');
+  if (evaluator.plugin.reads !== 'nothing') refuseOverlaps(listPlans(plans), 'texts');
   return { plans, calibration: chooseCalibration(asked, evaluator, rungs.at(-1)) };
 }
 
@@ -108,7 +108,7 @@ export async function planPairWindows(
   };
 }
 
-type TextServices = Pick<RequestServices, 'model' | 'loadText' | 'loadRows'>;
+type TextServices = Pick<RequestServices, 'model' | 'plugins' | 'loadText' | 'loadRows'>;
 
 type TextsRequest = Pick<SearchRequest, 'texts' | 'windows' | 'recipes' | 'recovery'>;
 

@@ -1,4 +1,4 @@
-import type { PluginKind } from '../../core/ports/plugin.js';
+import { FIRST_VERSION, type PluginKind } from '../../core/ports/plugin.js';
 import { plainMetric } from '../../core/metric.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Predictor, PredictorChooser } from '../../core/ports/predictor.js';
@@ -33,6 +33,15 @@ export interface PluginLookup {
   ): ResolvedPlugin<Kind>;
   /** All plug-ins of a kind, by id. */
   all<Kind extends PluginKind>(kind: Kind): readonly PluginEntry<Kind>[];
+}
+
+/** What tells the results of a plug-in from those of others. The first version is not named: it had no name. */
+export function identifyPlugin<Kind extends PluginKind>({
+  plugin,
+  options,
+}: Pick<ResolvedPlugin<Kind>, 'plugin' | 'options'>) {
+  const { id, version = FIRST_VERSION } = plugin;
+  return { id, options: plugin.namedOptions?.(options) ?? options, ...(version === FIRST_VERSION ? {} : { version }) };
 }
 
 /** Whether it chooses among other predictors. */

@@ -50,7 +50,10 @@ export function planPhases(study: PlannedStudy, knownTrials = 0): PlannedPhase[]
           countPhaseWork(study, phase),
           multiplyWork(addWork(...counts.map((count) => countTrialWork(study, count))), left),
         ),
-        seconds: countSeconds(study, phase),
+        seconds:
+          countSeconds(study, phase) +
+          Math.round(left * counts.reduce((sum, count) => sum + count.trials * countWritten(study, count), 0)) *
+            timeWriting(countOutputBytes(model.language.shape, findTypical(plan))),
       }),
     ];
   });
@@ -117,6 +120,11 @@ function countTrialWork(study: PlannedStudy, count: TrialCount): Work {
     ),
     recipe === undefined ? NO_WORK : countCompensations(shape, recipe, architecture, count.trials),
   );
+}
+
+/** How many checkpoints a trial is measured as. */
+function countWritten(study: PlannedStudy, count: TrialCount): number {
+  return listObservations(study, count).filter(({ checkpoint }) => checkpoint !== undefined).length;
 }
 
 /** How many architectures are labelled on the search windows. */

@@ -1,3 +1,5 @@
+import { atField } from '../../core/errors/at-field.js';
+import type { ModelShape } from '../../core/model/shape.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
@@ -9,6 +11,7 @@ import { estimateMemory } from '../estimates/estimate-memory.js';
 import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
+import { listCheckpoints, requireWritable } from '../pruning/checkpoint-exporter.js';
 import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
 import { countTrainingBytes, describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
@@ -73,6 +76,7 @@ async function openStudy(
     output === undefined
       ? []
       : findLoaders(model.language.shape, findHardestArchitecture(plan.space, 0), output, recipes.compared[0]?.oneShot);
+  requireCheckpoints(services, model.language.shape, { ...resolved, plan });
   if (output !== undefined) await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
   if (resolved.recovery !== undefined) requireTrainable(model.language, findLargest(plan), resolved.recovery);
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
@@ -86,6 +90,31 @@ async function openStudy(
     request: SearchRequest.encode(asked).finish(),
   };
   return { study, loadsIn };
+}
+
+/** Throws EXPORT_UNSUPPORTED if an evaluator measures checkpoints, and an architecture of the space cannot be written. */
+function requireCheckpoints(
+  { plugins }: Pick<SearchServices, 'plugins'>,
+  shape: ModelShape,
+  study: Pick<Study, 'plan' | 'recipes' | 'windows' | 'further'>,
+): void {
+  const architecture = findHardestArchitecture(study.plan.space, 0);
+  const addsBias = study.recipes.compared.some(({ oneShot }) => oneShot.compensation.plugin.addsBias);
+  for (const { asked, field } of listStudyCheckpoints(study)) {
+    try {
+      requireWritable(plugins, asked, { shape, architecture }, addsBias);
+    } catch (error) {
+      throw atField(error, field);
+    }
+  }
+}
+
+/** The checkpoints that each trial of a study is measured as, and the fields of their evaluators. */
+function listStudyCheckpoints({ windows, further }: Pick<Study, 'windows' | 'further'>) {
+  return [
+    { plan: windows.search, field: 'evaluator' },
+    ...further.map((own, index) => ({ plan: own.windows.search, field: `further_measurements[${index}].evaluator` })),
+  ].flatMap(({ plan, field }) => listCheckpoints([plan]).map((asked) => ({ asked, field })));
 }
 
 async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study: Study): Promise<Plan> {
@@ -112,7 +141,10 @@ async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study
       },
     ),
     diskBytes: BigInt(
-      (output === undefined ? 0 : countOutputBytes(shape, winner)) + countTrainingBytes(shape, winner, recovery),
+      Math.max(
+        output === undefined ? 0 : countOutputBytes(shape, winner),
+        listStudyCheckpoints(study).length === 0 ? 0 : countOutputBytes(shape, findLargest(plan)),
+      ) + countTrainingBytes(shape, winner, recovery),
     ),
     streamFit: undefined,
     feasible: encodeFeasible(plan.space, plan.budgets),

@@ -759,7 +759,11 @@ export interface Measurement {
     | number
     | undefined;
   /** The processor and the threads that times belong to; unset for what is the same on every machine. */
-  machine?: string | undefined;
+  machine?:
+    | string
+    | undefined;
+  /** The id and options of the exporter that wrote the checkpoints which the evaluator read; unset for one that reads none. */
+  exporter?: string | undefined;
 }
 
 /** How well it was measured. */
@@ -2678,6 +2682,7 @@ function createBaseMeasurement(): Measurement {
     promptFormat: "",
     bosToken: undefined,
     machine: undefined,
+    exporter: undefined,
   };
 }
 
@@ -2712,6 +2717,9 @@ export const Measurement: MessageFns<Measurement> = {
     }
     if (message.machine !== undefined) {
       writer.uint32(82).string(message.machine);
+    }
+    if (message.exporter !== undefined) {
+      writer.uint32(90).string(message.exporter);
     }
     return writer;
   },
@@ -2809,6 +2817,14 @@ export const Measurement: MessageFns<Measurement> = {
             message.machine = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.exporter = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2849,6 +2865,7 @@ export const Measurement: MessageFns<Measurement> = {
         ? globalThis.Number(object.bos_token)
         : undefined,
       machine: isSet(object.machine) ? globalThis.String(object.machine) : undefined,
+      exporter: isSet(object.exporter) ? globalThis.String(object.exporter) : undefined,
     };
   },
 
@@ -2884,6 +2901,9 @@ export const Measurement: MessageFns<Measurement> = {
     if (message.machine !== undefined) {
       obj.machine = message.machine;
     }
+    if (message.exporter !== undefined) {
+      obj.exporter = message.exporter;
+    }
     return obj;
   },
 
@@ -2902,6 +2922,7 @@ export const Measurement: MessageFns<Measurement> = {
     message.promptFormat = object.promptFormat ?? "";
     message.bosToken = object.bosToken ?? undefined;
     message.machine = object.machine ?? undefined;
+    message.exporter = object.exporter ?? undefined;
     return message;
   },
 };

@@ -828,7 +828,7 @@ export interface Plan {
   phases: PlannedPhase[];
   /**
    * What would be written to the output folder, 0 if there is none, and the most that a training keeps in the state
-   * folder meanwhile; estimated.
+   * folder meanwhile; or, if that is more, the largest checkpoint that is written there for an evaluator. Estimated.
    */
   diskBytes: bigint;
   /** What the server's process takes without any model: its program, its libraries and its threads. */

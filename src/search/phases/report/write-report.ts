@@ -108,7 +108,11 @@ function* measureLift(
   // Where higher is better, as with accuracy, it is the share that the winner has more. A margin may be negative.
   const lift = better.value === trial.value ? 0 : (sign * (trial.value - better.value)) / Math.abs(trial.value);
   // Draws from a single window are all equal: an interval without width would look like certainty.
-  if (better.losses === undefined || trial.losses === undefined || better.losses.losses.length < 2 || trial.value === 0)
+  const items = better.losses?.losses.length ?? 0;
+  if (better.losses === undefined || trial.losses === undefined || items < 2 || trial.value === 0)
+    return { control: name, lift, interval: undefined };
+  if (trial.losses.losses.length !== items)
+    // of an evaluator that asked them different items
     return { control: name, lift, interval: undefined };
   const [low, high] = yield* excessIntervalInSteps(better.losses, trial.losses, {
     rng: createRng(plan.seed).fork(`report/${name}`),
