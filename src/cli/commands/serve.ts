@@ -221,8 +221,11 @@ async function runServer(environment: Readonly<Record<string, string>>): Promise
   };
   process.on('SIGINT', passOn);
   process.on('SIGTERM', passOn);
+  // As the server itself does it: for a program that starts this command, and may be killed.
+  if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true') process.stdin.on('end', () => child.stdin.end()).resume();
   const [code] = (await once(child, 'exit')) as [number | null];
   process.off('SIGINT', passOn);
   process.off('SIGTERM', passOn);
+  process.stdin.pause();
   if (code !== 0) throw new CommandFailure(`the server ended with ${code === null ? 'a signal' : `exit code ${code}`}`);
 }

@@ -1,0 +1,44 @@
+"""Client and plug-in kit of Prunecast."""
+
+from prunecast._follow import Reattach
+from prunecast.client import Client, LayerScores
+from prunecast.errors import FieldViolation, PrunecastError
+from prunecast.results import (
+    Evaluation,
+    Job,
+    Model,
+    Pairs,
+    Plan,
+    Prediction,
+    Predictor,
+    PruneResult,
+    SampledPairs,
+    SearchReport,
+    Study,
+    Trial,
+    Trials,
+)
+from prunecast.server import Server, start_server
+
+__all__ = [
+    "Client",
+    "Evaluation",
+    "FieldViolation",
+    "Job",
+    "LayerScores",
+    "Model",
+    "Pairs",
+    "Plan",
+    "Prediction",
+    "Predictor",
+    "PruneResult",
+    "PrunecastError",
+    "Reattach",
+    "SampledPairs",
+    "SearchReport",
+    "Server",
+    "Study",
+    "Trial",
+    "Trials",
+    "start_server",
+]

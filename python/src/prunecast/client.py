@@ -1,0 +1,623 @@
+"""The client."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+
+from prunecast import messages, results
+from prunecast._decode import decode
+from prunecast._follow import Reattach, Source, follow_events
+from prunecast._progress import open_progress
+from prunecast._transport import Transport, make_request
+from prunecast._types import (
+    ArchitectureLike,
+    BudgetLike,
+    FidelityLike,
+    Fields,
+    ObjectiveLike,
+    PluginLike,
+    RecipeLike,
+    SpaceLike,
+    TargetLike,
+    TextLike,
+    WindowsLike,
+)
+from prunecast.errors import PrunecastError
+
+OnEvent = Callable[[messages.JobEvent], None]
+JobResult = (
+    results.SearchReport | list[results.Evaluation] | results.PruneResult | results.SampledPairs | results.Predictor
+)
+
+
+@dataclass(frozen=True)
+class LayerScores:
+    """The scores of one layer; units with higher scores are kept. Errors are empty if the compensation knows none."""
+
+    layer: int
+    ffn_channels: array[float]
+    query_heads: array[float]
+    kv_groups: array[float]
+    recipe_digest: str
+    ffn_errors: array[float]
+    attention_errors: array[float]
+
+
+class Client:
+    """A connection to one server; a context manager. Connects with the first call. All methods raise PrunecastError.
+
+    Arguments are fields of the requests in the protos, and the client has no defaults of its own: what is left out, the
+    server decides. `request=` takes a whole message of `prunecast.messages`, and arguments beside it are set over it.
+
+    The calls that wait for a job follow it across lost connections and restarts of the server. Ctrl-C leaves the job
+    running, and says how to go on.
+
+    `address` is `host:port` or `unix:/path/of.sock`. `ca_certificate` is a PEM file, or its bytes: what the server's
+    certificate is checked with; `tls=True` checks it with the authorities that the system trusts. `token` is sent with
+    each call as `authorization: Bearer`.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        ca_certificate: str | os.PathLike[str] | bytes | None = None,
+        tls: bool | None = None,
+        reattach: Reattach | None = None,
+    ) -> None:
+        self.address = address
+        self._transport = Transport(address, token=token, ca_certificate=ca_certificate, tls=tls)
+        self._reattach = reattach or Reattach()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the connection, and no job."""
+        self._transport.close()
+
+    def call(
+        self, method: str, request: Message | None = None, timeout_seconds: float | None = None, **fields: Any
+    ) -> Any:
+        """Any unary method as the proto has it: `client.call("JobService.GetJob", job_id="...")`. Its answer is a
+        message."""
+        return self._transport.call(method, make_request(method, request, **fields), timeout_seconds)
+
+    # What the server offers
+
+    def server_info(self) -> results.ServerInfo:
+        """Versions and limits."""
+        return decode(results.ServerInfo, self.call("CatalogService.GetServerInfo"))
+
+    def plugins(self, kind: str | None = None) -> list[results.Plugin]:
+        """The plug-ins of one kind (`predictor`), or all."""
+        return [decode(results.Plugin, each) for each in self.call("CatalogService.ListPlugins", kind=kind).plugins]
+
+    def inspect(self, model: str, *, space: SpaceLike | None = None) -> results.Model:
+        """Sizes, prunable dimensions, and what will load."""
+        return decode(results.Model, self.call("ModelService.InspectModel", model=model, space=space))
+
+    def score_units(self, model: str, recipe: RecipeLike | None = None) -> Iterator[LayerScores]:
+        """The scores of a criterion, layer by layer."""
+        for each in self._stream(
+            "ModelService.ScoreUnits", make_request("ModelService.ScoreUnits", model=model, recipe=recipe)
+        ):
+            yield LayerScores(
+                each.layer,
+                _floats(each.ffn_channels),
+                _floats(each.query_heads),
+                _floats(each.kv_groups),
+                each.recipe_digest,
+                _floats(each.ffn_errors),
+                _floats(each.attention_errors),
+            )
+
+    # The verbs
+
+    def prune(
+        self,
+        model: str | None = None,
+        output: str | None = None,
+        *,
+        request: messages.PruneRequest | None = None,
+        removed_share: float | None = None,
+        budgets: Sequence[BudgetLike] | None = None,
+        uniform_rate: float | None = None,
+        dimension_rates: Sequence[float] | None = None,
+        architecture: ArchitectureLike | None = None,
+        kept_units: messages.KeptUnits | None = None,
+        manifest: Fields | None = None,
+        earlier_output: str | None = None,
+        recipe: RecipeLike | None = None,
+        space: SpaceLike | None = None,
+        exporter: PluginLike | None = None,
+        recovery: Fields | None = None,
+        overwrite: bool | None = None,
+        request_id: str | None = None,
+        progress: bool | None = None,
+        on_event: OnEvent | None = None,
+    ) -> results.PruneResult:
+        """Writes a pruned checkpoint, and waits for it. `removed_share` is a budget of parameters: 0.2 is 20 % less."""
+        made = make_request(
+            "PruningService.Prune",
+            request,
+            model=model,
+            output=output,
+            budgets=_join_budgets(removed_share, budgets),
+            uniform_rate=uniform_rate,
+            dimension_rates=dimension_rates,
+            architecture=architecture,
+            kept_units=kept_units,
+            manifest=manifest,
+            earlier_output=earlier_output,
+            recipe=recipe,
+            space=space,
+            exporter=exporter,
+            recovery=recovery,
+            overwrite=overwrite,
+            request_id=request_id,
+        )
+        written: results.PruneResult = self._run("prune", "PruningService.Prune", made, progress, on_event)
+        return written
+
+    def evaluate(
+        self,
+        model: str | None = None,
+        targets: Sequence[TargetLike] | None = None,
+        *,
+        request: messages.EvaluateRequest | None = None,
+        text: TextLike | None = None,
+        evaluator: PluginLike | None = None,
+        windows: WindowsLike | None = None,
+        fidelity: FidelityLike | None = None,
+        further_measurements: Sequence[Fields | messages.MeasurementSpec] | None = None,
+        recipe: RecipeLike | None = None,
+        space: SpaceLike | None = None,
+        request_id: str | None = None,
+        progress: bool | None = None,
+        on_event: OnEvent | None = None,
+    ) -> list[results.Evaluation]:
+        """Measures architectures, and waits for all results, in the order of the targets."""
+        made = make_request(
+            "PruningService.Evaluate",
+            request,
+            model=model,
+            targets=targets,
+            measurement=_leave_out({"text": text, "evaluator": evaluator, "windows": windows}),
+            fidelity=fidelity,
+            further_measurements=further_measurements,
+            recipe=recipe,
+            space=space,
+            request_id=request_id,
+        )
+        found: list[results.Evaluation] = self._run("evaluate", "PruningService.Evaluate", made, progress, on_event)
+        return found
+
+    def search(
+        self,
+        model: str | None = None,
+        *,
+        request: messages.SearchRequest | None = None,
+        removed_share: float | None = None,
+        budgets: Sequence[BudgetLike] | None = None,
+        text: TextLike | None = None,
+        texts: Fields | messages.StudyTexts | None = None,
+        output: str | None = None,
+        overwrite: bool | None = None,
+        effort: str | None = None,
+        preset: str | None = None,
+        objectives: Sequence[ObjectiveLike] | None = None,
+        evaluator: PluginLike | None = None,
+        windows: WindowsLike | None = None,
+        further_measurements: Sequence[Fields | messages.StudyMeasurement] | None = None,
+        recipes: Sequence[RecipeLike] | None = None,
+        space: SpaceLike | None = None,
+        pairs: Fields | messages.PairPlan | None = None,
+        predictor: PluginLike | None = None,
+        strategy: PluginLike | None = None,
+        candidates: int | None = None,
+        rounds: int | None = None,
+        verify: Fields | messages.VerifyPlan | None = None,
+        report: FidelityLike | None = None,
+        refine: Fields | messages.RefinePlan | None = None,
+        controls: Sequence[str] | None = None,
+        exporter: PluginLike | None = None,
+        recovery: Fields | messages.RecoverySpec | None = None,
+        pause_before: Sequence[str] | None = None,
+        seed: int | None = None,
+        request_id: str | None = None,
+        progress: bool | None = None,
+        on_event: OnEvent | None = None,
+    ) -> results.SearchReport:
+        """Finds the best architecture within the budgets, and waits for the report.
+
+        `text` is for the parts of the study that `texts` does not name, `removed_share` a budget of parameters: 0.2 is
+        20 % less. The same `request_id` with the same request attaches to its job.
+        """
+        made = make_request(
+            "PruningService.Search",
+            request,
+            model=model,
+            budgets=_join_budgets(removed_share, budgets),
+            texts=texts,
+            output=output,
+            overwrite=overwrite,
+            effort=effort,
+            preset=preset,
+            objectives=objectives,
+            evaluator=evaluator,
+            windows=windows,
+            further_measurements=further_measurements,
+            recipes=recipes,
+            space=space,
+            pairs=pairs,
+            predictor=predictor,
+            strategy=strategy,
+            candidates=candidates,
+            rounds=rounds,
+            verify=verify,
+            report=report,
+            refine=refine,
+            controls=controls,
+            exporter=exporter,
+            recovery=recovery,
+            pause_before=pause_before,
+            seed=seed,
+            request_id=request_id,
+        )
+        if text is not None:
+            made = make_request("PruningService.Search", made, texts={"text": text})
+        found: results.SearchReport = self._run("search", "PruningService.Search", made, progress, on_event)
+        return found
+
+    def plan(
+        self, request: messages.PruneRequest | messages.EvaluateRequest | messages.SearchRequest, **fields: Any
+    ) -> results.Plan:
+        """What the job of a request would do. Starts nothing; arguments are the request's own fields."""
+        verb = request.DESCRIPTOR.name.removesuffix("Request")
+        return decode(results.Plan, self.call(f"PruningService.Plan{verb}", request, **fields).plan)
+
+    def predict(
+        self,
+        predictor_id: str,
+        rates: Iterable[Iterable[float]] | None = None,
+        *,
+        architectures: Sequence[ArchitectureLike] | None = None,
+        recipe_digest: str | None = None,
+    ) -> results.Prediction:
+        """What a predictor says of architectures: of `rates`, with a row for each and a column for each dimension that
+        the predictor names, as lists or an array of numpy; or of the kept counts of `architectures`."""
+        answer = self.call(
+            "PruningService.Predict",
+            predictor_id=predictor_id,
+            encodings=None if rates is None else _encode(rates),
+            architectures=architectures,
+            recipe_digest=recipe_digest,
+        )
+        return decode(results.Prediction, answer)
+
+    # Pairs and predictors
+
+    def sample_pairs(
+        self,
+        search: messages.SearchRequest | Fields,
+        *,
+        progress: bool | None = None,
+        on_event: OnEvent | None = None,
+    ) -> results.SampledPairs:
+        """Labels the pairs that a search would, and waits for them."""
+        made = make_request("PairService.SamplePairs", search=search)
+        made.search.request_id = made.search.request_id or str(uuid.uuid4())
+        job = self._transport.call("PairService.SamplePairs", made).job
+        sampled: results.SampledPairs = self._take("sample_pairs", self.watch(job.id), progress, on_event)
+        return sampled
+
+    def import_pairs(
+        self, shared: messages.PairSet | Fields, pairs: Iterable[results.Pair | messages.Pair | Fields]
+    ) -> str:
+        """Takes pairs that were labelled elsewhere; the id of the study that now holds them."""
+
+        def contents() -> Iterator[Message]:
+            yield make_request("PairService.ImportPairs", set=shared)
+            for pair in pairs:
+                yield make_request("PairService.ImportPairs", pair=pair)
+
+        study_id: str = self._transport.call("PairService.ImportPairs", contents()).study_id
+        return study_id
+
+    def pairs(self, study_id: str) -> results.Pairs:
+        """The pairs of a study."""
+        shared = messages.PairSet()
+        pairs: list[results.Pair] = []
+        for each in self._stream("PairService.ExportPairs", make_request("PairService.ExportPairs", study_id=study_id)):
+            if each.HasField("set"):
+                shared = each.set
+            else:
+                pairs.append(decode(results.Pair, each.pair))
+        return results.Pairs(pairs, shared)
+
+    def fit_predictor(
+        self,
+        *,
+        request: messages.FitPredictorRequest | None = None,
+        study_id: str | None = None,
+        pairs: messages.PairSet | Fields | None = None,
+        predictor: PluginLike | None = None,
+        metrics: Sequence[str] | None = None,
+        features: str | None = None,
+        learning_curve: bool | None = None,
+        seed: int | None = None,
+        request_id: str | None = None,
+        progress: bool | None = None,
+        on_event: OnEvent | None = None,
+    ) -> results.Predictor:
+        """Fits a predictor to the pairs of a study, or to those that are sent, and waits for it."""
+        made = make_request(
+            "PredictorService.FitPredictor",
+            request,
+            study_id=study_id,
+            pairs=pairs,
+            predictor=predictor,
+            metrics=metrics,
+            features=features,
+            learning_curve=learning_curve,
+            seed=seed,
+            request_id=request_id,
+        )
+        made.request_id = made.request_id or str(uuid.uuid4())
+        job = self._transport.call("PredictorService.FitPredictor", made).job
+        fitted: results.Predictor = self._take("predictor", self.watch(job.id), progress, on_event)
+        return fitted
+
+    def predictor(self, predictor_id: str) -> results.Predictor:
+        """One predictor."""
+        answer = self.call("PredictorService.GetPredictor", predictor_id=predictor_id)
+        return decode(results.Predictor, answer.predictor)
+
+    def predictors(self, study_id: str | None = None) -> Iterator[results.Predictor]:
+        """Predictors, newest first: those of a study, or all."""
+        for each in self._pages("PredictorService.ListPredictors", "predictors", study_id=study_id):
+            yield decode(results.Predictor, each)
+
+    def delete_predictor(self, predictor_id: str) -> None:
+        """Deletes a predictor."""
+        self.call("PredictorService.DeletePredictor", predictor_id=predictor_id)
+
+    def explain(
+        self, predictor_id: str, *, points: int | None = None, metric: str | None = None
+    ) -> list[results.DimensionEffect]:
+        """Importances and effect curves, in the order of the dimensions."""
+        answer = self.call("PredictorService.ExplainPredictor", predictor_id=predictor_id, points=points, metric=metric)
+        return [decode(results.DimensionEffect, each) for each in answer.dimensions]
+
+    def propose_refinement(
+        self,
+        predictor_id: str,
+        model: str,
+        *,
+        space: SpaceLike | None = None,
+        refine: Fields | messages.RefinePlan | None = None,
+        metric: str | None = None,
+    ) -> list[results.RangeProposal]:
+        """How a space would be refined: narrower and wider ranges."""
+        answer = self.call(
+            "PredictorService.ProposeRefinement",
+            predictor_id=predictor_id,
+            model=model,
+            space=space,
+            refine=refine,
+            metric=metric,
+        )
+        return [decode(results.RangeProposal, each) for each in answer.ranges]
+
+    # Jobs
+
+    def jobs(self, *, kind: str | None = None, state: str | None = None) -> Iterator[results.Job]:
+        """Jobs, newest first: `client.jobs(state="running")`."""
+        for each in self._pages("JobService.ListJobs", "jobs", kind=kind, state=state):
+            yield decode(results.Job, each)
+
+    def job(self, job_id: str) -> results.Job:
+        """One job."""
+        return decode(results.Job, self.call("JobService.GetJob", job_id=job_id).job)
+
+    def watch(self, job_id: str, after_sequence: int = 0) -> Iterator[messages.JobEvent]:
+        """The events of a job after a number, until it ends, across lost connections; then the job's own error is
+        raised if it failed or was cancelled."""
+        return self._follow(Source(self._watch, job_id=job_id, after_sequence=after_sequence))
+
+    def result(self, job_id: str, *, progress: bool | None = None, on_event: OnEvent | None = None) -> JobResult:
+        """Waits for a job, whatever its kind, and returns what the call that started it would."""
+        found: JobResult = self._take(None, self.watch(job_id), progress, on_event)
+        return found
+
+    def cancel(self, job_id: str) -> results.Job:
+        """Ends a job; it keeps the labels that it has measured."""
+        return decode(results.Job, self.call("JobService.CancelJob", job_id=job_id).job)
+
+    def resume(self, job_id: str, ranges: Sequence[Fields | messages.DimensionRange] | None = None) -> results.Job:
+        """Resumes a paused or interrupted job; `ranges` replace those that a study proposes before it refines."""
+        return decode(results.Job, self.call("JobService.ResumeJob", job_id=job_id, ranges=ranges).job)
+
+    def delete_job(self, job_id: str) -> None:
+        """Deletes a job that has ended, and its events."""
+        self.call("JobService.DeleteJob", job_id=job_id)
+
+    # Studies
+
+    def studies(self) -> Iterator[results.StudySummary]:
+        """Studies, newest first."""
+        for each in self._pages("StudyService.ListStudies", "studies"):
+            yield decode(results.StudySummary, each)
+
+    def study(self, study_id: str) -> results.Study:
+        """One study."""
+        return decode(results.Study, self.call("StudyService.GetStudy", study_id=study_id).study)
+
+    def delete_study(self, study_id: str) -> None:
+        """Deletes a study with its trials and pairs; its predictors, its output and all labels stay."""
+        self.call("StudyService.DeleteStudy", study_id=study_id)
+
+    def trials(self, study_id: str, *, role: str | None = None) -> results.Trials:
+        """The architectures that were really evaluated, all or those of one role (`finalist`)."""
+        trials = self._pages("StudyService.ListTrials", "trials", study_id=study_id, role=role)
+        dimensions = [each.name for each in self.study(study_id).dimensions]
+        return results.Trials((decode(results.Trial, each) for each in trials), dimensions)
+
+    def query(
+        self,
+        study_id: str,
+        *,
+        removed_share: float | None = None,
+        budgets: Sequence[BudgetLike] | None = None,
+        objectives: Sequence[ObjectiveLike] | None = None,
+        count: int | None = None,
+        verify: bool | None = None,
+    ) -> list[results.QueryAnswer]:
+        """What a study's predictor says about another budget or objective, the best first."""
+        answer = self.call(
+            "StudyService.QueryStudy",
+            study_id=study_id,
+            budgets=_join_budgets(removed_share, budgets),
+            objectives=objectives,
+            count=count,
+            verify=verify,
+        )
+        return [decode(results.QueryAnswer, each) for each in answer.answers]
+
+    def report(self, study_id: str, format: str | None = None) -> results.Report:
+        """The report of a study: as data, and as a document if `format` is `html` or `markdown`."""
+        answer = self.call("StudyService.GetStudyReport", study_id=study_id, format=format)
+        return results.Report(document=answer.document or None, overview=answer.overview)
+
+    # How jobs are followed
+
+    def _run(self, wanted: str, method: str, request: Any, progress: bool | None, on_event: OnEvent | None) -> Any:
+        # Named, so that a start can be repeated safely.
+        request.request_id = request.request_id or str(uuid.uuid4())
+        source = Source(self._watch, start=lambda: self._transport.stream(method, request))
+        return self._take(wanted, self._follow(source), progress, on_event)
+
+    def _watch(self, job_id: str, after_sequence: int) -> Any:
+        method = "JobService.WatchJob"
+        return self._transport.stream(method, make_request(method, job_id=job_id, after_sequence=after_sequence))
+
+    def _follow(self, source: Source) -> Iterator[messages.JobEvent]:
+        return follow_events(source, self._reattach, breaks_with_server=self._transport.breaks_with_server)
+
+    def _take(
+        self,
+        wanted: str | None,
+        events: Iterator[messages.JobEvent],
+        progress: bool | None,
+        on_event: OnEvent | None,
+    ) -> Any:
+        """Reads a job to its end, and returns its result: of this kind, or of any."""
+        evaluations: list[results.Evaluation] = []
+        ended: messages.JobEnded | None = None
+        job_id = ""
+        shown = open_progress(progress)
+        try:
+            for event in events:
+                job_id = event.job_id or job_id
+                shown.show(event)
+                if on_event is not None:
+                    on_event(event)
+                if event.HasField("evaluation"):
+                    evaluations.append(decode(results.Evaluation, event.evaluation))
+                if event.HasField("ended"):
+                    ended = event.ended
+        except KeyboardInterrupt:
+            shown.close()
+            print(_how_to_go_on(job_id), file=sys.stderr)
+            raise
+        finally:
+            shown.close()
+        case = ended.WhichOneof("result") if ended is not None else None
+        if ended is None or case is None or wanted not in (case, None):
+            raise PrunecastError(f"the job ended with {case or 'no result'} instead of {wanted}", code="INTERNAL")
+        if case == "evaluate":
+            return sorted(evaluations, key=lambda each: each.index)
+        return decode(JOB_RESULTS[case], getattr(ended, case))
+
+    def _stream(self, method: str, request: Message) -> Iterator[Any]:
+        call = self._transport.stream(method, request)
+        try:
+            yield from call
+        except grpc.RpcError as error:
+            raise PrunecastError.of_call(error) from error
+        finally:
+            call.cancel()
+
+    def _pages(self, method: str, items: str, **fields: Any) -> Iterator[Any]:
+        token = ""
+        while True:
+            page = self.call(method, page_token=token, **fields)
+            yield from getattr(page, items)
+            token = page.next_page_token
+            if not token:
+                return
+
+
+JOB_RESULTS: Mapping[str, type[Any]] = {
+    "prune": results.PruneResult,
+    "search": results.SearchReport,
+    "sample_pairs": results.SampledPairs,
+    "predictor": results.Predictor,
+}
+
+
+def _how_to_go_on(job_id: str) -> str:
+    if job_id == "":
+        return "interrupted before there was a job"
+    return (
+        f'interrupted: the job goes on at the server. client.result("{job_id}") waits for it, '
+        f'client.cancel("{job_id}") ends it.'
+    )
+
+
+def _join_budgets(removed_share: float | None, budgets: Sequence[BudgetLike] | None) -> list[BudgetLike] | None:
+    if removed_share is None and budgets is None:
+        return None
+    return [*([] if removed_share is None else [{"removed_share": removed_share}]), *(budgets or [])]
+
+
+def _leave_out(fields: Mapping[str, Any]) -> Fields | None:
+    """None if no field is given: an empty message differs from none."""
+    return fields if any(value is not None for value in fields.values()) else None
+
+
+def _encode(rates: Iterable[Iterable[float]]) -> Fields:
+    """Rates as float32, little-endian, row by row."""
+    rows = [array("f", row) for row in rates]
+    widths = sorted({len(row) for row in rows})
+    if len(widths) > 1:
+        raise ValueError(f"rates has rows of different lengths: {widths}")
+    if sys.byteorder == "big":
+        for row in rows:
+            row.byteswap()
+    return {"rates": b"".join(row.tobytes() for row in rows), "dimensions": widths[0] if widths else 0}
+
+
+def _floats(data: bytes) -> array[float]:
+    values = array("f")
+    values.frombytes(data)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

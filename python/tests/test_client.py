@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import redirect_stderr
+
+import pytest
+from conftest import SMALL_SEARCH, TEXT, WINDOWS, run_example
+
+import prunecast
+from prunecast import messages
+from prunecast._transport import make_request
+
+RECIPE = {"criterion": "magnitude", "compensation": "none"}
+
+
+def test_shows_what_the_server_offers(client: prunecast.Client) -> None:
+    predictors = {each.id: each for each in client.plugins("predictor")}
+    assert {each.kind for each in predictors.values()} == {"predictor"}
+    assert predictors["xgboost"].options_schema["properties"]["trees"]["type"] == "integer"
+    assert client.server_info().api_version == "prunecast.v1"
+
+
+def test_describes_a_model(client: prunecast.Client) -> None:
+    model = client.inspect("stories260k", space={"kinds": ["ffn_channels"]})
+    assert model.parameters == 260_032
+    assert model.dimensions[0].name == "layers.0.ffn_channels"
+    assert [layer.ffn_channels for layer in model.architecture.layers] == [172] * 5
+
+
+def test_scores_units_layer_by_layer(client: prunecast.Client) -> None:
+    layers = list(client.score_units("stories260k", {"criterion": "magnitude"}))
+    assert [(each.layer, len(each.ffn_channels), len(each.query_heads)) for each in layers] == [
+        (layer, 172, 8) for layer in range(5)
+    ]
+    assert min(layers[0].ffn_channels) > 0
+
+
+def test_evaluates_targets_in_their_order_and_takes_a_result_as_a_target(client: prunecast.Client) -> None:
+    common = {"text": TEXT, "windows": WINDOWS, "fidelity": {"token_limit": 256}, "recipe": RECIPE}
+    dense, rate = client.evaluate("stories260k", ["dense", 0.25], **common)
+    (again,) = client.evaluate("stories260k", [{"architecture": rate.architecture}], **common)
+    assert dense.recipe_digest is None
+    assert dense.metrics["perplexity"] < rate.metrics["perplexity"]
+    assert rate.architecture.layers[0].ffn_channels == 129
+    assert again.metrics == rate.metrics
+    assert again.tokens_spent == 0
+
+
+def test_prunes_to_a_share_of_the_parameters(client: prunecast.Client) -> None:
+    request = messages.PruneRequest(model="stories260k", output="elsewhere")
+    written = client.prune(request=request, output="pruned", removed_share=0.3, recipe=RECIPE)
+    parameters = next(cost for cost in written.costs if cost.kind == "parameters")
+    assert written.output == "pruned"
+    assert 0.6 * 260_032 < parameters.value <= 0.7 * 260_032
+    assert "config.json" in written.files
+
+
+def test_plans_without_starting_anything(client: prunecast.Client) -> None:
+    jobs = len(list(client.jobs()))
+    plan = client.plan(messages.PruneRequest(model="stories260k", uniform_rate=0.5), recipe=RECIPE)
+    assert plan.architectures[0].layers[4].ffn_channels == 86
+    assert len(list(client.jobs())) == jobs
+
+
+def test_searches_and_shows_what_it_measured(client: prunecast.Client, report: prunecast.SearchReport) -> None:
+    assert report.winner.parameters <= 0.8 * 260_032
+    assert report.output == "winner"
+    assert [control.name for control in report.controls] == ["uniform-paper"]
+    study = client.study(report.study_id)
+    assert (study.state, study.phase, study.report) == ("succeeded", "finished", report)
+    finalists = client.trials(report.study_id, role="finalist")
+    assert len(finalists) == 3
+    assert {each.role for each in finalists} == {"finalist"}
+    assert report.summary in (client.report(report.study_id, "markdown").document or "")
+
+
+def test_puts_trials_and_pairs_into_data_frames(client: prunecast.Client, report: prunecast.SearchReport) -> None:
+    pytest.importorskip("pandas")
+    trials = client.trials(report.study_id)
+    frame = trials.to_pandas()
+    assert len(frame) == len(trials)
+    assert frame.loc[0, trials.dimensions[1]] == trials[0].rates[1]
+    assert frame[frame.role == "finalist"].perplexity.notna().all()
+    pairs = client.pairs(report.study_id)
+    table = pairs.to_pandas()
+    assert list(table.columns)[-len(pairs.dimensions) :] == list(pairs.dimensions)
+    assert table["perplexity"].tolist() == [pair.metrics["perplexity"] for pair in pairs]
+
+
+def test_says_what_to_install_where_pandas_is_absent(
+    client: prunecast.Client, report: prunecast.SearchReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match="pip install 'prunecast"):
+        client.trials(report.study_id).to_pandas()
+
+
+def test_predicts_explains_and_refines(client: prunecast.Client, report: prunecast.SearchReport) -> None:
+    fitted = client.fit_predictor(study_id=report.study_id, predictor={"id": "ridge"}, seed=1)
+    assert (fitted.backend, fitted.study_id) == ("ridge", report.study_id)
+    pairs = client.pairs(report.study_id)
+    prediction = client.predict(fitted.id, [pair.rates for pair in pairs])
+    assert len(prediction["perplexity"].mean) == len(pairs)
+    assert len(set(prediction["perplexity"].mean)) > 1
+    finalists = client.trials(report.study_id, role="finalist")
+    by_counts = client.predict(fitted.id, architectures=[each.architecture for each in finalists])
+    assert by_counts.parameters == tuple(each.parameters for each in finalists)
+    assert [each.dimension for each in client.explain(fitted.id, points=3)] == list(fitted.dimensions)
+    assert len(client.propose_refinement(fitted.id, "stories260k")) == len(fitted.dimensions)
+    client.delete_predictor(fitted.id)
+    assert fitted.id not in {each.id for each in client.predictors()}
+
+
+def test_predicts_the_rows_of_an_array(client: prunecast.Client, report: prunecast.SearchReport) -> None:
+    numpy = pytest.importorskip("numpy")
+    rates = [pair.rates for pair in client.pairs(report.study_id)]
+    assert report.predictor_id is not None
+    assert client.predict(report.predictor_id, numpy.array(rates)) == client.predict(report.predictor_id, rates)
+
+
+def test_labels_the_pairs_of_a_search_alone(client: prunecast.Client) -> None:
+    search = make_request(
+        "PruningService.Search",
+        model="stories260k",
+        budgets=[{"removed_share": 0.2}],
+        texts=TEXT,
+        windows=WINDOWS,
+        recipes=[RECIPE],
+        pairs={"count": 9, "rungs": [{"token_limit": 128}]},
+    )
+    sampled = client.sample_pairs(search)
+    assert sampled.pairs == len(client.pairs(sampled.study_id)) == 9
+
+
+def test_exports_pairs_that_it_imports_again(client: prunecast.Client, report: prunecast.SearchReport) -> None:
+    pairs = client.pairs(report.study_id)
+    imported = client.import_pairs(pairs.shared, pairs)
+    assert client.pairs(imported) == pairs
+    client.delete_study(imported)
+    assert imported not in {each.id for each in client.studies()}
+
+
+def test_asks_a_study_about_another_budget(client: prunecast.Client, report: prunecast.SearchReport) -> None:
+    (answer,) = client.query(report.study_id, removed_share=0.25)
+    assert next(cost.value for cost in answer.costs if cost.kind == "parameters") <= 0.75 * 260_032
+    assert answer.predictions[0].metric == "perplexity"
+
+
+def test_attaches_to_a_job_by_its_request_id(client: prunecast.Client) -> None:
+    events: list[messages.JobEvent] = []
+    evaluate = {
+        "model": "stories260k",
+        "text": TEXT,
+        "windows": WINDOWS,
+        "fidelity": {"token_limit": 192},
+        "request_id": "mine",
+    }
+    first = client.evaluate(**evaluate, on_event=events.append)
+    assert client.evaluate(**evaluate) == first
+    (job,) = (job for job in client.jobs(kind="evaluate") if job.request_id == "mine")
+    assert client.result(job.id) == first
+    assert events[-1].ended.state == messages.JOB_STATE_SUCCEEDED
+    assert [event.sequence for event in client.watch(job.id, after_sequence=1)] == list(range(2, job.last_sequence + 1))
+
+
+def test_raises_what_the_server_says(client: prunecast.Client) -> None:
+    with pytest.raises(prunecast.PrunecastError) as caught:
+        client.inspect("absent")
+    assert (caught.value.reason, caught.value.code) == ("MODEL_NOT_FOUND", "NOT_FOUND")
+    assert caught.value.violations[0].field == "model"
+    with pytest.raises(prunecast.PrunecastError) as caught:
+        client.search(**{**SMALL_SEARCH, "removed_share": 0.99}, progress=False)
+    assert caught.value.reason == "BUDGET_INFEASIBLE"
+    assert caught.value.metadata["budget"] == "parameters"
+    assert float(caught.value.metadata["nearest"]) > float(caught.value.metadata["limit"])
+
+
+def test_raises_the_error_of_a_cancelled_job(client: prunecast.Client) -> None:
+    def cancel(event: messages.JobEvent) -> None:
+        if event.HasField("started"):
+            client.cancel(event.job_id)
+
+    with pytest.raises(prunecast.PrunecastError) as caught:
+        client.search(**{**SMALL_SEARCH, "seed": 5}, on_event=cancel, progress=False)
+    assert caught.value.code == "CANCELLED"
+    assert next(client.jobs(kind="search")).state == "cancelled"
+
+
+def test_leaves_the_job_running_when_interrupted(client: prunecast.Client) -> None:
+    def interrupt(event: messages.JobEvent) -> None:
+        if event.HasField("started"):
+            raise KeyboardInterrupt
+
+    printed = io.StringIO()
+    with redirect_stderr(printed), pytest.raises(KeyboardInterrupt):
+        client.search(**{**SMALL_SEARCH, "seed": 6}, on_event=interrupt, progress=False)
+    job = next(client.jobs(kind="search"))
+    assert f'client.result("{job.id}")' in printed.getvalue()
+    assert isinstance(client.result(job.id), prunecast.SearchReport)
+
+
+def test_shows_progress_as_a_bar_or_as_lines(client: prunecast.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tqdm")
+    evaluate = {"model": "stories260k", "text": TEXT, "windows": WINDOWS, "progress": True}
+    bar, lines = io.StringIO(), io.StringIO()
+    with redirect_stderr(bar):
+        client.evaluate(**evaluate, fidelity={"token_limit": 448})
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with redirect_stderr(lines):
+        client.evaluate(**evaluate, fidelity={"token_limit": 512})
+    assert "done: 100 %|" in bar.getvalue()
+    assert "tokens" in lines.getvalue()
+    assert "|" not in lines.getvalue()
+
+
+def test_names_the_field_that_cannot_be_sent(client: prunecast.Client) -> None:
+    with pytest.raises(ValueError, match=r"there is no field space\.kindz; SearchSpaceSpec has .*kinds"):
+        client.inspect("stories260k", space={"kindz": []})
+    with pytest.raises(ValueError, match=r"effort cannot be 'huge': allowed are .*quick.*thorough"):
+        client.search("stories260k", effort="huge")
+    with pytest.raises(ValueError, match="takes a PruneRequest, not a SearchRequest"):
+        client.prune(request=messages.SearchRequest())  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="different lengths"):
+        client.predict("id", [[0.1], [0.1, 0.2]])
+
+
+def test_puts_nothing_into_a_request_that_was_not_given() -> None:
+    assert make_request("PruningService.Search", model="m", effort=None) == messages.SearchRequest(model="m")
+
+
+def test_the_example_of_a_first_search_runs(server: prunecast.Server) -> None:
+    report = run_example("first_search.py", server)["report"]
+    assert report.output == "first-winner"
+    assert report.pairs >= 24
+
+
+def test_the_example_of_a_cheap_search_runs(server: prunecast.Server) -> None:
+    pytest.importorskip("pandas")
+    names = run_example("cheap_search.py", server)
+    assert names["report"].winner.metrics["perplexity"] == names["trials"].query("role == 'winner'").perplexity.min()
+
+
+def test_the_example_of_errors_runs(server: prunecast.Server, capsys: pytest.CaptureFixture[str]) -> None:
+    run_example("handle_errors.py", server)
+    assert capsys.readouterr().out == "the nearest budget that can be met is 65152 parameters\n"
