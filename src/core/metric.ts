@@ -6,8 +6,8 @@ export interface MetricDefinition {
   readonly name: string;
   readonly better: 'lower' | 'higher';
   /**
-   * `log` if a predictor should be fitted on the metric's logarithm. Objectives, limits and lifts take the logarithms and
-   * ratios of all metrics: one that may be below 0, such as a difference of log-likelihoods, is given as its exponential.
+   * `log` if a predictor should be fitted on the metric's logarithm, and objectives and limits compare ratios: all values
+   * are above 0. `linear`: values count as they are, and may be below 0.
    */
   readonly scale: 'log' | 'linear';
   /**

@@ -31,7 +31,10 @@ function parseObjective(text: string): JsonObject {
 function parseLimit(text: string): JsonObject {
   const { metric, number } = splitName(text);
   if (number === undefined) throw new InvalidArgumentError('give NAME=VALUE, such as accuracy=0.4.');
-  return { metric, limit: parseNumber(number) };
+  const limit = Number(number);
+  if (number.trim() === '' || !Number.isFinite(limit))
+    throw new InvalidArgumentError(`"${number}" is not a finite number.`);
+  return { metric, limit };
 }
 
 /** What comes before and after the first `=`. A name may be written with dashes. */

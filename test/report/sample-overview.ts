@@ -97,6 +97,7 @@ export function sampleOverview(name = 'uniform-best'): StudyOverview {
       },
     },
     metric: 'perplexity',
+    logScale: true,
     parts: [
       {
         part: TextPart.SEARCH,

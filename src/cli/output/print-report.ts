@@ -113,7 +113,7 @@ function printFront({ points, hypervolume, controlHypervolume, reference }: Fron
   );
   const worst = reference.map(({ objective, value }) => `${objective} ${formatMetric(value)}`).join(', ');
   printer.lines(
-    `hypervolume ${formatMetric(hypervolume)}, of the controls ${formatMetric(controlHypervolume)} (natural logs, up to ${worst})`,
+    `hypervolume ${formatMetric(hypervolume)}, of the controls ${formatMetric(controlHypervolume)} (up to ${worst})`,
   );
 }
 

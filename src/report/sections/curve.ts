@@ -6,7 +6,7 @@ import type { LineChart } from '../../charts/chart.js';
 import type { Section } from '../form/report.js';
 
 /** The two lines through several sizes of `preset: paper`. */
-export function writeCurve({ study, metric, higherIsBetter, labels, sizeKind }: StudyOverview): Section | undefined {
+export function writeCurve({ study, metric, logScale, labels, sizeKind }: StudyOverview): Section | undefined {
   const curve = study?.report?.curve;
   if (curve?.finalists === undefined || curve.uniformPaper === undefined) return undefined;
   const reported = labels.filter(({ part }) => part === TextPart.REPORT);
@@ -24,7 +24,7 @@ export function writeCurve({ study, metric, higherIsBetter, labels, sizeKind }: 
   ];
   const sizes = lines.flatMap(({ points }) => points.map(({ x }) => x));
   const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  const toMetric = higherIsBetter ? (value: number) => value : Math.exp;
+  const toMetric = logScale ? Math.exp : (value: number) => value;
   const size = formatEnum(BudgetKind, sizeKind).replaceAll('-', ' ');
   return {
     id: 'curve',
@@ -37,7 +37,7 @@ export function writeCurve({ study, metric, higherIsBetter, labels, sizeKind }: 
           label: `${metric} of finalists and uniform-paper over ${size}, with a line through each`,
           x: size,
           y: metric,
-          yScale: higherIsBetter ? 'linear' : 'log',
+          yScale: logScale ? 'log' : 'linear',
           lines: lines.map(({ name, fit, points }) => ({
             name,
             points,

@@ -19,7 +19,7 @@ export function writeFront({ study }: StudyOverview): Section | undefined {
   return {
     id: 'front',
     title: 'Pareto front',
-    note: `The finalists than which no other is better in all objectives, on the verify windows. The knee is the winner: beyond it, giving up more of one objective gains little in another. Hypervolume ${formatMetric(front.hypervolume)}, of the controls ${formatMetric(front.controlHypervolume)}, in natural logs.`,
+    note: `The finalists than which no other is better in all objectives, on the verify windows. The knee is the winner: beyond it, giving up more of one objective gains little in another. Hypervolume ${formatMetric(front.hypervolume)}, of the controls ${formatMetric(front.controlHypervolume)}, in natural logs and, of metrics on a linear scale, values.`,
     figures: [
       {
         chart: {

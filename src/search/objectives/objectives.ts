@@ -9,15 +9,18 @@ export type Quantity =
   | { readonly kind: 'metric'; readonly metric: MetricDefinition }
   | { readonly kind: 'cost'; readonly cost: CostSpec };
 
-/** A quantity in a sum: 1 % of one with weight 2 is worth 2 % of one with weight 1. */
+/**
+ * A quantity in a sum: of those that count by their logarithm, 1 % of one with weight 2 is worth 2 % of one with weight 1;
+ * a metric on a linear scale counts by its value, so that 0.01 of it is worth as much as 1 % of those.
+ */
 export interface Term {
   readonly quantity: Quantity;
   readonly weight: number;
 }
 
 /**
- * One number to make better: the weighted sum of the natural logarithms of its terms. Terms where higher is better are
- * subtracted.
+ * One number to make better: the weighted sum of its terms, costs and metrics on a logarithmic scale by their natural
+ * logarithms, other metrics by their values, which may be below 0. Terms where higher is better are subtracted.
  */
 export interface Objective {
   /** At least one. */

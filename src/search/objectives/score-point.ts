@@ -9,14 +9,14 @@ import type { MetricLimit, Objective, Objectives, Quantity } from './objectives.
 export interface PointScore {
   /** One value per objective. */
   readonly values: readonly number[];
-  /** By how much limits are missed, as a sum of natural logarithms; 0 if all are met. */
+  /** By how much limits are missed, as shares of them on a linear scale, else in natural logarithms; 0 if all are met. */
   readonly violation: number;
 }
 
 /** Metrics of a point by name, in their own units. */
 export type Metrics = Readonly<Record<string, number>>;
 
-/** Metrics of 0 or below count as this, as they have no logarithm. */
+/** What is on a logarithmic scale and 0 or below counts as this. */
 const LEAST = 1e-9;
 
 /** The score of a measured point; NaN or infinite if a metric is missing or not finite. */
@@ -25,7 +25,7 @@ export function scoreMeasured(
   space: SearchSpace,
   { counts, metrics }: { readonly counts: Counts; readonly metrics: Metrics },
 ): PointScore {
-  return scorePoint(objectives, space, counts, (metric) => logOf(metrics[metric.name] ?? Number.NaN));
+  return scorePoint(objectives, space, counts, (metric) => toScale(metric, metrics[metric.name] ?? Number.NaN));
 }
 
 /**
@@ -39,9 +39,7 @@ export function scorePredicted(
   predictions: Readonly<Record<string, Prediction>>,
 ) {
   const scores = points.map((counts, row) =>
-    scorePoint(objectives, space, counts, (metric) =>
-      predictLog(metric, predictions[metric.name]?.mean[row] ?? Number.NaN),
-    ),
+    scorePoint(objectives, space, counts, ({ name }) => predictions[name]?.mean[row] ?? Number.NaN),
   );
   return {
     scores,
@@ -49,23 +47,26 @@ export function scorePredicted(
   };
 }
 
+/** @param valueOf a metric on its own scale */
 function scorePoint(
   { objectives, limits }: Objectives,
   space: SearchSpace,
   counts: Counts,
-  logMetric: (metric: MetricDefinition) => number,
+  valueOf: (metric: MetricDefinition) => number,
 ): PointScore {
-  const logQuantity = (quantity: Quantity): number =>
+  const measure = (quantity: Quantity): number =>
     quantity.kind === 'metric'
-      ? signOf(quantity.metric) * logMetric(quantity.metric)
+      ? signOf(quantity.metric) * valueOf(quantity.metric)
       : logOf(measureCounts(createCostModel(space.shape, quantity.cost), space, counts));
   const miss = ({ metric, limit }: MetricLimit): number => {
-    const excess = signOf(metric) * (logMetric(metric) - logOf(limit));
+    const difference = signOf(metric) * (valueOf(metric) - toScale(metric, limit));
+    // A limit of 0 has no shares.
+    const excess = metric.scale === 'log' || limit === 0 ? difference : difference / Math.abs(limit);
     return excess <= 0 ? 0 : Number.isNaN(excess) ? Number.POSITIVE_INFINITY : excess;
   };
   return {
     values: objectives.map(({ terms }) =>
-      terms.reduce((sum, { quantity, weight }) => sum + weight * logQuantity(quantity), 0),
+      terms.reduce((sum, { quantity, weight }) => sum + weight * measure(quantity), 0),
     ),
     violation: limits.reduce((sum, limit) => sum + miss(limit), 0),
   };
@@ -79,20 +80,18 @@ function deviationOf(
 ): Float64Array | undefined {
   const parts = terms.flatMap(({ quantity, weight }) => {
     if (quantity.kind === 'cost') return [];
-    const { mean, deviation } = predictions[quantity.metric.name] ?? {};
-    return mean === undefined || deviation === undefined
-      ? []
-      : [{ weight, scale: quantity.metric.scale, mean, deviation }];
+    const { deviation } = predictions[quantity.metric.name] ?? {};
+    return deviation === undefined ? [] : [{ weight, deviation }];
   });
   if (parts.length === 0) return undefined;
-  const partAt = ({ weight, scale, mean, deviation }: (typeof parts)[number], row: number): number =>
-    // The error of a logarithm is the relative error of its value, if that is small.
-    (weight * (deviation[row] ?? 0)) / (scale === 'log' ? 1 : Math.max(LEAST, Math.abs(mean[row] ?? 0)));
-  return Float64Array.from({ length: points }, (_, row) => Math.hypot(...parts.map((part) => partAt(part, row))));
+  return Float64Array.from({ length: points }, (_, row) =>
+    Math.hypot(...parts.map(({ weight, deviation }) => weight * (deviation[row] ?? 0))),
+  );
 }
 
-function predictLog({ scale }: MetricDefinition, value: number): number {
-  return scale === 'log' ? value : logOf(value);
+/** A metric in its own unit as the fit and objectives have it. */
+function toScale({ scale }: MetricDefinition, value: number): number {
+  return scale === 'log' ? logOf(value) : value;
 }
 
 function logOf(value: number): number {

@@ -30,6 +30,7 @@ export async function overviewStudy(services: OverviewServices, studyId: string)
     study,
     metric: metric.name,
     higherIsBetter: metric.better === 'higher',
+    logScale: metric.scale === 'log',
     parts: plan === undefined ? [] : listParts(plan),
     ...chartTrials(trials, { metric, study: plan?.study, calibrationTokens: progress?.calibrationTokens ?? 0 }),
     ...(await readPredictions(services.predictorStore, metric, study.predictorIds)),

@@ -89,8 +89,13 @@ function readObjective(
   const metric = metrics.find((known) => known.name === name);
   const cost = costs.find(({ kind }) => kind === name);
   if (metric !== undefined) {
-    if (limit !== undefined && !(limit > 0 && Number.isFinite(limit)))
-      throw PrunecastError.ofField(`${field}.limit`, `is ${limit}; a number above 0 is needed`);
+    if (limit !== undefined && !Number.isFinite(limit))
+      throw PrunecastError.ofField(`${field}.limit`, `is ${limit}; a finite number is needed`);
+    if (limit !== undefined && metric.scale === 'log' && limit <= 0)
+      throw PrunecastError.ofField(
+        `${field}.limit`,
+        `is ${limit}; ${name} is always above 0, and so must its limit be`,
+      );
     return {
       quantity: { kind: 'metric', metric },
       weight,

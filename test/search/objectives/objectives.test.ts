@@ -24,9 +24,9 @@ const sum: Objectives = {
 };
 
 describe('scoreMeasured', () => {
-  it('adds weighted logarithms, where higher is better with a minus', () => {
+  it('adds weighted logarithms, and the values of metrics on a linear scale, where higher is better with a minus', () => {
     const { values } = scoreMeasured(sum, space, { counts, metrics: { perplexity: 5, accuracy: 0.4 } });
-    expect(values[0]).toBeCloseTo(2 * Math.log(5) - Math.log(0.4) + 0.5 * Math.log(260_032), 12);
+    expect(values[0]).toBeCloseTo(2 * Math.log(5) - 0.4 + 0.5 * Math.log(260_032), 12);
     expect(nameObjective(sum.objectives[0] ?? { terms: [] })).toBe('2 perplexity + 1 accuracy + 0.5 parameters');
   });
 
@@ -39,11 +39,43 @@ describe('scoreMeasured', () => {
       ],
     };
     const missed = scoreMeasured(objectives, space, { counts, metrics: { perplexity: 5, accuracy: 0.4 } });
-    expect(missed.violation).toBeCloseTo(Math.log(0.5 / 0.4) + Math.log(5 / 4), 12);
+    expect(missed.violation).toBeCloseTo((0.5 - 0.4) / 0.5 + Math.log(5 / 4), 12);
     expect(scoreMeasured(objectives, space, { counts, metrics: { perplexity: 4, accuracy: 0.5 } }).violation).toBe(0);
     expect(scoreMeasured(objectives, space, { counts, metrics: { perplexity: 4 } }).violation).toBe(
       Number.POSITIVE_INFINITY,
     );
+  });
+});
+
+describe('a metric below 0', () => {
+  const margin = { name: 'margin', better: 'higher', scale: 'linear', summary: '' } as const;
+  const { objectives } = plainObjectives(margin);
+
+  it('ranks by its value, measured and predicted', () => {
+    const margins = [-3, -0.5, -2000, 1];
+    const measured = margins.map((own) =>
+      scoreMeasured(plainObjectives(margin), space, { counts, metrics: { margin: own } }),
+    );
+    const predicted = scorePredicted(
+      plainObjectives(margin),
+      space,
+      margins.map(() => counts),
+      {
+        margin: { mean: Float64Array.from(margins) },
+      },
+    );
+    expect(rankScores(measured)).toEqual([3, 1, 0, 2]);
+    expect(rankScores(predicted.scores)).toEqual([3, 1, 0, 2]);
+  });
+
+  it.each([
+    [-2, 0.25],
+    [0, 2.5],
+  ])('misses a limit of %d by its share of the limit, or by its distance from 0', (limit, missed) => {
+    const limited: Objectives = { objectives, limits: [{ metric: margin, limit }] };
+    const violationOf = (own: number) => scoreMeasured(limited, space, { counts, metrics: { margin: own } }).violation;
+    expect(violationOf(-2.5)).toBeCloseTo(missed, 12);
+    expect(violationOf(limit)).toBe(0);
   });
 });
 
@@ -53,8 +85,8 @@ describe('scorePredicted', () => {
       perplexity: { mean: Float64Array.of(1.5), deviation: Float64Array.of(0.3) },
       accuracy: { mean: Float64Array.of(0.4), deviation: Float64Array.of(0.02) },
     });
-    expect(scores[0]?.values[0]).toBeCloseTo(3 - Math.log(0.4) + 0.5 * Math.log(260_032), 12);
-    expect(deviations[0]?.[0]).toBeCloseTo(Math.hypot(2 * 0.3, 0.02 / 0.4), 12);
+    expect(scores[0]?.values[0]).toBeCloseTo(3 - 0.4 + 0.5 * Math.log(260_032), 12);
+    expect(deviations[0]?.[0]).toBeCloseTo(Math.hypot(2 * 0.3, 0.02), 12);
   });
 
   it('gives a plain objective the predicted mean itself', () => {

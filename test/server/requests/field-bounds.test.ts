@@ -151,7 +151,13 @@ function readEnds(field: DescField): { readonly good: number[]; readonly bad: nu
       below === undefined ? undefined : below - step,
     ].filter((value) => value !== undefined),
     bad: [
-      min === undefined ? undefined : min < -(2 ** 52) ? min - 2 ** 10 : min - step,
+      min === undefined
+        ? undefined
+        : isFloating(field) && min < 0
+          ? beyond(min)
+          : min < -(2 ** 52)
+            ? min - 2 ** 10
+            : min - step,
       top === undefined ? undefined : beyond(top),
       above,
       below,

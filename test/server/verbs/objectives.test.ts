@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Control,
@@ -24,7 +25,9 @@ const LIMIT = 208_025; // 20 % fewer of 260,032, rounded down
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  verbs = await startVerbServer();
+  verbs = await startVerbServer({
+    config: { plugins: [resolve(import.meta.dirname, '../../fixtures/negative-metric.mjs')] },
+  });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -43,6 +46,13 @@ const fieldsOf = async (request: DeepPartial<SearchRequest>): Promise<string[]> 
 const sizeOf = ({ costs }: Pick<FrontPoint, 'costs'>): number =>
   costs.find(({ kind }) => kind === BudgetKind.PARAMETERS)?.value ?? NaN;
 const perplexityOf = ({ metrics }: Pick<FrontPoint, 'metrics'>): number => metrics['perplexity'] ?? NaN;
+const valueOf = (metrics: Readonly<Record<string, number>> = {}): number => metrics['log_likelihood'] ?? NaN;
+const predictionOf = (answer?: QueryAnswer): number => answer?.predictions[0]?.mean[0] ?? NaN;
+const queryFirst = async (
+  { studyId }: StudyReport,
+  objectives: DeepPartial<Objective>[],
+): Promise<QueryAnswer | undefined> =>
+  (await verbs.client.services.studies.queryStudy({ studyId, objectives })).answers[0];
 
 describe('Search for perplexity and size', () => {
   let report: StudyReport;
@@ -156,7 +166,64 @@ describe('Search for accuracy', () => {
   });
 });
 
+describe('Search for a metric that is always below 0', () => {
+  const evaluator = { id: 'log-likelihood' };
+  let report: StudyReport;
+  beforeAll(async () => {
+    report = await verbs.client.runSearch(search([], { evaluator }));
+  });
+
+  it('chooses the finalist that has most of it, and predicts it below 0', async () => {
+    const finalists = (await listTrials(verbs.client, report.studyId)).filter(
+      ({ control, predicted }) => control === '' && predicted !== undefined,
+    );
+    const measured = finalists.map(({ metrics }) => valueOf(metrics));
+    expect(new Set(measured).size).toBeGreaterThan(1);
+    expect(Math.max(...measured)).toBeLessThan(0);
+    expect(valueOf(report.winner?.verifyMetrics)).toBe(Math.max(...measured));
+    expect(Math.max(...finalists.map(({ predicted = NaN }) => predicted))).toBeLessThan(0);
+  });
+
+  it('states the lift as a share of the size of what a control has', () => {
+    for (const { control, lift, low = NaN, high = NaN } of report.lifts) {
+      const other = valueOf(report.controls.find(({ name }) => name === control)?.metrics);
+      expect(lift).toBeCloseTo((valueOf(report.winner?.metrics) - other) / -other, 9);
+      expect(low).toBeLessThanOrEqual(lift);
+      expect(high).toBeGreaterThanOrEqual(lift);
+    }
+    expect(report.lifts.length).toBeGreaterThan(0);
+  });
+
+  it('takes limits below 0, and weights', async () => {
+    const sizes = [
+      { metric: 'parameters', weight: 1 },
+      { metric: 'log_likelihood', weight: 1e-6 },
+    ];
+    const [best, free] = [await queryFirst(report, [{ metric: 'log_likelihood' }]), await queryFirst(report, sizes)];
+    const limit = (predictionOf(best) + predictionOf(free)) / 2;
+    expect(limit).toBeLessThan(0);
+    const held = await queryFirst(report, [...sizes, { metric: 'log_likelihood', limit }]);
+    expect(predictionOf(held)).toBeGreaterThanOrEqual(limit);
+    expect(predictionOf(free)).toBeLessThan(limit);
+    expect(sizeOf(free ?? { costs: [] })).toBeLessThan(sizeOf(held ?? { costs: [] }));
+  });
+
+  it('reports a front of it and the size, whose worst value is below 0', async () => {
+    const { front } = await verbs.client.runSearch(
+      search([{ metric: 'log_likelihood' }, { metric: 'parameters' }], { evaluator }),
+    );
+    const values = (front?.points ?? []).map(({ metrics }) => valueOf(metrics));
+    expect(values).toEqual(values.toSorted((a, b) => b - a));
+    expect(front?.reference[0]?.value).toBeLessThanOrEqual(Math.min(...values) + 1e-9);
+    expect(front?.reference[0]?.value).toBeGreaterThan(-20);
+  });
+});
+
 describe('Search under a limit', () => {
+  it('refuses one of 0 or below for a metric that is always above, naming the field', async () => {
+    expect(await fieldsOf(search([{ metric: 'perplexity', limit: -1 }]))).toEqual(['objectives[0].limit']);
+  });
+
   it('reports a winner that meets it as measured, and fits a predictor to both metrics', async () => {
     const free = await verbs.client.runSearch(search([{ metric: 'perplexity' }]));
     const limit = (free.winner?.verifyMetrics['accuracy'] ?? NaN) * 0.98;

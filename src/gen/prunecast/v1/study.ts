@@ -313,7 +313,8 @@ export interface Objective {
   metric: string;
   /**
    * All objectives with a weight are one together: the weighted sum of their natural logs, where those for which higher
-   * is better are subtracted. So 1 % of one with weight 2 is worth 2 % of one with weight 1.
+   * is better are subtracted. So 1 % of one with weight 2 is worth 2 % of one with weight 1. A metric on a linear scale,
+   * such as accuracy, counts by its value instead, which may be below 0: 0.01 of it is worth as much as 1 % of the others.
    * Allowed: above 0, at most 1,000,000.
    */
   weight?:
@@ -322,7 +323,8 @@ export interface Objective {
   /**
    * A limit on the metric, as predicted and then as measured: at least this value if higher is better, at most if lower
    * is better. Unset: no limit. An objective with a limit and no weight only limits, unless there is no other.
-   * Allowed: above 0, at most 1e15.
+   * Above 0 for a metric on a logarithmic scale, such as perplexity.
+   * Allowed: -1e15 to 1e15.
    */
   limit?: number | undefined;
 }
@@ -410,6 +412,8 @@ export interface StudyOverview {
   bestSoFarLeftOut: number;
   /** How many pairs `predicted_labels` leaves out. */
   predictedLabelsLeftOut: number;
+  /** Whether predictors are fitted on the natural log of the metric; if not, on the metric itself. */
+  logScale: boolean;
 }
 
 /** What is measured for one part of a study. */
@@ -2694,6 +2698,7 @@ function createBaseStudyOverview(): StudyOverview {
     labelsLeftOut: 0,
     bestSoFarLeftOut: 0,
     predictedLabelsLeftOut: 0,
+    logScale: false,
   };
 }
 
@@ -2743,6 +2748,9 @@ export const StudyOverview: MessageFns<StudyOverview> = {
     }
     if (message.predictedLabelsLeftOut !== 0) {
       writer.uint32(120).int32(message.predictedLabelsLeftOut);
+    }
+    if (message.logScale !== false) {
+      writer.uint32(128).bool(message.logScale);
     }
     return writer;
   },
@@ -2880,6 +2888,14 @@ export const StudyOverview: MessageFns<StudyOverview> = {
             message.predictedLabelsLeftOut = reader.int32();
             continue;
           }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.logScale = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2941,6 +2957,11 @@ export const StudyOverview: MessageFns<StudyOverview> = {
         : isSet(object.predicted_labels_left_out)
         ? globalThis.Number(object.predicted_labels_left_out)
         : 0,
+      logScale: isSet(object.logScale)
+        ? globalThis.Boolean(object.logScale)
+        : isSet(object.log_scale)
+        ? globalThis.Boolean(object.log_scale)
+        : false,
     };
   },
 
@@ -2991,6 +3012,9 @@ export const StudyOverview: MessageFns<StudyOverview> = {
     if (message.predictedLabelsLeftOut !== 0) {
       obj.predictedLabelsLeftOut = Math.round(message.predictedLabelsLeftOut);
     }
+    if (message.logScale !== false) {
+      obj.logScale = message.logScale;
+    }
     return obj;
   },
 
@@ -3016,6 +3040,7 @@ export const StudyOverview: MessageFns<StudyOverview> = {
     message.labelsLeftOut = object.labelsLeftOut ?? 0;
     message.bestSoFarLeftOut = object.bestSoFarLeftOut ?? 0;
     message.predictedLabelsLeftOut = object.predictedLabelsLeftOut ?? 0;
+    message.logScale = object.logScale ?? false;
     return message;
   },
 };

@@ -705,12 +705,12 @@ export interface Curve {
   uniformPaper:
     | Line
     | undefined;
-  /** 1 - the finalists' line / the control's line, both at the budget; the negative of that if higher is better. */
+  /** By what share of the control's line the finalists' line is better, both at the budget. */
   lift: number;
 }
 
 /**
- * The natural log of the metric, or the metric itself if higher is better, over the natural log of what the first
+ * The natural log of the metric, or the metric itself if it is on a linear scale, over the natural log of what the first
  * budget limits.
  */
 export interface Line {
@@ -724,7 +724,10 @@ export interface Line {
 export interface Front {
   /** Sorted by the first objective, the best first. */
   points: FrontPoint[];
-  /** The volume that the front dominates up to the reference, in natural logs of the objectives. */
+  /**
+   * The volume that the front dominates up to the reference: of each objective its natural log, or its value if it is a
+   * metric on a linear scale.
+   */
   hypervolume: number;
   /** The same for the controls. */
   controlHypervolume: number;
@@ -755,7 +758,7 @@ export interface FrontPoint_MetricsEntry {
 export interface FrontReference {
   /** `perplexity`, `parameters`, or a weighted sum: `2 perplexity + 1 accuracy`. */
   objective: string;
-  /** In the unit of the objective; for a weighted sum that of natural logs. */
+  /** In the unit of the objective; a weighted sum as it is. */
   value: number;
 }
 

@@ -8,7 +8,7 @@ import type { FinalState } from './report.js';
 /** Two lines over the size, on the report windows, and the distance between them at the budget. */
 export interface StudyCurve {
   /**
-   * The metric on the scale of its fit (log for losses) against the natural logarithm of what the first budget limits.
+   * The metric on the scale of its fit against the natural logarithm of what the first budget limits.
    */
   readonly finalists: Line;
   readonly uniformPaper: Line;
@@ -38,5 +38,6 @@ export function writeCurve(plan: StudyPlan, { reported }: Pick<FinalState, 'repo
   if (finalists === undefined || uniformPaper === undefined) return undefined;
   const at = ({ intercept, slope }: Line): number => fromFitScale(plan, intercept + slope * Math.log(budget.limit));
   const sign = plan.metric.better === 'lower' ? 1 : -1;
-  return { finalists, uniformPaper, lift: sign * (1 - at(finalists) / at(uniformPaper)) };
+  const control = at(uniformPaper);
+  return { finalists, uniformPaper, lift: (sign * (control - at(finalists))) / Math.abs(control) };
 }

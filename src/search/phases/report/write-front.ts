@@ -11,11 +11,11 @@ import type { FinalState } from './report.js';
 export interface StudyFront {
   /** In the order of the first objective, the best first. */
   readonly points: readonly { readonly trial: TrialResult; readonly isKnee: boolean }[];
-  /** What the front dominates up to the reference, in natural logarithms of the objectives. */
+  /** What the front dominates up to the reference, each objective on its scale: natural logarithms, or values. */
   readonly hypervolume: number;
   /** What the controls dominate. */
   readonly controlHypervolume: number;
-  /** The worst of each objective over all finalists and controls; in its own unit, or a sum of logarithms. */
+  /** The worst of each objective over all finalists and controls; in its own unit; of a sum as it is. */
   readonly reference: readonly { readonly objective: string; readonly value: number }[];
 }
 
@@ -62,6 +62,8 @@ export function writeFront(plan: StudyPlan, state: FinalState): StudyFront | und
 function inOwnUnit({ terms }: Objective, value: number): number {
   const [term] = terms;
   if (term === undefined || terms.length > 1) return value;
-  const isHigherBetter = term.quantity.kind === 'metric' && term.quantity.metric.better === 'higher';
-  return Math.exp((isHigherBetter ? -value : value) / term.weight);
+  const { quantity, weight } = term;
+  const isHigherBetter = quantity.kind === 'metric' && quantity.metric.better === 'higher';
+  const plain = (isHigherBetter ? -value : value) / weight;
+  return quantity.kind === 'metric' && quantity.metric.scale === 'linear' ? plain : Math.exp(plain);
 }

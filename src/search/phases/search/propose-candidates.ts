@@ -43,14 +43,16 @@ export async function proposeCandidates(
   requireFeasible(sampler, band);
   const trained = rangeOfPairs(space, request.evaluated);
   const objectives = objectivesOf(plan);
+  const pairScores = request.evaluated.map((trial) => scoreTrial(plan, trial));
+  const penalise = createPenalty(pairScores);
   const run = strategy.start(
     {
       space,
       candidates: request.candidates,
       sampler,
-      evaluated: request.evaluated.map((trial) => ({
-        counts: trial.counts,
-        values: penalise(scoreTrial(plan, trial)),
+      evaluated: request.evaluated.map(({ counts }, place) => ({
+        counts,
+        values: penalise(pairScores[place] as PointScore),
       })),
       rng: rng.fork('strategy'),
     },
@@ -100,11 +102,18 @@ const MOST_IDLE = 100;
 /** The share of the finalists that are the best measured pairs, if some pairs are candidates themselves. */
 const MEASURED_SHARE = 1 / 6;
 
-/** More than any sum of logarithms, so that what meets all limits comes before what does not. */
+/** More than sums of logarithms are apart. */
 const MISSED = 1e3;
+/** Candidates are hardly farther apart than this many times the largest of the pairs' values. */
+const MISSED_VALUES = 10;
 
-function penalise({ values, violation }: PointScore): number[] {
-  return values.map((value) => (violation === 0 ? value : value + MISSED + violation));
+/** Puts what meets all limits before what does not, in each objective: metrics on a linear scale may have any size. */
+function createPenalty(measured: readonly PointScore[]): (score: PointScore) => number[] {
+  const largest = measured
+    .flatMap(({ values }) => values)
+    .reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0);
+  const missed = MISSED + MISSED_VALUES * largest;
+  return ({ values, violation }) => values.map((value) => (violation === 0 ? value : value + missed * (1 + violation)));
 }
 
 /** The values of points, as predictions of objectives. */
