@@ -11,7 +11,7 @@ import { countScored, scoreFrom, type Sequence } from '../src/core/sequence.js';
 import { createSearchSpace } from '../src/core/space/create-search-space.js';
 import { decodeCounts, type SearchSpace } from '../src/core/space/search-space.js';
 import { openCheckpoint } from '../src/engine/checkpoint/open-checkpoint.js';
-import { detectThreads } from '../src/engine/runtime/resource-limits.js';
+import { detectMemoryBudgetBytes, detectThreads } from '../src/engine/runtime/resource-limits.js';
 import type { RankedRecipe } from '../src/engine/language-model.js';
 import { rankUnits } from '../src/engine/ranking/rank-units.js';
 import { createCheckpointFiles } from '../src/engine/files/checkpoint-files.js';
@@ -19,9 +19,11 @@ import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import { BUILTIN_PLUGINS } from '../src/plugins/builtin/list.js';
 import { findUniformPaper, listUniformBest } from '../src/search/controls/uniform.js';
 import { describeCpu } from './describe-cpu.js';
+import { rankOnStream, type StreamWeights } from './recipes/rank-on-stream.js';
 import { readBenchText } from './recipes/read-text.js';
 import { formatResults } from './recipes/format-results.js';
 import {
+  type AskedCompensation,
   COMPENSATIONS,
   CONTROLS,
   CRITERIA,
@@ -67,6 +69,7 @@ if (directory === undefined || textFile === undefined || calibrationFile === und
 const work = { signal: new AbortController().signal };
 const window = Number(flags.window);
 const threads = detectThreads();
+const memoryBudgetBytes = detectMemoryBudgetBytes();
 const tokenizer = await loadTokenizer(createCheckpointFiles({ directory: resolve(directory) }));
 if (tokenizer === undefined) throw new Error(`${directory} has no tokenizer.json`);
 const model = await openLanguageModel(await openCheckpoint(resolve(directory)), { threads });
@@ -100,14 +103,17 @@ await model.close();
 
 /** All compensations of a criterion that are not measured yet; each row is saved as soon as it is measured. */
 async function measureCriterion(criterion: CriterionName, compensations: readonly CompensationName[]): Promise<void> {
-  const missing = compensations.filter((compensation) =>
-    controls.some((name) => find(criterion, compensation, name) === undefined),
+  const missing = compensations.filter(
+    (compensation) =>
+      (criterion === 'obs' || !isRankedOnStream(compensation)) &&
+      controls.some((name) => find(criterion, compensation, name) === undefined),
   );
   if (missing.length === 0) return;
-  const { ranking } = await rank(criterion);
+  const { ranking } = missing.every(isRankedOnStream)
+    ? { ranking: identityRanking(shape.layers) }
+    : await rank(criterion);
   for (const compensation of missing) {
-    const asked: (typeof COMPENSATIONS)[CompensationName] & { readonly sequences?: number } =
-      COMPENSATIONS[compensation];
+    const asked: AskedCompensation = COMPENSATIONS[compensation];
     const { plugin, options, moduleUrl } = plugIn('compensation', asked);
     const ownPlugin = plugin as Compensation;
     const own = asked.sequences === undefined ? sequences : pickSequences(asked.sequences);
@@ -130,7 +136,10 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
     for (const name of controls) shapes.push(await findShape(name, { recipe, criterion, compensation, exported }));
     const started = performance.now();
     // All at once: they share the protected first layers.
-    const perplexities = await measure(recipe, shapes, reported);
+    const perplexities =
+      asked.rankedOnStream === undefined
+        ? await measure(recipe, shapes, reported)
+        : await measureRankedOnStream(recipe, shapes, { sequences: own, weights: asked.rankedOnStream });
     const seconds = (performance.now() - started) / 1000 / controls.length;
     await keep(
       controls.map((name, index): Row => {
@@ -154,6 +163,20 @@ async function measureCriterion(criterion: CriterionName, compensations: readonl
       `${criterion}, ${compensation}: ${perplexities.map((value) => value.toFixed(2)).join(' ')} (${seconds.toFixed(0)} s an architecture)`,
     );
   }
+}
+
+/** Each architecture with a ranking of its own. */
+async function measureRankedOnStream(
+  recipe: RankedRecipe,
+  shapes: readonly Architecture[],
+  asked: { readonly sequences: readonly Int32Array[]; readonly weights: StreamWeights },
+): Promise<number[]> {
+  const perplexities: number[] = [];
+  for (const architecture of shapes) {
+    const ranking = await rankOnStream(model.checkpoint, { ...asked, architecture, threads, memoryBudgetBytes });
+    perplexities.push(...(await measure({ ...recipe, ranking }, [architecture], reported)));
+  }
+  return perplexities;
 }
 
 async function findShape(
@@ -226,6 +249,10 @@ async function findBestShape(
 
 function isOnStream(compensation: CompensationName): boolean {
   return 'fit' in COMPENSATIONS[compensation].options;
+}
+
+function isRankedOnStream(compensation: CompensationName): boolean {
+  return 'rankedOnStream' in COMPENSATIONS[compensation];
 }
 
 /** The first layer that is not protected. */

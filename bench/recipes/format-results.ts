@@ -1,4 +1,5 @@
 import {
+  type AskedCompensation,
   COMPENSATIONS,
   CONTROLS,
   CRITERIA,
@@ -24,6 +25,11 @@ export function formatResults({ model, settings, dense, rows }: Results, file: s
         rows.filter((row) => row.control === control),
       ),
     ),
+    ...(rows.some(({ compensation }) => 'rankedOnStream' in COMPENSATIONS[compensation])
+      ? [
+          'Units ranked on the stream are ranked by `obs` anew for each architecture, half-block by half-block on their inputs in the model that is pruned and compensated so far: by the weights of the model (`own`), or by those that least squares fit to what the stream lacks while all units stay (`fitted`). Only this benchmark does so.',
+        ]
+      : []),
     'A dash stands for what was not run.',
   ].join('\n\n')}\n`;
 }
@@ -66,9 +72,14 @@ function formatControl(control: ControlName, rows: readonly Row[]): string[] {
 
 /** As a recipe would ask for it. */
 function nameCompensation(name: CompensationName): string {
-  const asked: { readonly id: string; readonly options: object; readonly sequences?: number } = COMPENSATIONS[name];
+  const asked: AskedCompensation = COMPENSATIONS[name];
   const options = Object.entries(asked.options).map(([option, value]) => `${option}: ${String(value)}`);
-  return `${asked.id}${options.length === 0 ? '' : ` {${options.join(', ')}}`}${asked.sequences === undefined ? '' : `, ${asked.sequences} sequences`}`;
+  const { sequences, rankedOnStream } = asked;
+  return [
+    `${asked.id}${options.length === 0 ? '' : ` {${options.join(', ')}}`}`,
+    ...(sequences === undefined ? [] : [`${sequences} sequences`]),
+    ...(rankedOnStream === undefined ? [] : [`units ranked on the stream by the ${rankedOnStream} weights`]),
+  ].join(', ');
 }
 
 function formatTable(head: readonly string[], lines: readonly (readonly string[])[]): string {

@@ -1,3 +1,5 @@
+import type { StreamWeights } from './rank-on-stream.js';
+
 /** The criteria that the table compares, the most important ones first, since a run may be stopped. */
 export const CRITERIA = {
   fluctuation: { id: 'fluctuation', options: {} },
@@ -12,9 +14,17 @@ export const CRITERIA = {
   'taylor-second': { id: 'taylor', options: { order: 'second' } },
 } as const;
 
+export interface AskedCompensation {
+  readonly id: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly sequences?: number;
+  readonly rankedOnStream?: StreamWeights;
+}
+
 /**
  * The compensations; the damping is the default if a name has no number. Those on the stream take the shapes that the
  * one-shot fit chose. `sequences`: calibration sequences of the compensation, if not as many as the units are ranked on.
+ * `rankedOnStream`: for `obs` alone, its units are ranked anew for each architecture, on the architecture's own stream.
  */
 export const COMPENSATIONS = {
   none: { id: 'none', options: {} },
@@ -33,10 +43,9 @@ export const COMPENSATIONS = {
     options: { fit: 'stream', refit: 'all', input_damping: 1 },
     sequences: 1280,
   },
-} as const satisfies Record<
-  string,
-  { readonly id: string; readonly options: Readonly<Record<string, unknown>>; readonly sequences?: number }
->;
+  'stream-ranked': { id: 'least-squares', options: { fit: 'stream' }, rankedOnStream: 'own' },
+  'stream-ranked-fitted': { id: 'least-squares', options: { fit: 'stream' }, rankedOnStream: 'fitted' },
+} as const satisfies Record<string, AskedCompensation>;
 
 /** `half-ffn` keeps half of the FFN channels of every layer, and all heads. */
 export const CONTROLS = ['uniform-paper', 'uniform-best', 'half-ffn'] as const;
