@@ -39,10 +39,26 @@ const FILES: Readonly<Record<string, string | Uint8Array>> = {
   'empty/dev/anatomy_dev.csv': ROW.repeat(5),
 };
 
+const SUBJECTS = ['anatomy', 'astronomy', 'marketing', 'philosophy', 'virology'];
+const QUESTIONS_EACH = 8;
+
+/** MMLU of five subjects: five examples, and eight questions that take as many tokens each. */
+const FIVE_SUBJECTS = Object.fromEntries(
+  SUBJECTS.flatMap((subject, place) => [
+    [`five/dev/${subject}_dev.csv`, ROW.repeat(5)],
+    [
+      `five/test/${subject}_test.csv`,
+      Array.from({ length: QUESTIONS_EACH }, (_, index) => `Was it ${index} or ${place}?,yes,no,both,none,A\n`).join(
+        '',
+      ),
+    ],
+  ]),
+);
+
 let verbs: VerbServer;
 beforeAll(async () => {
   verbs = await startVerbServer();
-  for (const [name, content] of Object.entries(FILES)) {
+  for (const [name, content] of Object.entries({ ...FILES, ...FIVE_SUBJECTS })) {
     await mkdir(dirname(verbs.path('texts', name)), { recursive: true });
     await writeFile(verbs.path('texts', name), content);
   }
@@ -113,5 +129,23 @@ describe('questions that are asked', () => {
     const { accuracy = NaN, answered = NaN } = dense?.metrics ?? {};
     expect(accuracy).toBeLessThanOrEqual(answered);
     expect(dense?.metrics).toHaveProperty('likelihood_ratio');
+  });
+});
+
+describe('five subjects of MMLU with five examples each', () => {
+  it('run less than half of the tokens that their questions take one by one, as the answer and the plan count them', async () => {
+    const ask = { model: DEMO, measurement: { text: { source: { $case: 'path' as const, value: 'five' } } } };
+    // A single question of each subject shares no examples with another one.
+    const [single] = await evaluate('mmlu', 'five', { options: { limit: 1 } });
+    const [all] = await evaluate('mmlu', 'five', { options: { limit: 0 } });
+    expect([single?.items, all?.items]).toEqual([SUBJECTS.length, SUBJECTS.length * QUESTIONS_EACH]);
+    const apart = QUESTIONS_EACH * Number(single?.tokensSpent);
+    expect(Number(all?.tokensSpent)).toBeGreaterThan(Number(single?.tokensSpent));
+    expect(Number(all?.tokensSpent)).toBeLessThan(apart / 2);
+    const planned = await verbs.client.planEvaluate({
+      ...ask,
+      measurement: { ...ask.measurement, evaluator: { id: 'mmlu', options: { limit: 0 } } },
+    });
+    expect(planned.tokens).toBe(all?.tokensSpent);
   });
 });
