@@ -6,13 +6,15 @@ export function shareOf({ done = '0', total = '0' }: JobProgress): number | unde
   return Number(total) > 0 ? Math.min(1, Number(done) / Number(total)) : undefined;
 }
 
-/** What a job does now, its pace and the time that is left: `labelling pairs, 398,035 of 688,128 tokens, 12 s left`. */
+/** What a job does now, its pace and the time that is left: `labelling pairs, 398,035 of 688,128 tokens, 40 of 179 items, 12 s left`. */
 export function describeActivity(progress: JobProgress): string {
   const { activity = '', done = '0', total = '0', unit = '', rate = 0, remainingSeconds } = progress;
+  const { itemsDone = '0', itemsTotal = '0' } = progress;
   const known = Number(total) > 0 ? `${formatCount(Number(done))} of ${formatCount(Number(total))} ${unit}` : '';
   return [
     activity,
     known,
+    Number(itemsTotal) > 0 ? `${formatCount(Number(itemsDone))} of ${formatCount(Number(itemsTotal))} items` : '',
     rate > 0 ? `${formatCount(Number(rate.toPrecision(3)))} ${unit}/s` : '',
     remainingSeconds === undefined ? '' : `${formatDuration(remainingSeconds)} left`,
   ]

@@ -52,6 +52,8 @@ export interface JobProgress {
   readonly phaseCount?: number;
   /** A share, 0 to 1. */
   readonly overall?: number;
+  readonly itemsDone?: Int64;
+  readonly itemsTotal?: Int64;
 }
 
 export interface Status {

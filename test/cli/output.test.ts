@@ -50,6 +50,12 @@ describe('createProgressDisplay', () => {
     );
   });
 
+  it('says how many windows or questions of a measurement are known', () => {
+    const { written, display } = capture({ isTTY: true, columns: 120 });
+    display.update({ ...progress(90, 200), itemsDone: 40n, itemsTotal: 1179n });
+    expect(written.join('')).toContain('90/200 pairs  items 40/1,179  1 min 12 s left');
+  });
+
   it('tells bytes in units, and nothing that is unknown or over', () => {
     const { written, display } = capture({ isTTY: true, columns: 120 });
     const bytes = { activity: 'hashing the checkpoint', unit: 'bytes', rate: 104_857_600, remainingSeconds: 0 };

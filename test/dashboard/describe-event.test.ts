@@ -72,10 +72,12 @@ describe('progress in words', () => {
         done: '1500',
         total: '3000',
         unit: 'tokens',
+        itemsDone: '40',
+        itemsTotal: '179',
         rate: 24_831,
         remainingSeconds: 75,
       }),
-    ).toBe('labelling, 1,500 of 3,000 tokens, 24,800 tokens/s, 1 min 15 s left');
+    ).toBe('labelling, 1,500 of 3,000 tokens, 40 of 179 items, 24,800 tokens/s, 1 min 15 s left');
   });
 
   it('says where the job is among its phases', () => {

@@ -34,14 +34,26 @@ export function withoutPace(progress: JobProgress): JobProgress {
 }
 
 /**
- * `3/12  labelling pairs  [####------]  90/200 pairs  3.2/s  1 min 12 s left  25 % in all`: the phase of the job among
- * its phases, the activity, how far it is and how fast, and how far the job is. What is unknown is left out, and no bar
+ * `3/12  labelling pairs  [####------]  900/2,000 tokens  items 4/17  32/s  1 min 12 s left  25 % in all`: the phase of the
+ * job among its phases, the activity, how far it is, in windows or questions too, and how fast, and how far the job is. What is unknown is left out, and no bar
  * is drawn then.
  *
  * @param width of the line: what counts least is left out if it is too narrow
  */
 export function formatProgress(
-  { activity, done, total, unit, rate, remainingSeconds, phaseNumber, phaseCount, overall }: JobProgress,
+  {
+    activity,
+    done,
+    total,
+    unit,
+    itemsDone,
+    itemsTotal,
+    rate,
+    remainingSeconds,
+    phaseNumber,
+    phaseCount,
+    overall,
+  }: JobProgress,
   width = Number.POSITIVE_INFINITY,
 ): string {
   const amount = (value: number | bigint): string => (unit === 'bytes' ? formatBytes(value) : formatCount(value));
@@ -49,13 +61,14 @@ export function formatProgress(
   const isOver = total > 0n && done >= total;
   const head = [...(phaseCount > 0 ? [`${phaseNumber}/${phaseCount}`] : []), activity];
   const count = total > 0n ? [`${amount(done)}/${amount(total)}${noun}`] : done > 0n ? [`${amount(done)}${noun}`] : [];
+  const items = itemsTotal > 0n ? [`items ${formatCount(itemsDone)}/${formatCount(itemsTotal)}`] : [];
   const speed = rate === undefined || isOver ? [] : [`${formatRate(rate, amount)}/s`];
   const left = remainingSeconds === undefined || isOver ? [] : [`${formatDuration(remainingSeconds)} left`];
   const inAll = overall === undefined ? [] : [`${Math.floor(100 * overall)} % in all`];
   const bars = total > 0n ? BAR_WIDTHS.map((cells) => [drawBar(Number(done) / Number(total), cells)]) : [[]];
   const forms = [
-    ...bars.map((bar) => [...head, ...bar, ...count, ...speed, ...left, ...inAll]),
-    [...head, ...count, ...speed, ...left],
+    ...bars.map((bar) => [...head, ...bar, ...count, ...items, ...speed, ...left, ...inAll]),
+    [...head, ...count, ...items, ...speed, ...left],
     [...head, ...count, ...left],
   ].map((parts) => parts.join('  '));
   return (forms.find((form) => form.length <= width) ?? forms.at(-1) ?? '').slice(0, width);

@@ -12,6 +12,16 @@ export interface WorkProgress {
   readonly what: string;
   readonly done: number;
   readonly total: number;
+  /** Sequences whose numbers are known, summed over the architectures that run them; only where sequences run. */
+  readonly known?: number;
+  /** What is measured: windows or questions, over all architectures that are measured together. */
+  readonly items?: ItemProgress;
   /** All that is done so far is stored: after a kill the work goes on from there. */
   readonly saved?: boolean;
+}
+
+export interface ItemProgress {
+  /** Items whose numbers are known. Where architectures run layer by layer, those of a whole group are known at once. */
+  readonly done: number;
+  readonly total: number;
 }

@@ -102,6 +102,7 @@ export async function* evaluateArchitectures(
         const { divergences, agreements } = scores;
         if (divergences !== undefined && agreements !== undefined)
           await compareSpans(context.runner, head, batched, expected, { divergences, agreements }, work.signal);
+        report.learn(node.ends.length * countReaders(group));
         for (const end of node.ends) {
           const sum = sums[end] as SpanScores;
           for (const { sequence } of group.flatMap(({ readers }) => readers)) {
@@ -144,12 +145,27 @@ function countTokens(batches: readonly RunBatch[]): number {
  * Reports progress in tokens. A tree's share of them is spread over its steps: a shared step counts for all that share
  * it.
  */
-function createReporter({ report }: WorkContext, total: number): { share(tokens: number, steps: number): () => void } {
-  let done = 0;
+function createReporter({ report }: WorkContext, total: number): ForwardReporter {
+  let [done, known] = [0, 0];
+  const tell = (): void => report?.({ what: 'tokens', done: Math.min(total, Math.round(done)), total, known });
   return {
     share: (tokens, steps) => () => {
       done += tokens / steps;
-      report?.({ what: 'tokens', done: Math.min(total, Math.round(done)), total });
+      tell();
+    },
+    learn: (sequences) => {
+      known += sequences;
+      tell();
     },
   };
+}
+
+interface ForwardReporter {
+  share(tokens: number, steps: number): () => void;
+  /** The numbers of so many more sequences are known. */
+  learn(sequences: number): void;
+}
+
+function countReaders(batches: readonly RunBatch[]): number {
+  return batches.reduce((sum, { readers }) => sum + readers.length, 0);
 }

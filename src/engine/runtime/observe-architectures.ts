@@ -46,7 +46,9 @@ export async function* observeArchitectures(
       const architecture = architectures[index] ?? [];
       const weights = provider.inPrecision(own, precision, digestOf(architecture));
       const report =
-        work.report === undefined ? {} : { report: shareProgress(work.report, index, architectures.length) };
+        work.report === undefined
+          ? {}
+          : { report: shareProgress(work.report, index, architectures.length, request.sequences.length) };
       const alone = { ...asked, architectures: [architecture] };
       for await (const result of observeUnder({ weights, dense }, memory, config, alone, {
         signal: work.signal,
@@ -71,11 +73,11 @@ async function* observeUnder(
     readers.some(({ sequence }) => (sequences[sequence]?.spans.length ?? 0) > 0);
   const context = await startObservation(memory, recipe, request, batches);
   const scoring = { sequences, batches: batches.filter(isScored) };
-  const results = evaluateArchitectures(context, weights, architectures, scoring, work, dense);
   if (continuation === undefined) {
-    yield* results;
+    yield* evaluateArchitectures(context, weights, architectures, scoring, work, dense);
     return;
   }
+  const results = evaluateArchitectures(context, weights, architectures, scoring, withoutKnown(work), dense);
   // A run for the losses keeps hidden states until its last result is there; continuing needs their memory.
   const scored: Observation[] = [];
   for await (const result of results) scored.push(result);
@@ -88,8 +90,26 @@ async function* observeUnder(
       continuations: found,
       furtherTokens: (result.furtherTokens ?? 0) + countContinuations(sequences, continuation, found),
     };
-    work.report?.({ activity: 'continuing', what: 'architectures', done: done + 1, total: scored.length });
+    work.report?.({
+      activity: 'continuing',
+      what: 'architectures',
+      done: done + 1,
+      total: scored.length,
+      known: (done + 1) * sequences.length,
+    });
   }
+}
+
+/** The losses of some sequences are no whole answer yet where others are continued. */
+function withoutKnown({ signal, report }: WorkContext): WorkContext {
+  if (report === undefined) return { signal };
+  return {
+    signal,
+    report: (progress) => {
+      const { known: _, ...own } = progress;
+      report(own);
+    },
+  };
 }
 
 function startObservation(
@@ -109,7 +129,13 @@ function shareProgress(
   report: NonNullable<WorkContext['report']>,
   index: number,
   count: number,
+  sequences: number,
 ): NonNullable<WorkContext['report']> {
-  return (progress) =>
-    report({ ...progress, done: index * progress.total + progress.done, total: count * progress.total });
+  return ({ known, ...progress }) =>
+    report({
+      ...progress,
+      done: index * progress.total + progress.done,
+      total: count * progress.total,
+      ...(known === undefined ? {} : { known: index * sequences + known }),
+    });
 }

@@ -1,5 +1,6 @@
 import type { Lane } from '../../core/ports/job-queue.js';
 import type { EventRecord, JobRequest, StoredEvent, StoredJob, StoredJobQuery } from '../../core/ports/job-store.js';
+import type { ItemProgress } from '../../core/ports/work-context.js';
 import type { Page } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import type { JobPhases } from './phase-log.js';
@@ -116,6 +117,8 @@ export interface JobProgressReport {
   readonly total: number;
   /** "tokens", "pairs", "layers". */
   readonly unit: string;
+  /** What is measured: windows or questions, over all architectures that are measured together. */
+  readonly items?: ItemProgress;
   /** All that is done so far is stored: if the server ends with the job, it was no fruitless start. */
   readonly saved?: boolean;
 }

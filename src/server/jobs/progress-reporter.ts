@@ -123,7 +123,7 @@ function keyOf({ activity, unit }: JobProgressReport, isMention: boolean): strin
 }
 
 function describe(
-  { startedMs, pace, newest: { activity, done, total, unit } }: Activity,
+  { startedMs, pace, newest: { activity, done, total, unit, items } }: Activity,
   nowMs: number,
 ): PacedProgress {
   return {
@@ -131,6 +131,7 @@ function describe(
     unit,
     done: toCount(done),
     total: toCount(total),
+    ...(items === undefined ? {} : { items: { done: toCount(items.done), total: toCount(items.total) } }),
     // The clock may be set back meanwhile.
     elapsedSeconds: Math.max(0, nowMs - startedMs) / 1000,
     ...pace.tell(nowMs / 1000, toCount(total)),

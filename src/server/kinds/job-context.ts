@@ -59,7 +59,10 @@ export type PartContext = Pick<JobContext, 'signal' | 'progress'>;
 export function workContext({ signal, progress }: PartContext, activity: string): WorkContext {
   return {
     signal,
-    report: ({ activity: own = activity, what, ...amount }) => progress({ activity: own, unit: what, ...amount }),
+    report: (found) => {
+      const { activity: own = activity, what, known: _, ...amount } = found;
+      progress({ activity: own, unit: what, ...amount });
+    },
   };
 }
 

@@ -75,11 +75,10 @@ export const evaluatorLabeller: Labeller<LabelTask> = {
   async *measure(task, indices, work) {
     const missing = new Set(indices);
     const runs = listRuns(task, missing);
-    const total = runs.reduce((sum, { tokens }) => sum + tokens, 0);
-    let before = 0;
-    for (const run of runs) {
-      yield* measureRun(task, run, missing, shareOf(work, { before, tokens: run.tokens, total }));
-      before += run.tokens;
+    const total = sizeOf(task, runs);
+    for (const [place, run] of runs.entries()) {
+      const before = sizeOf(task, runs.slice(0, place));
+      yield* measureRun(task, run, missing, shareOf(work, { before, own: sizeOf(task, [run]), total }));
     }
   },
 };
@@ -150,19 +149,56 @@ async function* measureRun(
   }
 }
 
-/** The progress of a run as a part of the progress of all. */
+/** What runs have to do. */
+interface RunsSize {
+  readonly tokens: number;
+  readonly sequences: number;
+  /** Windows or questions, those of each architecture. */
+  readonly items: number;
+}
+
+function sizeOf({ measurements }: LabelTask, runs: readonly Run[]): RunsSize {
+  const total = (of: (run: Run) => number): number => runs.reduce((sum, run) => sum + of(run), 0);
+  return {
+    tokens: total(({ tokens }) => tokens),
+    sequences: total(({ architectures, request }) => architectures.length * request.sequences.length),
+    items: total(
+      ({ architectures, measurements: [first = 0] }) =>
+        architectures.length * (measurements[first]?.plan.fidelity.items.length ?? 0),
+    ),
+  };
+}
+
+/**
+ * The progress of a run as a part of the progress of all. Items are counted by their sequences: those of one item mostly
+ * begin alike, and run together.
+ */
 function shareOf(
   { signal, report }: WorkContext,
-  { before, tokens, total }: { readonly before: number; readonly tokens: number; readonly total: number },
+  { before, own, total }: { readonly before: RunsSize; readonly own: RunsSize; readonly total: RunsSize },
 ): WorkContext {
-  if (report === undefined || tokens === total) return { signal, ...(report === undefined ? {} : { report }) };
+  if (report === undefined) return { signal };
+  let learnt = 0;
   return {
     signal,
-    report: (progress) =>
+    report: ({ known, ...progress }) => {
+      learnt = known ?? learnt;
+      const ownItems =
+        own.sequences === 0 ? 0 : Math.floor((own.items * Math.min(learnt, own.sequences)) / own.sequences);
+      const items = total.sequences === 0 ? {} : { items: { done: before.items + ownItems, total: total.items } };
       report(
         progress.activity === undefined
-          ? { ...progress, done: Math.round(before + (tokens * progress.done) / Math.max(1, progress.total)), total }
-          : progress, // of a work before the run, which has a total of its own
-      ),
+          ? {
+              ...progress,
+              done:
+                own.tokens === total.tokens
+                  ? progress.done
+                  : Math.round(before.tokens + (own.tokens * progress.done) / Math.max(1, progress.total)),
+              total: own.tokens === total.tokens ? progress.total : total.tokens,
+              ...items,
+            }
+          : { ...progress, ...(known === undefined ? {} : items) }, // of a work before the run, with a total of its own
+      );
+    },
   };
 }

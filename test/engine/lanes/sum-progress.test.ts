@@ -2,6 +2,16 @@ import { describe, expect, it } from 'vitest';
 import type { WorkProgress } from '../../../src/core/ports/work-context.js';
 import { sumProgress } from '../../../src/engine/lanes/sum-progress.js';
 
+it('adds up the sequences that lanes know, and tells none where no lane does', () => {
+  const told: (number | undefined)[] = [];
+  const [first, second] = sumProgress([0.5, 0.5], ({ known }) => told.push(known));
+  first?.({ what: 'tokens', done: 1, total: 2 });
+  first?.({ what: 'tokens', done: 2, total: 2, known: 3 });
+  second?.({ what: 'tokens', done: 1, total: 2, known: 4 });
+  second?.({ what: 'tokens', done: 2, total: 2, known: 5 });
+  expect(told).toEqual([undefined, 3, 7, 8]);
+});
+
 describe('sumProgress', () => {
   it('counts what all lanes have done of the whole, each by its share, and never goes back', () => {
     const seen: WorkProgress[] = [];

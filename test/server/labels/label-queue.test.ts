@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../src/core/model/shape.js';
 import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
 import type { EvaluationSubject, Evaluator } from '../../../src/core/ports/evaluator.js';
+import type { ItemProgress } from '../../../src/core/ports/work-context.js';
 import type { Label, LabelStore } from '../../../src/core/ports/label-store.js';
 import { countTokens } from '../../../src/core/sequence.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
@@ -42,7 +43,7 @@ function targetOf(losses: ReadonlyMap<Architecture, number>): LabelTarget {
       for (const [index, architecture] of architectures.entries())
         yield { index, losses: Float64Array.of(losses.get(architecture) ?? NaN), hits: Int32Array.of(0) };
       const total = architectures.length * countTokens(sequences);
-      report?.({ what: 'tokens', done: total, total });
+      report?.({ what: 'tokens', done: total, total, known: architectures.length * sequences.length });
     },
   };
   const plan = perplexity.plan(
@@ -163,10 +164,17 @@ describe('a label queue', () => {
     );
     const measurements = [first, { name: 'other', evaluator: perplexity as Evaluator, options: {}, plan: other }];
     const progress: number[] = [];
+    const known: (ItemProgress | undefined)[] = [];
     const order: number[] = [];
     for await (const { index } of createQueue().label(
       orderLabels({ ...target, measurements: measurements as LabelTarget['measurements'] }, many),
-      { ...unattended, report: ({ done, total }) => progress.push(done / total) },
+      {
+        ...unattended,
+        report: ({ done, total, items }) => {
+          progress.push(done / total);
+          known.push(items);
+        },
+      },
     ))
       order.push(index);
     expect(
@@ -178,5 +186,6 @@ describe('a label queue', () => {
     expect(order.toSorted((a, b) => a - b)).toEqual([...Array.from({ length: 40 }).keys()]);
     // Three runs of the two measurements: 8, 8 and 4 architectures.
     expect(progress.map((share) => Math.round(share * 100))).toEqual([20, 40, 60, 80, 90, 100]);
+    expect(known).toEqual([8, 16, 24, 32, 36, 40].map((done) => ({ done, total: 40 })));
   });
 });

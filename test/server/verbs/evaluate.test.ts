@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Precision,
   type DeepPartial,
+  type EvaluateRequest,
   type EvaluateTarget,
   type EvaluationResult,
+  type JobProgress,
   type WindowProtocol,
 } from '../../../src/client/index.js';
 import { hasVnni } from '../../support/cpu.js';
@@ -206,6 +208,22 @@ describe('Evaluate', () => {
       Precision.FLOAT32,
       Precision.INT8,
     ]);
+  });
+
+  it('tells how many windows of all targets are known, until all are', async () => {
+    const seen: JobProgress[] = [];
+    const request: DeepPartial<EvaluateRequest> = {
+      model: DEMO,
+      measurement: { text: referenceWindows(20, 31) },
+      targets: [0.15, 0.25, 0.35].map((rate) => ({ target: { $case: 'uniformRate', value: rate } })),
+      recipe: MAGNITUDE,
+    };
+    for await (const { payload } of verbs.client.evaluate(request))
+      if (payload?.$case === 'progress' && payload.value.activity === 'evaluating') seen.push(payload.value);
+    const known = seen.map(({ itemsDone }) => itemsDone);
+    expect(known.at(-1)).toBe(33n);
+    expect(known).toEqual(known.toSorted((a, b) => Number(a - b)));
+    expect(new Set(seen.map(({ itemsTotal }) => itemsTotal))).toEqual(new Set([33n]));
   });
 
   it('refuses a precision that has no name', async () => {

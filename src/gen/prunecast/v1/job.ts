@@ -506,7 +506,17 @@ export interface JobProgress {
    * The share of the job's work that is done, from 0 to 1: of the tokens that its phases run. It does not tell the time
    * that phases without tokens take, such as fits and writing. Unset if it is unknown.
    */
-  overall?: number | undefined;
+  overall?:
+    | number
+    | undefined;
+  /**
+   * Of a measurement: the windows or questions whose numbers are known, of all architectures that are measured together,
+   * counted by the sequences that run for them. Architectures may run layer by layer in groups of windows: then those of
+   * a group are known at once.
+   */
+  itemsDone: bigint;
+  /** How many there are; 0 if none are counted. */
+  itemsTotal: bigint;
 }
 
 /** How a job ended. */
@@ -2128,6 +2138,8 @@ function createBaseJobProgress(): JobProgress {
     phaseNumber: 0,
     phaseCount: 0,
     overall: undefined,
+    itemsDone: 0n,
+    itemsTotal: 0n,
   };
 }
 
@@ -2171,6 +2183,18 @@ export const JobProgress: MessageFns<JobProgress> = {
     }
     if (message.overall !== undefined) {
       writer.uint32(89).double(message.overall);
+    }
+    if (message.itemsDone !== 0n) {
+      if (BigInt.asIntN(64, message.itemsDone) !== message.itemsDone) {
+        throw new globalThis.Error("value provided for field message.itemsDone of type int64 too large");
+      }
+      writer.uint32(96).int64(message.itemsDone);
+    }
+    if (message.itemsTotal !== 0n) {
+      if (BigInt.asIntN(64, message.itemsTotal) !== message.itemsTotal) {
+        throw new globalThis.Error("value provided for field message.itemsTotal of type int64 too large");
+      }
+      writer.uint32(104).int64(message.itemsTotal);
     }
     return writer;
   },
@@ -2276,6 +2300,22 @@ export const JobProgress: MessageFns<JobProgress> = {
             message.overall = reader.double();
             continue;
           }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.itemsDone = reader.int64() as bigint;
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.itemsTotal = reader.int64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2317,6 +2357,16 @@ export const JobProgress: MessageFns<JobProgress> = {
         ? globalThis.Number(object.phase_count)
         : 0,
       overall: isSet(object.overall) ? globalThis.Number(object.overall) : undefined,
+      itemsDone: isSet(object.itemsDone)
+        ? BigInt(object.itemsDone)
+        : isSet(object.items_done)
+        ? BigInt(object.items_done)
+        : 0n,
+      itemsTotal: isSet(object.itemsTotal)
+        ? BigInt(object.itemsTotal)
+        : isSet(object.items_total)
+        ? BigInt(object.items_total)
+        : 0n,
     };
   },
 
@@ -2355,6 +2405,12 @@ export const JobProgress: MessageFns<JobProgress> = {
     if (message.overall !== undefined) {
       obj.overall = floatToJson(message.overall);
     }
+    if (message.itemsDone !== 0n) {
+      obj.itemsDone = message.itemsDone.toString();
+    }
+    if (message.itemsTotal !== 0n) {
+      obj.itemsTotal = message.itemsTotal.toString();
+    }
     return obj;
   },
 
@@ -2376,6 +2432,10 @@ export const JobProgress: MessageFns<JobProgress> = {
     message.phaseNumber = object.phaseNumber ?? 0;
     message.phaseCount = object.phaseCount ?? 0;
     message.overall = object.overall ?? undefined;
+    message.itemsDone = (object.itemsDone !== undefined && object.itemsDone !== null) ? BigInt(object.itemsDone) : 0n;
+    message.itemsTotal = (object.itemsTotal !== undefined && object.itemsTotal !== null)
+      ? BigInt(object.itemsTotal)
+      : 0n;
     return message;
   },
 };
