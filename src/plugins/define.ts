@@ -7,7 +7,7 @@ import type { Exporter } from '../core/ports/exporter.js';
 import { PLUGIN_API_VERSION } from '../core/ports/plugin.js';
 import type { Predictor, PredictorChooser } from '../core/ports/predictor.js';
 import type { Recovery } from '../core/ports/recovery.js';
-import type { Strategy } from '../core/ports/strategy.js';
+import type { DeferredRun, Strategy, StrategyRun } from '../core/ports/strategy.js';
 
 /**
  * A plug-in as its author writes it. `options` is a Zod schema, and the methods get its output, with defaults filled
@@ -71,9 +71,9 @@ export function definePredictorChooser<Schema extends z.ZodType>(
 }
 
 /** Declares a search strategy. */
-export function defineStrategy<Schema extends z.ZodType>(
-  strategy: Definition<Strategy<z.output<Schema>>, Schema>,
-): Strategy<z.output<Schema>> {
+export function defineStrategy<Schema extends z.ZodType, Run extends StrategyRun | DeferredRun>(
+  strategy: Definition<Strategy<z.output<Schema>, Run>, Schema>,
+): Strategy<z.output<Schema>, Run> {
   return { ...strategy, kind: 'strategy', apiVersion: PLUGIN_API_VERSION };
 }
 

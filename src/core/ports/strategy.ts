@@ -4,11 +4,12 @@ import type { PluginManifest } from './plugin.js';
 import type { Rng } from '../random.js';
 
 /** Proposes candidates by ask and tell; it sees the space and predictions, never the engine. */
-export interface Strategy<Options = unknown> extends PluginManifest<Options> {
+export interface Strategy<Options = unknown, Run extends StrategyRun | DeferredRun = StrategyRun | DeferredRun>
+  extends PluginManifest<Options> {
   readonly kind: 'strategy';
   /** Whether it looks for the best of one objective only, or also for the front of several. */
   readonly objectives: 'one' | 'any';
-  start(problem: SearchProblem, options: Options): StrategyRun;
+  start(problem: SearchProblem, options: Options): Run;
 }
 
 export interface SearchProblem {
@@ -48,6 +49,15 @@ export interface StrategyRun {
    * refused with PLUGIN_INVALID.
    */
   best(count: number): readonly Counts[];
+}
+
+/** A run whose answers come later, such as that of another process. Each call waits for the one before it. */
+export interface DeferredRun {
+  ask(): Promise<readonly Counts[]>;
+  tell(predictions: ObjectivePredictions): Promise<void>;
+  best(count: number): Promise<readonly Counts[]>;
+  /** Called once, after the last call or in the middle of one, to give free what the run holds. */
+  end?(): void;
 }
 
 export type ObjectivePredictions = readonly [ObjectivePrediction, ...ObjectivePrediction[]];

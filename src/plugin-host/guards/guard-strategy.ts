@@ -1,13 +1,13 @@
-import type { Strategy, StrategyRun } from '../../core/ports/strategy.js';
+import type { DeferredRun, Strategy, StrategyRun } from '../../core/ports/strategy.js';
 import type { Counts } from '../../core/space/search-space.js';
-import { callPlugin, type CallLimit } from './guarded-call.js';
+import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
 
 /**
  * A strategy whose answers are checked: points with one count per dimension. Whether they may be evaluated is checked
  * where they are proposed.
  */
-export function guardStrategy(strategy: Strategy, limit: CallLimit): Strategy {
+export function guardStrategy(strategy: Strategy, limit: CallLimit): Strategy<unknown, DeferredRun> {
   const at = (method: string): PluginCall => ({ kind: 'strategy', id: strategy.id, method });
   return {
     ...strategy,
@@ -30,23 +30,18 @@ export function guardStrategy(strategy: Strategy, limit: CallLimit): Strategy {
         );
       };
       return {
-        ask: () =>
-          requirePoints(
-            at('ask'),
-            callPlugin(at('ask'), limit, () => run.ask()),
-          ),
-        tell: (predictions) => callPlugin(at('tell'), limit, () => run.tell(predictions)),
-        best: (count) =>
-          requirePoints(
-            at('best'),
-            callPlugin(at('best'), limit, () => run.best(count)),
-          ),
+        ask: async () => requirePoints(at('ask'), await awaitPlugin(at('ask'), limit, () => run.ask())),
+        tell: async (predictions) => awaitPlugin(at('tell'), limit, () => run.tell(predictions)),
+        best: async (count) => requirePoints(at('best'), await awaitPlugin(at('best'), limit, () => run.best(count))),
+        end: () => {
+          if ('end' in run) callPlugin(at('end'), limit, () => run.end?.());
+        },
       };
     },
   };
 }
 
-function isRun(value: unknown): value is StrategyRun {
+function isRun(value: unknown): value is StrategyRun | DeferredRun {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
-import type { ObjectivePredictions, SearchProblem, Strategy, StrategyRun } from '../../core/ports/strategy.js';
+import type { DeferredRun, ObjectivePredictions, SearchProblem, Strategy } from '../../core/ports/strategy.js';
 import { countsKey, type Counts } from '../../core/space/search-space.js';
 import { dominates } from '../../core/statistics/pareto-fronts.js';
 import { guardStrategy } from '../../plugin-host/guards/guard-strategy.js';
@@ -161,13 +161,13 @@ const MOST_ASKS = 20_000;
 type Predict = (points: readonly Counts[]) => ObjectivePredictions;
 
 interface Searched {
-  readonly run: StrategyRun;
+  readonly run: DeferredRun;
   readonly asked: readonly Counts[];
 }
 
 const predictOne: Predict = (points) => [{ mean: Float64Array.from(points, valueOf) }];
 
-async function runToEnd(run: StrategyRun, { candidates }: SearchProblem, predict: Predict): Promise<Searched> {
+async function runToEnd(run: DeferredRun, { candidates }: SearchProblem, predict: Predict): Promise<Searched> {
   const asked: Counts[] = [];
   for (let asks = 0; asks < MOST_ASKS; asks++) {
     const points = await run.ask();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { candidateBand } from '../../../src/core/budget/budget.js';
 import type { Prediction } from '../../../src/core/ports/predictor.js';
-import type { Strategy } from '../../../src/core/ports/strategy.js';
+import type { Strategy, StrategyRun } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { countsKey, toRates, type Counts } from '../../../src/core/space/search-space.js';
 import gaussianProcess from '../../../src/plugins/predictors/gaussian-process.js';
@@ -75,7 +75,11 @@ describe('chooseBatch', () => {
 });
 
 /** Three rounds of fit, search and six real evaluations; the least value found. */
-async function evaluateInRounds(strategy: Strategy, start: readonly Evaluated[], seed: number): Promise<number> {
+async function evaluateInRounds(
+  strategy: Strategy<unknown, StrategyRun>,
+  start: readonly Evaluated[],
+  seed: number,
+): Promise<number> {
   const evaluated = [...start];
   for (let round = 0; round < 3; round++) {
     const columns = plan.space.dimensions.length;
@@ -103,7 +107,7 @@ interface SearchSetting {
   readonly evaluated?: readonly Evaluated[];
 }
 
-async function search(strategy: Strategy, { seed, predict, evaluated = [] }: SearchSetting) {
+async function search(strategy: Strategy<unknown, StrategyRun>, { seed, predict, evaluated = [] }: SearchSetting) {
   const parsed = strategy.options.safeParse({});
   const run = strategy.start(
     {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { candidateBand } from '../../../src/core/budget/budget.js';
-import type { Strategy } from '../../../src/core/ports/strategy.js';
+import type { Strategy, StrategyRun } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, toRates, type Counts } from '../../../src/core/space/search-space.js';
@@ -19,7 +19,7 @@ if (budget === undefined) throw new Error('the plan has a budget');
 const sampler = createBudgetSampler({ space: plan.space, band: candidateBand(plan.space.shape, budget) });
 const valueOf = (counts: Counts): number => Math.log(measurePerplexity(plan, { counts, part: 'search' }));
 
-function search(strategy: Strategy, seed: number, candidates = 1000) {
+function search(strategy: Strategy<unknown, StrategyRun>, seed: number, candidates = 1000) {
   const run = strategy.start(
     { space: plan.space, candidates, sampler, evaluated: [], rng: createRng(seed) },
     defaultsOf(strategy),

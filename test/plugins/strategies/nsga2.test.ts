@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { candidateBand } from '../../../src/core/budget/budget.js';
 import { measureCounts } from '../../../src/core/budget/cost-model.js';
-import type { CandidateSampler, SearchProblem, Strategy } from '../../../src/core/ports/strategy.js';
+import type { CandidateSampler, SearchProblem, Strategy, StrategyRun } from '../../../src/core/ports/strategy.js';
 import { createRng } from '../../../src/core/random.js';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { countsKey, toRates, type Counts } from '../../../src/core/space/search-space.js';
@@ -93,7 +93,7 @@ describe('nsga2', () => {
 });
 
 function search(
-  strategy: Strategy,
+  strategy: Strategy<unknown, StrategyRun>,
   problem: SearchProblem,
   valuesOf: (counts: Counts) => [number, number],
   count = 40,

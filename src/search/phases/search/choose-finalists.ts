@@ -68,10 +68,14 @@ function invalid(strategy: string, fault: string): PrunecastError {
  * @param best gives this many of the best points, best first; asked for more and more until enough differ or no more
  * come
  */
-export function spreadOut(space: SearchSpace, best: (count: number) => readonly Counts[], count: number): Counts[] {
+export async function spreadOut(
+  space: SearchSpace,
+  best: (count: number) => Promise<readonly Counts[]>,
+  count: number,
+): Promise<Counts[]> {
   let known = -1;
   for (let asked = 8 * count; ; asked *= 4) {
-    const ranked = best(asked);
+    const ranked = await best(asked);
     const apart = takeApart(space, ranked, count);
     const isAll = ranked.length < asked || ranked.length === known;
     known = ranked.length;

@@ -2,7 +2,15 @@ import { meetsBudgets, type CostBand } from '../../../core/budget/budget.js';
 import { measureCounts } from '../../../core/budget/cost-model.js';
 import type { EncodingBatch } from '../../../core/pairs.js';
 import type { Prediction } from '../../../core/ports/predictor.js';
-import type { ObjectivePrediction, ObjectivePredictions, Strategy } from '../../../core/ports/strategy.js';
+import { orAborted } from '../../../core/or-aborted.js';
+import type {
+  DeferredRun,
+  ObjectivePrediction,
+  ObjectivePredictions,
+  SearchProblem,
+  Strategy,
+  StrategyRun,
+} from '../../../core/ports/strategy.js';
 import type { Rng } from '../../../core/random.js';
 import { countsKey, encodePoints, toRates, type Counts, type SearchSpace } from '../../../core/space/search-space.js';
 import { scorePredicted, type PointScore } from '../../objectives/score-point.js';
@@ -41,11 +49,10 @@ export async function proposeCandidates(
   const { rng, strategy } = request;
   const { space, sampler, band } = await openSpace(plan, request, breathe);
   requireFeasible(sampler, band);
-  const trained = rangeOfPairs(space, request.evaluated);
-  const objectives = objectivesOf(plan);
   const pairScores = request.evaluated.map((trial) => scoreTrial(plan, trial));
   const penalise = createPenalty(pairScores);
-  const run = strategy.start(
+  const run = startRun(
+    strategy,
     {
       space,
       candidates: request.candidates,
@@ -56,12 +63,34 @@ export async function proposeCandidates(
       })),
       rng: rng.fork('strategy'),
     },
-    request.strategyOptions,
+    request,
   );
+  try {
+    return await propose(run, plan, request, { space, sampler, band, penalise }, breathe);
+  } finally {
+    run.end();
+  }
+}
+
+/** What the strategy searches, and how it sees the values of points. */
+interface Opened extends OpenedBand {
+  readonly space: SearchSpace;
+  readonly penalise: (score: PointScore) => number[];
+}
+
+async function propose(
+  run: Required<DeferredRun>,
+  plan: StudyPlan,
+  request: ProposeRequest,
+  { space, band, penalise }: Opened,
+  breathe: () => Promise<void>,
+): Promise<Extract<StudyEvent, { kind: 'predicted' }>> {
+  const trained = rangeOfPairs(space, request.evaluated);
+  const objectives = objectivesOf(plan);
   const asked = new Set<string>();
   let outOfRange = 0;
   let idle = 0;
-  for (let points = run.ask(); points.length > 0 && idle < MOST_IDLE; points = run.ask()) {
+  for (let points = await run.ask(); points.length > 0 && idle < MOST_IDLE; points = await run.ask()) {
     const before = asked.size;
     request.signal.throwIfAborted();
     const batch = encodePoints(space, points);
@@ -71,7 +100,7 @@ export async function proposeCandidates(
       asked.add(countsKey(counts));
       if (isOutside(trained, batch, row)) outOfRange += 1;
     });
-    run.tell(predictObjectives(scores.map(penalise), deviations));
+    await run.tell(predictObjectives(scores.map(penalise), deviations));
     request.report?.(asked.size);
     await breathe();
     if (asked.size >= request.candidates) break;
@@ -81,12 +110,13 @@ export async function proposeCandidates(
   const measured = rankPairs(plan, request, band, known);
   const kept = measured.slice(0, Math.floor(MEASURED_SHARE * request.finalists));
   const wanted = request.finalists - kept.length;
-  const proposed = (count: number): Counts[] =>
-    checkProposals(strategy.id, run.best(count), { space, budgets: request.budgets, count });
-  const fresh = (count: number): Counts[] =>
-    proposed(count + known.size).filter((counts) => !known.has(countsKey(counts)));
+  const proposed = async (count: number): Promise<Counts[]> =>
+    checkProposals(request.strategy.id, await run.best(count), { space, budgets: request.budgets, count });
+  const fresh = async (count: number): Promise<Counts[]> =>
+    (await proposed(count + known.size)).filter((counts) => !known.has(countsKey(counts)));
   // With several objectives the strategy itself spreads its points over their front.
-  const ranked = objectives.objectives.length > 1 ? fresh(wanted).slice(0, wanted) : spreadOut(space, fresh, wanted);
+  const ranked =
+    objectives.objectives.length > 1 ? (await fresh(wanted)).slice(0, wanted) : await spreadOut(space, fresh, wanted);
   const chosen = [...ranked, ...measured.slice(0, request.finalists - ranked.length)];
   const means = (await request.predict(encodePoints(space, chosen)))[plan.metric.name]?.mean;
   const finalists = chosen.map((counts, row) => ({
@@ -94,6 +124,23 @@ export async function proposeCandidates(
     predicted: fromFitScale(plan, means?.[row] ?? Number.NaN),
   }));
   return { kind: 'predicted', predicted: asked.size, outOfRange, finalists };
+}
+
+/** The run of a strategy, whether it answers at once or later; what it is asked ends with the signal too. */
+function startRun(
+  strategy: Strategy,
+  problem: SearchProblem,
+  { strategyOptions, signal }: Pick<ProposeRequest, 'strategyOptions' | 'signal'>,
+): Required<DeferredRun> {
+  const run: StrategyRun | DeferredRun = strategy.start(problem, strategyOptions);
+  const soon = <Answer>(answer: Answer | Promise<Answer>): Promise<Answer> =>
+    orAborted(Promise.resolve(answer), signal);
+  return {
+    ask: async () => soon(run.ask()),
+    tell: async (predictions) => soon(run.tell(predictions)),
+    best: async (count) => soon(run.best(count)),
+    end: () => ('end' in run ? run.end?.() : undefined),
+  };
 }
 
 /** A strategy that asks this many batches in a row without a new candidate would ask for ever. */
