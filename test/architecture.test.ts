@@ -28,6 +28,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'onnx-runtime': { own: ['onnx-runtime'], packages: ['node:', 'onnxruntime-node'] },
   'state-folder': { own: ['state-folder'], packages: ['node:'] },
   'plugin-host': { own: ['core', 'plugin-host'], packages: ['node:', 'zod'] },
+  'remote-plugins': { own: ['core', 'gen', 'remote-plugins'], packages: ['node:', '@grpc/grpc-js', 'zod'] },
   engine: {
     own: ['core', 'engine', 'gen/onnx', 'onnx-runtime', 'plugin-host'],
     packages: ['node:', '@huggingface/tokenizers'],
@@ -72,7 +73,18 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Runs in browsers alone.
   'dashboard/browser': { own: ['charts', 'dashboard', 'words/format'], packages: ['eventsource-parser'] },
   server: {
-    own: ['core', 'search', 'engine', 'onnx-runtime', 'plugin-host', 'plugins', 'server', 'state-folder', 'gen'],
+    own: [
+      'core',
+      'search',
+      'engine',
+      'onnx-runtime',
+      'plugin-host',
+      'plugins',
+      'remote-plugins',
+      'server',
+      'state-folder',
+      'gen',
+    ],
   },
   'server/requests': {
     own: ['core', 'search', 'plugins', 'gen', 'server/requests'],
@@ -137,7 +149,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
     'server/start-server',
     'server/tokens',
   ],
-  '@grpc/grpc-js': ['server/rpc', 'client', 'gen'],
+  '@grpc/grpc-js': ['server/rpc', 'client', 'gen', 'remote-plugins'],
   'onnxruntime-node': ['onnx-runtime'],
   libsql: ['server/adapters/sqlite'],
   '@observablehq/plot': ['charts/browser'],

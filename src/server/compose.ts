@@ -5,7 +5,6 @@ import type { OutputFolders } from '../core/ports/outputs.js';
 import type { Authenticator } from '../core/ports/authenticator.js';
 import { NO_TELEMETRY, type Telemetry } from '../core/ports/telemetry.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
-import { BUILTIN_PLUGINS } from '../plugins/builtin/list.js';
 import { createLatencyTableFiles } from './adapters/files/latency-table-files.js';
 import { createOutputFolders } from './adapters/files/output-folder.js';
 import { createScoreCache } from './adapters/files/score-cache.js';
@@ -22,7 +21,7 @@ import { createLeaseOwner } from './jobs/lease-owner.js';
 import { guardTelemetry } from './guard-telemetry.js';
 import { evaluatorLabeller } from './labels/label-task.js';
 import { PARTS } from './parts.js';
-import { loadPlugins } from './plugins/load-plugins.js';
+import { createPluginSource } from './plugins/create-plugin-source.js';
 import { scratchDirectoryOf } from './models/open-models.js';
 import { sweepCheckpoints } from './pruning/observe-checkpoints.js';
 import { sweepTrainings } from './pruning/training-folders.js';
@@ -72,9 +71,11 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
   container.bind(PARTS.stopping).toConstantValue(stopping);
   await container.loadAsync(...modules);
   bindDefaults(container, plugins);
-  const entries = await container.get(TOKENS.pluginSource).load();
-  const closeStore = container.isBound(TOKENS.store) ? undefined : await openStore(container);
+  const source = container.get(TOKENS.pluginSource);
+  let closeStore: (() => Promise<void>) | undefined;
   try {
+    const entries = await source.load();
+    closeStore = container.isBound(TOKENS.store) ? undefined : await openStore(container);
     container.bind(PARTS.plugins).toConstantValue(new PluginRegistry(entries));
     bindServices(container);
     return {
@@ -98,10 +99,12 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         for (const result of closed)
           if (result.status === 'rejected')
             container.get(TOKENS.log).warn({ err: result.reason as unknown }, 'not closed cleanly');
+        await source.close?.();
         await closeStore?.();
       },
     };
   } catch (error) {
+    await source.close?.();
     await closeStore?.();
     throw error;
   }
@@ -118,19 +121,10 @@ function bindDefaults(container: Container, plugins: readonly PluginEntry[]): vo
     log,
   });
   provideDefault(container, TOKENS.authenticator, () => ({ check: () => undefined }), {});
-  provideDefault(
-    container,
-    TOKENS.pluginSource,
-    ({ config, log }) => ({
-      load: async () => {
-        const named = await loadPlugins(config.plugins, { folder: process.cwd() });
-        if (named.length > 0)
-          log.info({ plugins: named.map(({ plugin: { kind, id } }) => `${kind} ${id}`) }, 'loaded plug-ins');
-        return [...BUILTIN_PLUGINS, ...named, ...plugins];
-      },
-    }),
-    { config, log },
-  );
+  provideDefault(container, TOKENS.pluginSource, ({ config, log }) => createPluginSource(config, plugins, log), {
+    config,
+    log,
+  });
   provideDefault(
     container,
     TOKENS.labelQueue,

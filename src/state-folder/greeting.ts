@@ -23,8 +23,13 @@ export interface Roots {
   readonly output: string;
 }
 
-/** A plug-in's specifier as it means the same in every folder: a path is absolute, a package keeps its name. */
+/**
+ * A plug-in's specifier as it means the same in every folder: a path is absolute, a package and a command keep their
+ * names.
+ */
 export function nameAnywhere(specifier: string): string {
+  const [, socket] = /^unix:([^/].*)$/.exec(specifier) ?? [];
+  if (socket !== undefined) return `unix:${resolve(socket)}`;
   return /^(?:\.{1,2}|~)\//.test(specifier) ? resolve(expandHome(specifier)) : specifier;
 }
 

@@ -36,7 +36,8 @@ const SERVER_FLAGS: readonly FlagForm[] = [
   },
   {
     flags: '--plugin <SPECIFIER>',
-    summary: 'a plug-in for the server of the state folder: ./knn.js or the name of an installed package',
+    summary:
+      'a plug-in for the server of the state folder: ./knn.js, the name of an installed package, unix:/run/knn.sock, grpcs://host:50061 or "exec:python knn.py"',
     proposes: { from: 'files' },
     repeats: true,
   },

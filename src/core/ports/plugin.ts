@@ -50,6 +50,8 @@ export interface PluginManifest<Options> {
   readonly version?: string;
   /** Whether it replaces a built-in plug-in of the same kind and id; otherwise such an id is refused. @default false */
   readonly overrides?: boolean;
+  /** Where its process listens, of a plug-in that runs in a process of another program; for lists and messages. */
+  readonly address?: string;
   /** One sentence for lists and the docs page. */
   readonly summary: string;
   /** A Zod schema; every option needs a description, and a default if one is possible. */

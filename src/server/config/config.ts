@@ -126,7 +126,44 @@ export const CONFIG_SCHEMA = z
       .array(z.string().min(1))
       .default([])
       .describe(
-        'Plug-ins besides the built-in ones: `./knn.js`, `/opt/plugins/knn.js` or the name of a package. Relative paths start at the working folder, and packages are looked up in its `node_modules`. A plug-in runs with all rights of the server.',
+        'Plug-ins besides the built-in ones: `./knn.js`, `/opt/plugins/knn.js` or the name of a package; of a process of its own its address, `unix:/run/knn.sock`, `grpc://host:50061` or `grpcs://host:50061`, or the command that starts it, `exec:python knn.py` ([plug-ins in any language](remote-plugins.md)). Relative paths start at the working folder, and packages are looked up in its `node_modules`. A plug-in that the server loads or starts has all rights of the server.',
+      ),
+    pluginAuthorities: folder
+      .optional()
+      .describe(
+        'PEM file of the authorities that certificates of plug-ins at `grpcs://` addresses may come from. Default: those that Node.js trusts.',
+      ),
+    pluginStartMs: z
+      .int()
+      .min(100)
+      .max(3_600_000)
+      .default(30_000)
+      .describe(
+        'How long a plug-in in a process of its own may take to be reachable, at the start of the server and after it has died, in milliseconds.',
+      ),
+    pluginCallMs: z
+      .int()
+      .min(10)
+      .max(86_400_000)
+      .default(60_000)
+      .describe(
+        'How long a plug-in in a process of its own may take for an answer without long work: a prediction of a batch, the loading of a predictor, a step of a strategy. In milliseconds.',
+      ),
+    pluginWorkMs: z
+      .int()
+      .min(10)
+      .max(604_800_000)
+      .default(3_600_000)
+      .describe(
+        'How long a plug-in in a process of its own may take for long work: a fit, a measurement of one model, the scores of all units. In milliseconds.',
+      ),
+    pluginRetries: z
+      .int()
+      .min(0)
+      .max(1000)
+      .default(10)
+      .describe(
+        'How often a call of a plug-in in a process of its own is made again if the process dies, or says that it cannot answer now. Then the work that asked ends with PLUGIN_FAILED.',
       ),
     logLevel: z
       .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])

@@ -2,12 +2,16 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { orAborted } from '../../core/or-aborted.js';
 import type { PluginEntry } from '../../core/ports/plugin-entry.js';
 import { importPlugins } from '../../plugin-host/import-plugins.js';
+import { parseRemoteSpecifier } from './remote/parse-specifier.js';
+import type { RemoteHost } from './remote/remote-host.js';
 import { resolveSpecifiers } from './resolve-specifiers.js';
 
 /** Where the plug-ins of a server come from. */
 export interface PluginSource {
   /** All of them; called once, when the server starts. An error keeps it from starting. */
   load(): Promise<readonly PluginEntry[]>;
+  /** Ends what it has started; called once, after the last call of a plug-in, also if `load` has failed. */
+  close?(): Promise<void>;
 }
 
 export interface PluginLoading {
@@ -15,24 +19,37 @@ export interface PluginLoading {
   readonly folder: string;
   /** How long a module may take; it may wait for something at its top level that never comes. @default 30,000 */
   readonly limitMs?: number;
+  /** Attaches and launches the processes that specifiers name. */
+  readonly remote: RemoteHost;
 }
 
 /**
  * The plug-ins that a server's settings name. Workers load them by the same URLs.
  *
- * @param specifiers `./knn.js`, `/opt/plugins/knn.js` or the name of an installed package
+ * @param specifiers `./knn.js`, `/opt/plugins/knn.js`, the name of an installed package, or a process of its own:
+ * `unix:/run/knn.sock`, `grpc://host:50061`, `grpcs://host:50061`, `exec:python knn.py`
  * @throws PrunecastError PLUGIN_INVALID with the specifier and the cause if one cannot be found, loaded or used
  */
 export async function loadPlugins(
   specifiers: readonly string[],
-  { folder, limitMs = 30_000 }: PluginLoading,
+  { folder, limitMs = 30_000, remote }: PluginLoading,
 ): Promise<PluginEntry[]> {
   const entries: PluginEntry[] = [];
   const loaded = new Set<string>();
-  for (const { specifier, moduleUrl } of await resolveSpecifiers(specifiers, folder)) {
-    if (loaded.has(moduleUrl.href)) continue; // named twice
-    loaded.add(moduleUrl.href);
+  const distinct = [...new Set(specifiers)];
+  const modules = await resolveSpecifiers(
+    distinct.filter((specifier) => parseRemoteSpecifier(specifier, folder) === undefined),
+    folder,
+  );
+  for (const specifier of distinct) {
     const place = `the plug-in "${specifier}"`;
+    const process = parseRemoteSpecifier(specifier, folder);
+    const moduleUrl =
+      process === undefined
+        ? modules.find((module) => module.specifier === specifier)?.moduleUrl
+        : await remote.open(process, place);
+    if (moduleUrl === undefined || loaded.has(moduleUrl.href)) continue; // named twice
+    loaded.add(moduleUrl.href);
     const plugins = await within(limitMs, place, importPlugins(moduleUrl.href, place));
     for (const plugin of plugins) entries.push({ plugin, moduleUrl });
   }

@@ -19,7 +19,7 @@ export interface ListedPlugin {
   readonly summary: string;
   /** JSON Schema of the options that a caller may send. */
   readonly optionsSchema: Readonly<Record<string, unknown>>;
-  /** `inline`, `worker` or `process`. */
+  /** `inline`, `worker`, `process`, or the address of the plug-in's own process. */
   readonly runsIn: string;
 }
 
@@ -100,7 +100,7 @@ export class PluginRegistry implements PluginLookup {
         version: plugin.version ?? '',
         summary: plugin.summary,
         optionsSchema: this.#schemas.get(plugin)?.() ?? {},
-        runsIn: ('runsIn' in plugin ? plugin.runsIn : undefined) ?? RUNS_IN[plugin.kind],
+        runsIn: plugin.address ?? ('runsIn' in plugin ? plugin.runsIn : undefined) ?? RUNS_IN[plugin.kind],
       }));
   }
 }

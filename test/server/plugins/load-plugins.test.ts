@@ -11,8 +11,12 @@ import { writePlugin } from '../../support/fixture-plugins.js';
 const criterion = (id: string, more = '') =>
   `plugin.defineCriterion({ id: '${id}', summary: 'Scores.', needs: [], options: plugin.z.strictObject({}), score: ({ units }) => new Float32Array(units.length), ${more} })`;
 
+const noProcesses = {
+  open: () => Promise.reject(new Error('no process is named here')),
+  close: () => Promise.resolve(),
+};
 let folder: string;
-const load = (...specifiers: string[]) => loadPlugins(specifiers, { folder, limitMs: 500 });
+const load = (...specifiers: string[]) => loadPlugins(specifiers, { folder, limitMs: 500, remote: noProcesses });
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'load-plugins-')));
   writePlugin(join(folder, 'one.mjs'), `export default ${criterion('one')};`);

@@ -48,7 +48,8 @@ export const protobufFileName = "prunecast/plugin/v1/plugin.proto";
  * that is `prunecast-plugin/`, the version of the protocol, a space, and the address. Everything before it, after it, and
  * on standard error goes to Prunecast's log, line by line. The process must end when its standard input ends: then the
  * server is gone, however it ended. Otherwise it is ended with the server, by SIGTERM and five seconds later by SIGKILL.
- * One that ends by itself, or whose health is not SERVING, is started again, after a pause that doubles.
+ * One that ends by itself, whose health is not SERVING, or that answers no health check for a minute, is started again,
+ * after a pause that doubles: health checks are to be answered while calls are under way too.
  *
  * CALLS
  *
@@ -275,8 +276,8 @@ export interface PluginInfo {
   summary: string;
   /**
    * JSON Schema (draft 2020-12) of its options: an object with `properties`, each with a `description` and, where
-   * possible, a `default`. The server checks options and fills in defaults, so that requests carry all of them. Unset for
-   * a plug-in without options.
+   * possible, a `default`. The server checks options and fills in defaults, so that requests carry all of them. Options
+   * that are not listed are refused, unless it has `additionalProperties`. Unset for a plug-in without options.
    */
   optionsSchema:
     | { [key: string]: any }
@@ -317,7 +318,7 @@ export interface PredictorInfo {
 export interface EvaluatorInfo {
   /** What it measures, at least one metric. */
   metrics: MetricInfo[];
-  /** The exporter that writes the checkpoint folder, by its id. Empty for `huggingface`. */
+  /** The exporter that writes the checkpoint folder, by its id. Empty for `hf`. */
   exporter: string;
   /** Options of the exporter; unset for its defaults. */
   exporterOptions: { [key: string]: any } | undefined;
@@ -431,7 +432,7 @@ export interface Pairs {
 
 /** A piece of the fitted predictor. */
 export interface FitResponse {
-  /** The next bytes. All pieces together have at most 1 GiB. */
+  /** The next bytes. All together are at most 256 MiB, in at most 10,000 pieces. */
   state: Buffer;
 }
 
@@ -5177,8 +5178,8 @@ export type StrategyServiceService = typeof StrategyServiceService;
 export const StrategyServiceService = {
   /**
    * One search, from the first request to the end of the stream. Requests come in this order: `start`; `evaluated`,
-   * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`. `ask` and `best` are
-   * answered by one message each, the others are not answered.
+   * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`, once or more, for more
+   * points each time. `ask` and `best` are answered by one message each, the others are not answered.
    *
    * A run whose process died is replayed: a new stream gets the same requests up to where the old one broke off, and must
    * give the same answers. So random numbers come from the seed in `start` alone.
@@ -5197,8 +5198,8 @@ export const StrategyServiceService = {
 export interface StrategyServiceServer extends UntypedServiceImplementation {
   /**
    * One search, from the first request to the end of the stream. Requests come in this order: `start`; `evaluated`,
-   * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`. `ask` and `best` are
-   * answered by one message each, the others are not answered.
+   * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`, once or more, for more
+   * points each time. `ask` and `best` are answered by one message each, the others are not answered.
    *
    * A run whose process died is replayed: a new stream gets the same requests up to where the old one broke off, and must
    * give the same answers. So random numbers come from the seed in `start` alone.
@@ -5209,8 +5210,8 @@ export interface StrategyServiceServer extends UntypedServiceImplementation {
 export interface StrategyServiceClient extends Client {
   /**
    * One search, from the first request to the end of the stream. Requests come in this order: `start`; `evaluated`,
-   * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`. `ask` and `best` are
-   * answered by one message each, the others are not answered.
+   * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`, once or more, for more
+   * points each time. `ask` and `best` are answered by one message each, the others are not answered.
    *
    * A run whose process died is replayed: a new stream gets the same requests up to where the old one broke off, and must
    * give the same answers. So random numbers come from the seed in `start` alone.

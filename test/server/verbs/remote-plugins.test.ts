@@ -1,0 +1,182 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeepPartial, PairSet, SearchRequest } from '../../../src/client/index.js';
+import type { ConfigOptions } from '../../../src/server/config/config.js';
+import { launchSpecifier, socketIn, startRemotePlugin, type Faults } from '../../support/remote-plugin.js';
+import { makeSelfSigned } from '../../support/self-signed.js';
+import { makeFolder } from '../../support/test-server.js';
+import { DEMO, listTrials, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+
+/* Plug-ins in a process of their own, which `test/fixtures/remote/plugin-server.mjs` is, over a real server. */
+
+let folder: string;
+beforeAll(async () => {
+  folder = await makeFolder();
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const start = (specifier: string, config: ConfigOptions = {}): Promise<VerbServer> =>
+  startVerbServer({ config: { plugins: [specifier], pluginStartMs: 60_000, ...config } });
+
+/** Targets of two rates: a bowl with its rim, which a line cannot follow, or a slope. */
+const pairsOf = (target: (a: number, b: number) => number): DeepPartial<PairSet> => ({
+  dimensions: ['layers.0.ffn_channels', 'layers.1.ffn_channels'],
+  model: DEMO,
+  measurementFingerprint: 'm',
+  fidelityDigest: 'f',
+  pairs: Array.from({ length: 60 }, (_, row) => {
+    const [a, b] = [((row * 7) % 60) / 120, ((row * 13) % 60) / 120];
+    return { rates: [a, b], metrics: { perplexity: target(a, b) } };
+  }),
+});
+const BOWL = pairsOf((a, b) => 3 + Math.cos(16 * (a - 0.25)) + Math.cos(16 * (b - 0.25)));
+const SLOPE = pairsOf((a, b) => Math.exp(1 + 2 * a + b));
+
+const fitNearest = ({ client }: VerbServer, options: object = {}) =>
+  client.runFitPredictor({ source: { $case: 'pairs', value: BOWL }, predictor: { id: 'nearest', options } });
+
+const fitAuto = ({ client }: VerbServer, pairs: DeepPartial<PairSet>) =>
+  client.runFitPredictor({
+    source: { $case: 'pairs', value: pairs },
+    predictor: { id: 'auto', options: { folds: 3, among: ['ridge', 'nearest'] } },
+  });
+
+describe('a predictor in a process that the server launches', () => {
+  let verbs: VerbServer;
+  beforeAll(async () => {
+    verbs = await start(launchSpecifier());
+  });
+  afterAll(() => verbs[Symbol.asyncDispose]());
+
+  it('is listed with the schema of its options and its address', async () => {
+    const { plugins } = await verbs.client.services.catalog.listPlugins({});
+    const nearest = plugins.find(({ id }) => id === 'nearest');
+    expect(nearest).toMatchObject({
+      version: '1.0',
+      runsIn: expect.stringMatching(/^unix:.*plugin\.sock$/) as string,
+      optionsSchema: { properties: { neighbours: { default: 5, minimum: 1, type: 'integer' } } },
+    });
+  });
+
+  it('wins in `auto` where it predicts best, and loses where it does not', async () => {
+    const bowl = await fitAuto(verbs, BOWL);
+    const slope = await fitAuto(verbs, SLOPE);
+    expect([bowl.backend, slope.backend]).toEqual(['nearest', 'ridge']);
+    expect(bowl.scores.map(({ backend, notTried }) => [backend, notTried])).toEqual([
+      ['ridge', ''],
+      ['nearest', ''],
+    ]);
+  });
+
+  it('predicts later from its stored state', async () => {
+    const { id } = await fitNearest(verbs, { neighbours: 1 });
+    const { predictions } = await verbs.client.services.pruning.predict({
+      predictorId: id,
+      encodings: { rates: Buffer.from(Float32Array.of(0, 0).buffer), dimensions: 2 },
+    });
+    expect(predictions[0]?.mean[0]).toBeCloseTo(3 + 2 * Math.cos(4), 5); // the first pair itself
+  });
+
+  it('has its options checked before it is asked', async () => {
+    await expect(fitNearest(verbs, { neighbours: 0 })).rejects.toMatchObject({
+      reason: 'INVALID_OPTIONS',
+      violations: [{ field: 'predictor.options.neighbours' }],
+    });
+    await expect(fitNearest(verbs, { neighbour: 3 })).rejects.toMatchObject({
+      message: expect.stringContaining('did you mean "neighbours"') as string,
+    });
+  });
+});
+
+describe('a predictor in a process that runs already', () => {
+  it('is attached by its socket, and found again after it was started anew', async () => {
+    const address = socketIn(folder);
+    const first = await startRemotePlugin(address);
+    await using verbs = await start(first.address);
+    expect((await fitNearest(verbs)).backend).toBe('nearest');
+    await first.kill();
+    const [second, { backend }] = await Promise.all([startRemotePlugin(address), fitNearest(verbs)]);
+    await second.kill();
+    expect(backend).toBe('nearest');
+  });
+
+  it('is attached over TLS if its certificate is of the configured authority', async () => {
+    const { key, certificate } = makeSelfSigned();
+    const tls = { key: join(folder, 'key.pem'), certificate: join(folder, 'certificate.pem') };
+    await writeFile(tls.key, key);
+    await writeFile(tls.certificate, certificate);
+    await using plugin = await startRemotePlugin('127.0.0.1:0', { tls });
+    const address = `grpcs://${plugin.address}`;
+    await using verbs = await start(address, { pluginAuthorities: tls.certificate });
+    expect((await fitNearest(verbs)).backend).toBe('nearest');
+    await expect(start(address, { pluginStartMs: 2000 })).rejects.toThrow(/grpcs:\/\/.* cannot be used: /);
+  });
+});
+
+/** A study with these plug-ins: all that it came to. */
+const search = async (faults: Faults, request: DeepPartial<SearchRequest>) => {
+  await using verbs = await start(launchSpecifier(faults));
+  const { studyId, winner, fitQuality } = await verbs.client.runSearch(smallSearch(request));
+  const trials = (await listTrials(verbs.client, studyId)).map(({ role, control, rates, metrics, predicted }) => ({
+    role,
+    control,
+    rates,
+    metrics,
+    predicted,
+  }));
+  return { trials, architecture: winner?.architecture, fitQuality };
+};
+
+describe('a Search with a process that dies every few calls', () => {
+  it('ends as an undisturbed one', async () => {
+    const starts = join(folder, 'starts');
+    const request = { predictor: { id: 'nearest' }, output: '' };
+    const undisturbed = await search({}, request);
+    const disturbed = await search({ dieAfter: 4, deaths: 10, startsFile: starts }, request);
+    expect(disturbed).toEqual(undisturbed);
+    const processes = (await readFile(starts, 'utf8')).match(/^\d+$/gm) ?? [];
+    expect(processes).toHaveLength(11);
+  }, 300_000);
+});
+
+describe('a predictor process that misbehaves', () => {
+  it.each<[what: string, faults: Faults, error: RegExp]>([
+    ['hangs', { hang: 'Fit' }, /PLUGIN_FAILED predictor "nearest" failed in fit\(\): it did not answer in time/],
+    ['answers NaN', { nan: true }, /PLUGIN_INVALID predictor "nearest": predict\(\) gave the mean NaN for row 0/],
+    ['answers too little', { short: true }, /PLUGIN_INVALID predictor "nearest": predict\(\) gave \d+ bytes of means/],
+    ['floods', { flood: 'Fit' }, /PLUGIN_INVALID predictor "nearest": fit\(\) sent a state of more than/],
+    [
+      'answers too much at once',
+      { large: true },
+      /PLUGIN_INVALID predictor "nearest": predict\(\) answered with a message/,
+    ],
+    ['dies on every call', { dieAfter: 1 }, /PLUGIN_FAILED predictor "nearest" failed in fit\(\): .*UNAVAILABLE/],
+    ['refuses its options', { refuse: 'Fit' }, /INVALID_OPTIONS options of predictor "nearest": an even number/],
+  ])('and %s ends its work with an error that names it', async (_, faults, error) => {
+    await using verbs = await start(launchSpecifier(faults), {
+      pluginRetries: 2,
+      ...('hang' in faults && { pluginWorkMs: 3000 }),
+    });
+    const failure: unknown = await fitNearest(verbs).catch((thrown: unknown) => thrown);
+    const { reason, message } = failure as { readonly reason: string; readonly message: string };
+    expect(`${reason} ${message}`).toMatch(error);
+    expect((await verbs.client.services.jobs.listJobs({})).jobs).toHaveLength(1);
+  });
+
+  it.each<[what: string, faults: Faults | string, error: RegExp]>([
+    ['speaks another version of the protocol', { version: 2 }, /it speaks protocol 2, and this server 1/],
+    [
+      'names another version only when asked',
+      { version: 2, handshake: 'prunecast-plugin/1 ADDRESS' },
+      /it speaks protocol 2/,
+    ],
+    ['ends at once', 'exec:echo no luck; exit 3', /it ended with code 3 before it listened; it wrote last: no luck/],
+    ['never says where it listens', { handshake: 'hello' }, /it did not say within 5 s where it listens.*hello/],
+    ['is not there', 'unix:/nowhere/plugin.sock', /"unix:\/nowhere\/plugin\.sock" cannot be used/],
+    ['has options that cannot be checked', { schema: { type: 'object', if: {} } }, /if\/then\/else/],
+  ])('and %s keeps the server from starting', async (_, faults, error) => {
+    const specifier = typeof faults === 'string' ? faults : launchSpecifier(faults);
+    await expect(start(specifier, { pluginStartMs: 5000 })).rejects.toThrow(error);
+  });
+});
