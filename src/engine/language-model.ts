@@ -2,7 +2,7 @@ import type { LatencyTable } from '../core/budget/latency-table.js';
 import type { Precision } from '../core/measurement.js';
 import type { Architecture, ModelShape } from '../core/model/shape.js';
 import type { UnitScores } from '../core/model/unit-scores.js';
-import type { Criterion } from '../core/ports/criterion.js';
+import type { AnyCriterion } from '../core/ports/criterion.js';
 import type { EvaluationSubject } from '../core/ports/evaluator.js';
 import type { WorkContext } from '../core/ports/work-context.js';
 import type { Calibration, CalibrationNeed } from './calibration/calibration.js';
@@ -21,7 +21,7 @@ export type { RankedRecipe } from './weights/recipe.js';
 export type { UnitScores } from '../core/model/unit-scores.js';
 
 export interface ScoreUnitsRequest {
-  readonly criterion: Criterion;
+  readonly criterion: AnyCriterion;
   /** Complete: the output of the criterion's schema. */
   readonly options: unknown;
   /**
@@ -31,6 +31,8 @@ export interface ScoreUnitsRequest {
   readonly moduleUrl?: URL;
   /** Required if the criterion needs activations. */
   readonly calibration?: Calibration;
+  /** Required if the criterion needs sequences. */
+  readonly sequences?: readonly Int32Array[];
   readonly seed: number;
   readonly work: WorkContext;
 }

@@ -8,6 +8,7 @@ import { identityRanking } from '../core/model/units.js';
 import { validateArchitecture } from '../core/model/validate-architecture.js';
 import { measureRuns, planRuns, type RunBatch } from '../core/run-batches.js';
 import type { EvaluationSubject, Observation, ObservationRequest } from '../core/ports/evaluator.js';
+import { guardModelCriterion } from '../plugin-host/guards/guard-model-criterion.js';
 import { guardCriterion } from '../plugin-host/guards/guard-criterion.js';
 import type { Checkpoint } from './checkpoint/checkpoint.js';
 import { countPositionsAlike } from './forward/rotary-tables.js';
@@ -17,6 +18,7 @@ import { startLanes } from './lanes/start-lanes.js';
 import type { LanguageModel, ScoreUnitsRequest, RankedRecipe } from './language-model.js';
 import { createSpanScores } from './forward/span-scores.js';
 import { createPace, isProbed, probePace, unlessBusy } from './pace.js';
+import { describeScored, scoreModel } from './ranking/score-model.js';
 import { scoreLayer } from './ranking/score-layer.js';
 import { countLosses, countTimedTokens } from './runtime/count-work.js';
 import { estimatePeakBytes, planMemory } from './runtime/plan-memory.js';
@@ -135,7 +137,7 @@ export async function openLanguageModel(
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${threads} threads`,
     scratchDirectory: options.scratchDirectory ?? tmpdir(),
     calibrate: (sequences, needs, work) => thread.call('calibrate', { sequences, needs }, work),
-    scoreUnits: (request) => scoreUnits(thread, shape, request),
+    scoreUnits: (request) => scoreUnits(thread, checkpoint, request),
     subject,
     blockMap: (recipe, request, work) => thread.call('blockMap', { recipe: describe(recipe), request }, work),
     recover: ({ recipe, ...request }, work) => thread.call('recover', { recipe: describe(recipe), ...request }, work),
@@ -208,11 +210,25 @@ function describe({ ranking, compensation, trained }: RankedRecipe): RecipeMessa
   return { key: keyRecipe({ ...own, compensation: described }), ...own, compensation: described };
 }
 
+const NO_LIMIT = { limitMs: undefined };
+
 async function scoreUnits(
   thread: Pick<ModelThread, 'call'>,
-  shape: ModelShape,
-  { criterion, options, moduleUrl, calibration, seed, work }: ScoreUnitsRequest,
+  checkpoint: Checkpoint,
+  { criterion, options, moduleUrl, calibration, sequences, seed, work }: ScoreUnitsRequest,
 ): Promise<readonly UnitScores[]> {
+  const { shape } = checkpoint;
+  if (criterion.scoreModel !== undefined) {
+    const read = criterion.needs.includes('sequences') ? sequences : undefined;
+    const model = describeScored(checkpoint, read, seed);
+    return moduleUrl === undefined
+      ? scoreModel(guardModelCriterion(criterion, NO_LIMIT), options, model, work)
+      : thread.call(
+          'scoreModel',
+          { criterion: { address: addressPlugin(criterion, moduleUrl), options }, model },
+          work,
+        );
+  }
   if (moduleUrl !== undefined) {
     const asked = { criterion: { address: addressPlugin(criterion, moduleUrl), options }, seed };
     return thread.call('scoreUnits', calibration === undefined ? asked : { ...asked, calibration }, work);
@@ -223,7 +239,7 @@ async function scoreUnits(
       `criterion "${criterion.id}" needs ${kept}, which stays in the model's thread: give the URL of its module`,
     );
   }
-  const guarded = guardCriterion(criterion, { limitMs: undefined });
+  const guarded = guardCriterion(criterion, NO_LIMIT);
   const scores: UnitScores[] = [];
   for (const layer of shape.layers.keys()) {
     const weights = await thread.call('readLayer', { layer }, { signal: work.signal });

@@ -64,11 +64,24 @@ const bounds = z.object({ least: z.int().min(1), most: z.int().min(1) });
 
 /** What each kind has beside its manifest. */
 const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
-  criterion: z.object({
-    needs: z.array(z.enum(['weights', 'activations', 'gram', 'gradients', 'block-io'])),
-    score: method,
-    scoringBytes: method.optional(),
-  }),
+  criterion: z.union(
+    [
+      z.object({
+        needs: z.array(z.enum(['weights', 'activations', 'gram', 'gradients', 'block-io'])),
+        score: method,
+        scoringBytes: method.optional(),
+        scoreModel: z.undefined().optional(),
+      }),
+      z.object({
+        needs: z
+          .array(z.enum(['checkpoint', 'sequences']))
+          .refine((needs) => needs.includes('checkpoint'), 'has no checkpoint'),
+        scoreModel: method,
+        score: z.undefined().optional(),
+      }),
+    ],
+    'needs score() and needs among weights, activations, gram, gradients and block-io; or scoreModel() and needs checkpoint, with sequences if it looks at the calibration text',
+  ),
   compensation: z.object({
     needs: z.array(z.enum(['mean', 'gram'])),
     addsBias: z.boolean(),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SCORE_SCOPES } from '../core/model/score-scope.js';
 import type { Compensation } from '../core/ports/compensation.js';
-import type { Criterion } from '../core/ports/criterion.js';
+import type { Criterion, ModelCriterion } from '../core/ports/criterion.js';
 import type { ModelEvaluator, RowsEvaluator, TextEvaluator } from '../core/ports/evaluator.js';
 import type { Exporter } from '../core/ports/exporter.js';
 import { PLUGIN_API_VERSION } from '../core/ports/plugin.js';
@@ -28,10 +28,14 @@ export const scopeOption = z
     'What scores compare within. `layer`: one layer and kind of unit. `standardized`: all of them, as each score is taken minus the mean of its layer and kind, over their deviation. Ranks nothing within a layer.',
   );
 
-/** Declares a criterion. */
+/** Declares a criterion, which scores units layer by layer, or the whole model from its checkpoint. */
 export function defineCriterion<Schema extends z.ZodType>(
   criterion: Definition<Criterion<z.output<Schema>>, Schema>,
-): Criterion<z.output<Schema>> {
+): Criterion<z.output<Schema>>;
+export function defineCriterion<Schema extends z.ZodType>(
+  criterion: Definition<ModelCriterion<z.output<Schema>>, Schema>,
+): ModelCriterion<z.output<Schema>>;
+export function defineCriterion(criterion: object): object {
   return { ...criterion, kind: 'criterion', apiVersion: PLUGIN_API_VERSION };
 }
 

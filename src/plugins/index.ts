@@ -24,6 +24,7 @@ export type * from '../core/metric.js';
 export { describeModelMeasurement } from '../core/measurement.js';
 export type * from '../core/measurement.js';
 export type * from '../core/model/shape.js';
+export type { ScoredKind, UnitGroup } from '../core/model/unit-groups.js';
 export type { KeptUnits, LayerKeptUnits, UnitKind } from '../core/model/units.js';
 export type { ScoreScope } from '../core/model/score-scope.js';
 export { countRows } from '../core/pairs.js';

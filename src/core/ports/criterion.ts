@@ -1,12 +1,21 @@
+import type { ModelShape } from '../model/shape.js';
+import type { ScoredKind, UnitGroup } from '../model/unit-groups.js';
 import type { UnitKind } from '../model/units.js';
 import type { Breathe, TransposedProduct } from './compensation.js';
 import type { PluginManifest } from './plugin.js';
+import type { WorkContext } from './work-context.js';
 import type { Rng } from '../random.js';
 
-/** What must be computed before a criterion can score: one pass over the calibration text serves all needs. */
-export type CriterionNeed = 'weights' | 'activations' | 'gram' | 'gradients' | 'block-io';
+/**
+ * What a criterion must be given. One pass over the calibration text serves `activations`, `gram`, `gradients` and
+ * `block-io`. `checkpoint` and `sequences` are for a `ModelCriterion`.
+ */
+export type CriterionNeed = 'weights' | 'activations' | 'gram' | 'gradients' | 'block-io' | 'checkpoint' | 'sequences';
 
 /** Gives each unit an importance score (higher = keep). */
+export type AnyCriterion<Options = unknown> = Criterion<Options> | ModelCriterion<Options>;
+
+/** One that scores the units of one layer at a time, shown by the engine. */
 export interface Criterion<Options = unknown> extends PluginManifest<Options> {
   readonly kind: 'criterion';
   readonly needs: readonly CriterionNeed[];
@@ -17,6 +26,41 @@ export interface Criterion<Options = unknown> extends PluginManifest<Options> {
    * included; undefined for little more than that. The memory budget relies on it.
    */
   scoringBytes?(rows: number, hidden: number): number;
+  readonly scoreModel?: undefined;
+}
+
+/** One that reads the checkpoint by its own means and scores the whole model at once, such as by a pass in PyTorch. */
+export interface ModelCriterion<Options = unknown> extends PluginManifest<Options> {
+  readonly kind: 'criterion';
+  /** `checkpoint`, and `sequences` if it looks at the calibration text. */
+  readonly needs: readonly CriterionNeed[];
+  /** The scores of all groups of the model, each once, in any order. Called once per model. */
+  scoreModel(model: ScoredModel, options: Options, work: WorkContext): AsyncIterable<GroupScores>;
+  readonly score?: undefined;
+  readonly scoringBytes?: undefined;
+}
+
+/** A model that is scored as a whole. */
+export interface ScoredModel {
+  readonly shape: ModelShape;
+  /** The absolute path of its folder, with config.json and safetensors files; nothing may be written there. */
+  readonly directory: string;
+  /** Names its weights and its configuration. */
+  readonly digest: string;
+  /** What is to be scored. */
+  readonly groups: readonly UnitGroup[];
+  /** With need `sequences`: the calibration text as token ids, BOS included if it is wanted. */
+  readonly sequences?: readonly Int32Array[];
+  /** Random numbers come from it alone. A safe integer. */
+  readonly seed: number;
+}
+
+/** Scores of one group. */
+export interface GroupScores {
+  readonly layer: number;
+  readonly kind: ScoredKind;
+  /** One per unit, in their order in the checkpoint; higher = keep. */
+  readonly scores: Float32Array;
 }
 
 export interface LayerUnits {

@@ -1,5 +1,5 @@
 import type { Compensation } from './compensation.js';
-import type { Criterion } from './criterion.js';
+import type { AnyCriterion } from './criterion.js';
 import type { Evaluator } from './evaluator.js';
 import type { Exporter } from './exporter.js';
 import type { PluginKind } from './plugin.js';
@@ -9,7 +9,7 @@ import type { Strategy } from './strategy.js';
 
 /** The port that each kind of plug-in implements. */
 export interface PluginsByKind {
-  criterion: Criterion;
+  criterion: AnyCriterion;
   compensation: Compensation;
   evaluator: Evaluator;
   predictor: Predictor | PredictorChooser;

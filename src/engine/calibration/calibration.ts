@@ -1,5 +1,15 @@
-/** What one pass over the calibration text can gather; `sequences`, for fits on the stream, takes no pass. */
-export type CalibrationNeed = 'weights' | 'activations' | 'mean' | 'gram' | 'gradients' | 'block-io' | 'sequences';
+import type { CompensationNeed } from '../../core/ports/compensation.js';
+import type { CriterionNeed } from '../../core/ports/criterion.js';
+/** What plug-ins need to be given. */
+export type CalibrationNeed = CriterionNeed | CompensationNeed;
+
+/** Whether a pass gathers something of these needs. Gradients have a pass of their own. */
+export function needsStatistics(needs: readonly CalibrationNeed[]): boolean {
+  return needs.some((need) => !WITHOUT_STATISTICS.has(need));
+}
+
+/** `sequences` are for fits on the stream, and for what reads the text by its own means. */
+const WITHOUT_STATISTICS: ReadonlySet<CalibrationNeed> = new Set(['weights', 'gradients', 'checkpoint', 'sequences']);
 
 /** Statistics of the dense model over the calibration sequences, units in their own order. */
 export interface Calibration {

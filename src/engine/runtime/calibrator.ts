@@ -1,6 +1,6 @@
 import { identityRanking } from '../../core/model/units.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
-import type { Calibration, CalibrationNeed } from '../calibration/calibration.js';
+import { needsStatistics, type Calibration, type CalibrationNeed } from '../calibration/calibration.js';
 import { digestBytes, digestOf } from '../files/digest.js';
 import { collectStatistics } from '../forward/collect-statistics.js';
 import type { WeightSource } from '../weights/layer-weights.js';
@@ -61,8 +61,7 @@ export function createCalibrator(source: WeightSource, memory: ModelMemory): Cal
         ...(needs.includes('gradients') ? { gradientSequences: sequences } : {}),
         ...(needs.includes('gram') || needs.includes('sequences') ? { gramKey: key, gramSequences: sequences } : {}),
       };
-      if (needs.every((need) => need === 'weights' || need === 'gradients' || need === 'sequences'))
-        return { ...countSequences(sequences), layers: [], ...asked };
+      if (!needsStatistics(needs)) return { ...countSequences(sequences), layers: [], ...asked };
       const ready = needs.includes('gram') && !grams.has(key) ? undefined : known.find(key);
       const calibration = ready ?? (await collect(sequences, needs.includes('gram') ? key : undefined, work));
       known.keep(key, calibration);

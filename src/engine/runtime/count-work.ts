@@ -5,7 +5,7 @@ import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { FurtherObservations, ObservationRequest, TimingRequest } from '../../core/ports/evaluator.js';
 import { measureSequences } from '../../core/run-batches.js';
 import type { StreamRefit } from '../../core/ports/compensation.js';
-import type { CalibrationNeed } from '../calibration/calibration.js';
+import { needsStatistics, type CalibrationNeed } from '../calibration/calibration.js';
 import { listStreamFits } from '../compensation/list-stream-fits.js';
 
 /** How much there is to compute, in floating-point operations. */
@@ -103,10 +103,9 @@ export function countTimedTokens(
  */
 export function countCalibration(shape: ModelShape, text: Tokens, needs: readonly CalibrationNeed[]): Work {
   const pass = countPass(shape, shape.layers, text);
-  const gathers = needs.some((need) => need !== 'weights' && need !== 'gradients');
   const grams = needs.includes('gram') ? text.tokens * sumHalves(shape, shape.layers, (rows) => 2 * rows ** 2) : 0;
   const gradients = needs.includes('gradients') ? 3 * countLosses(shape, shape.layers, text).products : 0;
-  return { products: (gathers ? pass : 0) + grams + gradients, factors: 0 };
+  return { products: (needsStatistics(needs) ? pass : 0) + grams + gradients, factors: 0 };
 }
 
 /** A pass through all layers, without the head. */

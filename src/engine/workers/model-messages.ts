@@ -2,6 +2,7 @@ import type { LatencyTable } from '../../core/budget/latency-table.js';
 import type { Architecture } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { RunBatch } from '../../core/run-batches.js';
+import type { ScoredModel } from '../../core/ports/criterion.js';
 import type { Observation, ObservationRequest } from '../../core/ports/evaluator.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { PluginKind } from '../../core/ports/plugin.js';
@@ -71,6 +72,11 @@ export type ModelCalls = {
       readonly seed: number;
       readonly calibration?: Calibration;
     };
+    item: never;
+    result: readonly UnitScores[];
+  };
+  scoreModel: {
+    argument: { readonly criterion: PluginMessage<'criterion'>; readonly model: ScoredModel };
     item: never;
     result: readonly UnitScores[];
   };

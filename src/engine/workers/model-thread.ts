@@ -34,7 +34,8 @@ export function startModelThread(threadData: Omit<ModelThreadData, 'gate'>, quie
 
 /** The plug-in that a call runs beside the engine's own code; the engine's code does not end threads. */
 function findPlugin(argument: ModelCalls[keyof ModelCalls]['argument']): PluginCall | undefined {
-  if ('criterion' in argument) return { ...pick(argument.criterion), method: 'score' };
+  if ('criterion' in argument)
+    return { ...pick(argument.criterion), method: 'model' in argument ? 'scoreModel' : 'score' };
   if ('recipe' in argument && argument.recipe.compensation !== undefined)
     return { ...pick(argument.recipe.compensation), method: 'prepare' };
   return undefined;

@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import { createTensorReader } from '../checkpoint/tensor-reader.js';
 import { createCheckpointFiles } from '../files/checkpoint-files.js';
+import { scoreModel } from '../ranking/score-model.js';
 import { createModelRuntime } from '../runtime/model-runtime.js';
 import type { WeightSource } from '../weights/layer-weights.js';
 import type { KeyedRecipe } from '../weights/recipe.js';
@@ -36,7 +37,13 @@ serveCalls<ModelCalls>(
     },
     scoreUnits: async ({ criterion, seed, calibration }, { work }) => {
       const plugin = await loadPlugin(criterion.address);
+      if (plugin.scoreModel !== undefined) throw new RangeError(`criterion "${plugin.id}" scores the whole model`);
       return runtime.scoreUnits({ plugin, options: criterion.options, seed }, calibration, work);
+    },
+    scoreModel: async ({ criterion, model }, { work }) => {
+      const plugin = await loadPlugin(criterion.address);
+      if (plugin.scoreModel === undefined) throw new RangeError(`criterion "${plugin.id}" scores layer by layer`);
+      return scoreModel(plugin, criterion.options, model, work);
     },
     logits: async ({ recipe, architecture, tokens }, { work }) =>
       runtime.logits(await loadRecipe(recipe), architecture, tokens, work),

@@ -5,6 +5,7 @@ import { guardCompensation } from './guard-compensation.js';
 import { guardCriterion } from './guard-criterion.js';
 import { guardEvaluator } from './guard-evaluator.js';
 import { guardExporter } from './guard-exporter.js';
+import { guardModelCriterion } from './guard-model-criterion.js';
 import { guardPredictor } from './guard-predictor.js';
 import { guardRecovery } from './guard-recovery.js';
 import { guardStrategy } from './guard-strategy.js';
@@ -20,7 +21,7 @@ export function guardPlugin(plugin: Plugin, limit: CallLimit): Plugin {
 function guardMethods(plugin: Plugin, limit: CallLimit): Plugin {
   switch (plugin.kind) {
     case 'criterion':
-      return guardCriterion(plugin, limit);
+      return plugin.scoreModel === undefined ? guardCriterion(plugin, limit) : guardModelCriterion(plugin, limit);
     case 'compensation':
       return guardCompensation(plugin, limit);
     case 'evaluator':

@@ -1,6 +1,12 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
 import type { Evaluation, MetricDefinition } from '../../core/metric.js';
-import type { DataFile, EvaluationPlan, Evaluator, ObservedArchitecture } from '../../core/ports/evaluator.js';
+import type {
+  DataFile,
+  EvaluationPlan,
+  Evaluator,
+  ObservedArchitecture,
+  WrittenCheckpoint,
+} from '../../core/ports/evaluator.js';
 import { measureSequences } from '../../core/run-batches.js';
 import { guardEvaluator } from '../../plugin-host/guards/guard-evaluator.js';
 import {
@@ -12,11 +18,13 @@ import {
   type ConformanceCheck,
   type ConformanceSettings,
 } from './conformance-check.js';
-import { ARCHITECTURES, HOST, makeUpRows, makeUpText, observe } from './made-up-observations.js';
+import { ARCHITECTURES, HOST, makeUpObservation, makeUpRows, makeUpText } from './made-up-observations.js';
 
 export interface EvaluatorConformance extends ConformanceSettings {
   /** The files of an evaluator that reads rows. Without them only its manifest is checked. */
   readonly rows?: readonly DataFile[];
+  /** A checkpoint on disk, for an evaluator that measures one. */
+  readonly checkpoint?: WrittenCheckpoint;
 }
 
 /**
@@ -35,7 +43,7 @@ export function listEvaluatorChecks<Options>(
   settings: EvaluatorConformance = {},
 ): readonly ConformanceCheck[] {
   const { reads, complete } = evaluator;
-  const { rows } = settings;
+  const { rows, checkpoint } = settings;
   const guarded = guardEvaluator(evaluator as Evaluator, { limitMs: undefined });
   const plan = async (input: PlanInput = {}): Promise<EvaluationPlan> =>
     planWith(guarded, input, rows ?? [], completeOptions(evaluator.options, settings));
@@ -44,6 +52,10 @@ export function listEvaluatorChecks<Options>(
     planned: EvaluationPlan,
     signal = new AbortController().signal,
   ): Promise<Evaluation> => guarded.reduce(observed, planned, completeOptions(evaluator.options, settings), { signal });
+  const observe = (planned: EvaluationPlan, index: number): ObservedArchitecture => ({
+    ...makeUpObservation(planned, index),
+    ...(checkpoint !== undefined && { checkpoint }),
+  });
   const canPlan = reads !== 'rows' || rows !== undefined;
   return selectChecks([
     ...listManifestChecks(evaluator, settings),
@@ -54,7 +66,7 @@ export function listEvaluatorChecks<Options>(
         const planned = await plan();
         deepStrictEqual(await plan(), planned, 'a second plan is another');
         const { fidelity, sequences } = planned;
-        ok(fidelity.items.length > 0, 'a plan needs an item');
+        ok(fidelity.items.length > 0 || planned.observe?.checkpoint !== undefined, 'a plan needs an item');
         deepStrictEqual(new Set(fidelity.items).size, fidelity.items.length, 'two items have the same number');
         if (reads !== 'nothing') {
           const tokens = sequences.reduce((sum, sequence) => sum + sequence.tokens.length, 0);

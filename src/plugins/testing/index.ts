@@ -7,6 +7,7 @@ export { listCompensationChecks } from './compensation-conformance.js';
 export { listCriterionChecks } from './criterion-conformance.js';
 export { listEvaluatorChecks, type EvaluatorConformance } from './evaluator-conformance.js';
 export { listExporterChecks, type ExporterConformance } from './exporter-conformance.js';
+export { listModelCriterionChecks, type ModelCriterionConformance } from './model-criterion-conformance.js';
 export { listPredictorChecks, type PredictorConformance } from './predictor-conformance.js';
 export { listRecoveryChecks } from './recovery-conformance.js';
 export { listStrategyChecks } from './strategy-conformance.js';

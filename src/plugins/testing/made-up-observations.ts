@@ -65,7 +65,7 @@ export function makeUpRows(files: readonly DataFile[]): EvaluationRows {
 }
 
 /** What a plan asks to be observed, made up; other numbers for another architecture. */
-export function observe(plan: EvaluationPlan, architecture: number): ObservedArchitecture {
+export function makeUpObservation(plan: EvaluationPlan, architecture: number): ObservedArchitecture {
   const rng = createRng(42).fork(String(architecture));
   const scored = plan.sequences.flatMap(({ spans }) => spans.map(({ from, to }) => to - from));
   const { continuation, divergences = false, timing } = plan.observe ?? {};

@@ -4,6 +4,7 @@ import type { LanguageModel } from '../../engine/language-model.js';
 import { SCORES_REVISION } from '../../engine/ranking/unit-scores.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { VERSION } from '../config/version.js';
+import { isCalibrated } from '../requests/decode-recipe.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 
 /**
@@ -16,13 +17,13 @@ export async function keyScores(
   { criterion, calibration, rankingDigest }: ResolvedRecipe,
 ): Promise<string> {
   const moduleUrl = workerUrl(criterion.moduleUrl); // the module that is loaded in fact
-  const looksAtText = criterion.plugin.needs.some((need) => need !== 'weights');
   return digestOf({
     engine: [VERSION, SCORES_REVISION],
     checkpoint: checkpoint.digest,
     criterion: criterion.plugin.version,
     module: moduleUrl.protocol === 'file:' ? await digestFile(fileURLToPath(moduleUrl)) : moduleUrl.href,
     ranking: rankingDigest,
-    calibration: looksAtText && calibration !== undefined ? calibration.sequences.map(digestBytes) : null,
+    calibration:
+      isCalibrated(criterion.plugin) && calibration !== undefined ? calibration.sequences.map(digestBytes) : null,
   });
 }

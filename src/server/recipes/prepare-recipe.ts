@@ -10,6 +10,7 @@ import type {
   RankedRecipe,
   UnitScores,
 } from '../../engine/language-model.js';
+import { needsStatistics } from '../../engine/calibration/calibration.js';
 import { rankUnits } from '../../engine/ranking/rank-units.js';
 import type { ScoreCache } from '../../core/ports/score-cache.js';
 import { keyScores } from './key-scores.js';
@@ -63,13 +64,12 @@ export function createRecipePreparer(cache?: ScoreCache): RecipePreparer {
   const score: RecipePreparer['score'] = async (language, spec, work, others = []) => {
     const key = await keyScores(language, spec);
     const stored = await cache?.get(key);
-    const { criterion } = spec;
     // If the scores are known, the pass collects only what the compensation needs; if that is nothing, there is no
     // pass.
     const calibration = await calibrate(
       language,
       spec,
-      [...(stored === undefined ? criterion.plugin.needs : []), ...listFitNeeds(spec)],
+      [...(stored === undefined ? listScoreNeeds(spec) : []), ...listFitNeeds(spec)],
       others,
       work,
     );
@@ -129,6 +129,11 @@ function rankModel(
   return { ...rank(language, digest, { ranking, ...compensating }), scores };
 }
 
+/** The statistics that a criterion is given; one that scores the whole model gathers its own. */
+function listScoreNeeds({ criterion: { plugin } }: ResolvedRecipe): readonly CalibrationNeed[] {
+  return plugin.scoreModel === undefined ? plugin.needs : [];
+}
+
 /** The statistics that a compensation is fitted on. A fit on the stream gathers its own. */
 function listFitNeeds({ compensation }: ResolvedRecipe): readonly CalibrationNeed[] {
   return fitsStream(compensation) ? [] : compensation.plugin.needs;
@@ -159,12 +164,15 @@ async function calibrate(
   work: WorkContext,
 ): Promise<Calibration | undefined> {
   if (calibration === undefined || needs.every((need) => need === 'weights')) return undefined;
-  const passes = needs.some((need) => need !== 'weights' && need !== 'gradients');
   const alike = others.filter(
     (other) =>
       canonicalJson(other.description['calibration'] ?? null) === canonicalJson(description['calibration'] ?? null),
   );
-  return language.calibrate(calibration.sequences, passes ? [...needs, ...alike.flatMap(listFitNeeds)] : needs, work);
+  return language.calibrate(
+    calibration.sequences,
+    needsStatistics(needs) ? [...needs, ...alike.flatMap(listFitNeeds)] : needs,
+    work,
+  );
 }
 
 function scoreWith(
@@ -181,6 +189,7 @@ function scoreWith(
     seed: spec.seed,
     work,
     ...(calibration === undefined ? {} : { calibration }),
+    ...(spec.calibration === undefined ? {} : { sequences: spec.calibration.sequences }),
   });
 }
 

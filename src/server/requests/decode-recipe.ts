@@ -1,5 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Criterion } from '../../core/ports/criterion.js';
+import type { AnyCriterion } from '../../core/ports/criterion.js';
 import type { Calibration, Recipe } from '../../gen/prunecast/v1/common.js';
 import { countCalibrationText } from './calibration-sequences.js';
 import { DEFAULT_CALIBRATION, DEFAULT_PLUGINS, DEFAULT_SEED } from './defaults.js';
@@ -92,9 +92,9 @@ export function decodeCalibration(
   };
 }
 
-/** Whether a criterion looks at more than weights. */
-export function isCalibrated({ needs }: Pick<Criterion, 'needs'>): boolean {
-  return needs.some((need) => need !== 'weights');
+/** Whether a criterion looks at the calibration text. */
+export function isCalibrated({ needs }: Pick<AnyCriterion, 'needs'>): boolean {
+  return needs.some((need) => need !== 'weights' && need !== 'checkpoint');
 }
 
 const WHOLE = { from: 0, to: 1 } as const;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   Control,
@@ -12,6 +13,9 @@ import {
   type EvaluateTarget,
   type Recipe,
 } from '../../../src/client/index.js';
+import { importPlugins } from '../../../src/plugin-host/import-plugins.js';
+import { listChecks } from '../../../src/plugins/testing/index.js';
+import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
@@ -219,6 +223,20 @@ async function readMark(mark: string): Promise<string> {
     await pause(10);
   }
 }
+
+const [evaluator] = await importPlugins(pathToFileURL(PLUGIN).href);
+describe('the conformance kit', () => {
+  const checkpoint = {
+    directory: DEMO_DIRECTORY,
+    files: ['config.json', 'model.safetensors'],
+    bytes: 1,
+    sourceDigest: 'demo',
+  };
+  const checks = evaluator === undefined ? [] : listChecks(evaluator, { checkpoint });
+  it.each(checks.map((check) => [check.name, check] as const))('%s', async (_, { run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
+});
 
 describe('a Search with an evaluator of checkpoints', () => {
   it('keeps a limit on its metric, which every trial has', { timeout: 120_000 }, async () => {
