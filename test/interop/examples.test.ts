@@ -1,0 +1,106 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startCuttableProxy } from '../support/cuttable-proxy.js';
+import { hasTool, readCommands } from '../support/examples.js';
+import { type ServerChild, startServerChild } from '../support/server-child.js';
+import { makeFolder } from '../support/test-server.js';
+
+/*
+ * The examples in other languages, by the commands of their own pages, against the built server. All go through a proxy
+ * that breaks the connection in the middle of the search. Skipped where a tool is missing.
+ */
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const EXAMPLES = join(ROOT, 'examples');
+
+let folder: string;
+let server: ServerChild;
+beforeAll(async () => {
+  folder = await makeFolder();
+  server = await startServerChild(folder, { environment: { PRUNECAST_LISTEN: '127.0.0.1:0' } });
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe.each([
+  { example: 'typescript', tools: ['npm'] },
+  { example: 'go', tools: ['go'] },
+  { example: 'java', tools: ['mvn'] },
+  { example: 'grpcurl', tools: ['grpcurl', 'jq'] },
+])('the example of $example', ({ example, tools }) => {
+  const missing = tools.filter((tool) => !hasTool(tool));
+
+  it('calls the four verbs, follows a search across a broken connection and reads an error', {
+    timeout: 900_000,
+  }, async ({ skip }) => {
+    skip(missing.length > 0, `no ${missing.join(', no ')}`);
+    const [runCommand = '', ...buildCommands] = readCommands(join(EXAMPLES, example)).reverse();
+    for (const command of buildCommands.reverse())
+      execFileSync('sh', ['-c', command], { cwd: join(EXAMPLES, example), stdio: ['ignore', 'ignore', 'inherit'] });
+
+    await using proxy = await startCuttableProxy(server.address);
+    expect(runCommand).toContain('127.0.0.1:50051');
+    const lines = await runExample(example, runCommand.replace('127.0.0.1:50051', proxy.address), (line) => {
+      if (line.startsWith('search: event 3,')) proxy.cut();
+    });
+    const output = lines.join('\n');
+
+    const [, perplexity] = /^evaluate: the unpruned model has a perplexity of ([\d.]+)$/m.exec(output) ?? [];
+    expect(Number(perplexity)).toBeGreaterThan(3);
+    expect(Number(perplexity)).toBeLessThan(10);
+
+    expect(output).toContain('lost the server');
+    expect(proxy.connections()).toBeGreaterThan(1);
+    const events = lines.flatMap((line) => /^search: event (\d+), /.exec(line)?.[1] ?? []).map(Number);
+    expect(events).toEqual(Array.from(events, (_, index) => index + 1)); // none missed, none repeated
+    expect(output).toMatch(/^search: event \d+, \w[\w ]* \d+\/\d+$/m);
+    expect(output).toMatch(/^search: event \d+, ended: The winner has 208,000 parameters/m);
+
+    const [, mean, low, high] =
+      /^predict: the winner's perplexity is ([\d.]+), from ([\d.]+) to ([\d.]+)$/m.exec(output) ?? [];
+    expect(Number(mean)).toBeGreaterThan(Number(low));
+    expect(Number(mean)).toBeLessThan(Number(high));
+
+    const [, pruned = ''] = /^prune: wrote ([\w-]+), \d+ bytes$/m.exec(output) ?? [];
+    expect(existsSync(join(folder, 'outputs', pruned, 'model.safetensors'))).toBe(true);
+
+    expect(output).toMatch(/^error: .*INVALID_REQUEST/m);
+    expect(output).toContain('error: field uniform_rate: is 1.5; allowed is 0 to 1');
+  });
+});
+
+describe('docs/clients.md', () => {
+  it.each([
+    { language: 'go', source: 'examples/go/follow.go' },
+    { language: 'ts', source: 'packages/client/README.md' },
+  ])('shows the code of $source', ({ language, source }) => {
+    const [page, code] = ['docs/clients.md', source].map((path) => readFileSync(join(ROOT, path), 'utf8'));
+    const [, shown = ''] = new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(page ?? '') ?? [];
+    expect(shown.length).toBeGreaterThan(100);
+    expect(code).toContain(shown);
+  });
+});
+
+/** Runs a command to its end, which must be a good one, and shows each line of its output as it comes. */
+async function runExample(example: string, command: string, show: (line: string) => void): Promise<string[]> {
+  const child = spawn('sh', ['-c', command], {
+    cwd: join(EXAMPLES, example),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const closed = once(child, 'close');
+  const lines: string[] = [];
+  for await (const line of createInterface(child.stdout)) {
+    lines.push(line);
+    show(line);
+  }
+  const [code] = (await closed) as [number | null];
+  if (code !== 0) throw new Error(`${command} ended with ${code}:\n${lines.join('\n')}`);
+  return lines;
+}
