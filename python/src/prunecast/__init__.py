@@ -3,6 +3,7 @@
 from prunecast._follow import Reattach
 from prunecast.client import Client, LayerScores
 from prunecast.errors import FieldViolation, PrunecastError
+from prunecast.plugin import serve
 from prunecast.results import (
     Evaluation,
     Job,
@@ -40,5 +41,6 @@ __all__ = [
     "Study",
     "Trial",
     "Trials",
+    "serve",
     "start_server",
 ]

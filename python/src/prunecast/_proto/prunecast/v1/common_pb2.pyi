@@ -241,7 +241,7 @@ class FidelitySpec(_message.Message):
     def __init__(self, token_limit: _Optional[int] = ..., precision: _Optional[_Union[Precision, str]] = ...) -> None: ...
 
 class Measurement(_message.Message):
-    __slots__ = ("fingerprint", "text_digest", "tokenizer_digest", "window", "stride", "bos", "scorer", "prompt_format", "bos_token", "machine")
+    __slots__ = ("fingerprint", "text_digest", "tokenizer_digest", "window", "stride", "bos", "scorer", "prompt_format", "bos_token", "machine", "exporter")
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     TEXT_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -252,6 +252,7 @@ class Measurement(_message.Message):
     PROMPT_FORMAT_FIELD_NUMBER: _ClassVar[int]
     BOS_TOKEN_FIELD_NUMBER: _ClassVar[int]
     MACHINE_FIELD_NUMBER: _ClassVar[int]
+    EXPORTER_FIELD_NUMBER: _ClassVar[int]
     fingerprint: str
     text_digest: str
     tokenizer_digest: str
@@ -262,7 +263,8 @@ class Measurement(_message.Message):
     prompt_format: str
     bos_token: int
     machine: str
-    def __init__(self, fingerprint: _Optional[str] = ..., text_digest: _Optional[str] = ..., tokenizer_digest: _Optional[str] = ..., window: _Optional[int] = ..., stride: _Optional[int] = ..., bos: bool = ..., scorer: _Optional[str] = ..., prompt_format: _Optional[str] = ..., bos_token: _Optional[int] = ..., machine: _Optional[str] = ...) -> None: ...
+    exporter: str
+    def __init__(self, fingerprint: _Optional[str] = ..., text_digest: _Optional[str] = ..., tokenizer_digest: _Optional[str] = ..., window: _Optional[int] = ..., stride: _Optional[int] = ..., bos: bool = ..., scorer: _Optional[str] = ..., prompt_format: _Optional[str] = ..., bos_token: _Optional[int] = ..., machine: _Optional[str] = ..., exporter: _Optional[str] = ...) -> None: ...
 
 class Fidelity(_message.Message):
     __slots__ = ("tokens", "windows", "precision", "digest")

@@ -186,7 +186,7 @@ class JobPaused(_message.Message):
     def __init__(self, before: _Optional[_Union[_study_types_pb2.StudyPhase, str]] = ..., ranges: _Optional[_Iterable[_Union[_predictor_types_pb2.RangeProposal, _Mapping]]] = ...) -> None: ...
 
 class JobProgress(_message.Message):
-    __slots__ = ("activity", "done", "total", "unit", "elapsed_seconds", "remaining_seconds", "rate", "phase", "phase_number", "phase_count", "overall")
+    __slots__ = ("activity", "done", "total", "unit", "elapsed_seconds", "remaining_seconds", "rate", "phase", "phase_number", "phase_count", "overall", "items_done", "items_total")
     ACTIVITY_FIELD_NUMBER: _ClassVar[int]
     DONE_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
@@ -198,6 +198,8 @@ class JobProgress(_message.Message):
     PHASE_NUMBER_FIELD_NUMBER: _ClassVar[int]
     PHASE_COUNT_FIELD_NUMBER: _ClassVar[int]
     OVERALL_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_DONE_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_TOTAL_FIELD_NUMBER: _ClassVar[int]
     activity: str
     done: int
     total: int
@@ -209,7 +211,9 @@ class JobProgress(_message.Message):
     phase_number: int
     phase_count: int
     overall: float
-    def __init__(self, activity: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., unit: _Optional[str] = ..., elapsed_seconds: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., rate: _Optional[float] = ..., phase: _Optional[_Union[JobPhase, _Mapping]] = ..., phase_number: _Optional[int] = ..., phase_count: _Optional[int] = ..., overall: _Optional[float] = ...) -> None: ...
+    items_done: int
+    items_total: int
+    def __init__(self, activity: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., unit: _Optional[str] = ..., elapsed_seconds: _Optional[float] = ..., remaining_seconds: _Optional[float] = ..., rate: _Optional[float] = ..., phase: _Optional[_Union[JobPhase, _Mapping]] = ..., phase_number: _Optional[int] = ..., phase_count: _Optional[int] = ..., overall: _Optional[float] = ..., items_done: _Optional[int] = ..., items_total: _Optional[int] = ...) -> None: ...
 
 class JobEnded(_message.Message):
     __slots__ = ("state", "error", "prune", "evaluate", "search", "sample_pairs", "predictor")

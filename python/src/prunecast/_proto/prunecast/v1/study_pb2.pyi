@@ -215,7 +215,7 @@ class GetStudyReportResponse(_message.Message):
     def __init__(self, overview: _Optional[_Union[StudyOverview, _Mapping]] = ..., document: _Optional[str] = ...) -> None: ...
 
 class StudyOverview(_message.Message):
-    __slots__ = ("study", "metric", "higher_is_better", "parts", "labels", "best_so_far", "predicted_labels", "importances", "settings", "commands", "dense", "size_kind", "labels_left_out", "best_so_far_left_out", "predicted_labels_left_out")
+    __slots__ = ("study", "metric", "higher_is_better", "parts", "labels", "best_so_far", "predicted_labels", "importances", "settings", "commands", "dense", "size_kind", "labels_left_out", "best_so_far_left_out", "predicted_labels_left_out", "log_scale")
     STUDY_FIELD_NUMBER: _ClassVar[int]
     METRIC_FIELD_NUMBER: _ClassVar[int]
     HIGHER_IS_BETTER_FIELD_NUMBER: _ClassVar[int]
@@ -231,6 +231,7 @@ class StudyOverview(_message.Message):
     LABELS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     BEST_SO_FAR_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_LABELS_LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    LOG_SCALE_FIELD_NUMBER: _ClassVar[int]
     study: Study
     metric: str
     higher_is_better: bool
@@ -246,7 +247,8 @@ class StudyOverview(_message.Message):
     labels_left_out: int
     best_so_far_left_out: int
     predicted_labels_left_out: int
-    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ..., metric: _Optional[str] = ..., higher_is_better: bool = ..., parts: _Optional[_Iterable[_Union[MeasuredPart, _Mapping]]] = ..., labels: _Optional[_Iterable[_Union[LabelPoint, _Mapping]]] = ..., best_so_far: _Optional[_Iterable[_Union[BestSoFar, _Mapping]]] = ..., predicted_labels: _Optional[_Iterable[_Union[PredictedLabel, _Mapping]]] = ..., importances: _Optional[_Iterable[_Union[DimensionImportance, _Mapping]]] = ..., settings: _Optional[_Iterable[_Union[StudySetting, _Mapping]]] = ..., commands: _Optional[_Iterable[str]] = ..., dense: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., size_kind: _Optional[_Union[_common_pb2.BudgetKind, str]] = ..., labels_left_out: _Optional[int] = ..., best_so_far_left_out: _Optional[int] = ..., predicted_labels_left_out: _Optional[int] = ...) -> None: ...
+    log_scale: bool
+    def __init__(self, study: _Optional[_Union[Study, _Mapping]] = ..., metric: _Optional[str] = ..., higher_is_better: bool = ..., parts: _Optional[_Iterable[_Union[MeasuredPart, _Mapping]]] = ..., labels: _Optional[_Iterable[_Union[LabelPoint, _Mapping]]] = ..., best_so_far: _Optional[_Iterable[_Union[BestSoFar, _Mapping]]] = ..., predicted_labels: _Optional[_Iterable[_Union[PredictedLabel, _Mapping]]] = ..., importances: _Optional[_Iterable[_Union[DimensionImportance, _Mapping]]] = ..., settings: _Optional[_Iterable[_Union[StudySetting, _Mapping]]] = ..., commands: _Optional[_Iterable[str]] = ..., dense: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., size_kind: _Optional[_Union[_common_pb2.BudgetKind, str]] = ..., labels_left_out: _Optional[int] = ..., best_so_far_left_out: _Optional[int] = ..., predicted_labels_left_out: _Optional[int] = ..., log_scale: bool = ...) -> None: ...
 
 class MeasuredPart(_message.Message):
     __slots__ = ("part", "measurement", "fidelity", "name")

@@ -1,0 +1,122 @@
+"""What plug-ins of all kinds have."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from google.protobuf.json_format import MessageToDict
+
+from prunecast._proto.prunecast.plugin.v1 import plugin_pb2
+
+
+class Plugin(ABC):
+    """A plug-in: what requests name it by, and what the server checks its options with."""
+
+    id: ClassVar[str]
+    """Its name in requests, kebab-case, unique within its kind."""
+    version: ClassVar[str] = "1"
+    """Raise it when results change: labels and predictors belong to one version."""
+    summary: ClassVar[str] = ""
+    """A sentence for people."""
+    overrides: ClassVar[bool] = False
+    """Whether it takes the place of a built-in plug-in of the same kind and id."""
+    Options: ClassVar[Any] = None
+    """A dataclass whose fields are made by `option`, or a model of pydantic: methods get one with all options. None for
+    a plug-in without options."""
+
+    kind: ClassVar[str]
+
+    def describe(self) -> plugin_pb2.PluginInfo:
+        """What the server is told of it."""
+        info = plugin_pb2.PluginInfo(
+            id=self.id, version=self.version, summary=self.summary or _first_line(self), overrides=self.overrides
+        )
+        if self.Options is not None:
+            info.options_schema.update(_make_schema(self.Options))
+        self._describe_kind(info)
+        return info
+
+    @abstractmethod
+    def _describe_kind(self, info: plugin_pb2.PluginInfo) -> None: ...
+
+    def read_options(self, options: Any) -> Any:
+        """The options of a request, as `Options`. Raises InvalidOptions."""
+        if self.Options is None:
+            return None
+        values = MessageToDict(options)
+        if dataclasses.is_dataclass(self.Options):
+            hints = typing.get_type_hints(self.Options)
+            values = {name: _restore(value, hints.get(name)) for name, value in values.items()}
+        try:
+            return self.Options(**values)
+        except (TypeError, ValueError) as error:
+            raise InvalidOptions(str(error)) from error
+
+
+class InvalidOptions(Exception):
+    """Options that the schema allows and the plug-in does not. The caller gets the message, and the paths of the
+    options at fault inside of `options`."""
+
+    def __init__(self, message: str, violations: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.violations = dict(violations or {})
+
+
+class Unavailable(Exception):
+    """It cannot answer now: the server asks again after a pause."""
+
+
+def option(default: Any, description: str, **schema: Any) -> Any:
+    """A field of `Options`. `schema` are further words of JSON Schema: `minimum=1`, `enum=["l1", "l2"]`."""
+    return dataclasses.field(default=default, metadata={"description": description, **schema})
+
+
+JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
+
+
+def _make_schema(options: Any) -> dict[str, Any]:
+    if not dataclasses.is_dataclass(options):
+        schema: dict[str, Any] = options.model_json_schema()
+        return schema
+    hints = typing.get_type_hints(options)
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            field.name: {**_type_of(hints[field.name], field.name), "default": field.default, **field.metadata}
+            for field in dataclasses.fields(options)
+        },
+    }
+
+
+def _type_of(hint: Any, name: str) -> dict[str, Any]:
+    if typing.get_origin(hint) is typing.Literal:
+        return {"enum": list(typing.get_args(hint))}
+    if hint in JSON_TYPES:
+        return {"type": JSON_TYPES[hint]}
+    allowed = ", ".join(each.__name__ for each in JSON_TYPES)
+    raise TypeError(f"the option {name} is {hint}: options are {allowed} or a Literal")
+
+
+def _restore(value: Any, hint: Any) -> Any:
+    """Numbers come as floats."""
+    return int(value) if hint is int and isinstance(value, float) and value.is_integer() else value
+
+
+def _first_line(plugin: Plugin) -> str:
+    own = type(plugin).__doc__
+    return own.strip().splitlines()[0] if own else type(plugin).__name__
+
+
+def import_numpy() -> types.ModuleType:
+    """Raises ImportError that says what to install."""
+    try:
+        import numpy
+    except ImportError as error:
+        raise ImportError("plug-ins need numpy: pip install 'prunecast[plugin]'") from error
+    return numpy
