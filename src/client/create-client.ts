@@ -79,6 +79,7 @@ export function createClient(options: TransportOptions): PrunecastClient {
     pairs: createService(transport, METHODS.pairs),
     predictors: createService(transport, METHODS.predictors),
     models: createService(transport, METHODS.models),
+    files: createService(transport, METHODS.files),
     catalog: createService(transport, METHODS.catalog),
   };
   const watch = (jobId: string, afterSequence: bigint, call: CallOptions) =>

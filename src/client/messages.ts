@@ -74,11 +74,29 @@ export type {
   WatchJobRequest,
   WatchJobResponse,
 } from '../gen/prunecast/v1/job.js';
+export type {
+  DeleteUploadRequest,
+  DeleteUploadResponse,
+  DownloadOutputRequest,
+  DownloadOutputResponse,
+  ListOutputsRequest,
+  ListOutputsResponse,
+  ListUploadsRequest,
+  ListUploadsResponse,
+  OutputSummary,
+  Upload,
+  UploadFileRequest,
+  UploadFileResponse,
+  UploadStart,
+} from '../gen/prunecast/v1/file.js';
 export { Dtype } from '../gen/prunecast/v1/model.js';
 export type {
   InspectModelRequest,
   InspectModelResponse,
+  ListModelsRequest,
+  ListModelsResponse,
   LoadRow,
+  ModelSummary,
   ScoreUnitsRequest,
   ScoreUnitsResponse,
 } from '../gen/prunecast/v1/model.js';

@@ -8,7 +8,20 @@ import {
   ResumeJobRequest,
   WatchJobRequest,
 } from '../gen/prunecast/v1/job.js';
-import { InspectModelRequest, ModelServiceService, ScoreUnitsRequest } from '../gen/prunecast/v1/model.js';
+import {
+  DeleteUploadRequest,
+  DownloadOutputRequest,
+  FileServiceService,
+  ListOutputsRequest,
+  ListUploadsRequest,
+  UploadFileRequest,
+} from '../gen/prunecast/v1/file.js';
+import {
+  InspectModelRequest,
+  ListModelsRequest,
+  ModelServiceService,
+  ScoreUnitsRequest,
+} from '../gen/prunecast/v1/model.js';
 import {
   ExportPairsRequest,
   ImportPairsRequest,
@@ -83,8 +96,16 @@ export const METHODS = {
     proposeRefinement: defineMethod(PredictorServiceService.proposeRefinement, ProposeRefinementRequest),
   },
   models: {
+    listModels: defineMethod(ModelServiceService.listModels, ListModelsRequest),
     inspectModel: defineMethod(ModelServiceService.inspectModel, InspectModelRequest),
     scoreUnits: defineMethod(ModelServiceService.scoreUnits, ScoreUnitsRequest),
+  },
+  files: {
+    listOutputs: defineMethod(FileServiceService.listOutputs, ListOutputsRequest),
+    downloadOutput: defineMethod(FileServiceService.downloadOutput, DownloadOutputRequest),
+    uploadFile: defineMethod(FileServiceService.uploadFile, UploadFileRequest),
+    listUploads: defineMethod(FileServiceService.listUploads, ListUploadsRequest),
+    deleteUpload: defineMethod(FileServiceService.deleteUpload, DeleteUploadRequest),
   },
   catalog: {
     listPlugins: defineMethod(CatalogServiceService.listPlugins, ListPluginsRequest),

@@ -23,12 +23,15 @@ import { openPairSetRecords } from './records/pair-set-records.js';
 import { openPredictorRecords } from './records/predictor-records.js';
 import { openStudyRecords } from './records/study-records.js';
 import { createCatalogService } from './rpc/catalog-service.js';
+import { createFileService } from './rpc/file-service.js';
 import { createJobService } from './rpc/job-service.js';
 import { createModelService } from './rpc/model-service.js';
 import { createPairService } from './rpc/pair-service.js';
 import { createPredictorService } from './rpc/predictor-service.js';
 import { createPruningService } from './rpc/pruning-service.js';
 import { createStudyService } from './rpc/study-service.js';
+import { createUploadFiles, uploadsRootOf } from './transfers/upload-files.js';
+import type { Config } from './config/config.js';
 import { createTextSource } from './texts/text-source.js';
 import { TOKENS } from './tokens.js';
 
@@ -63,7 +66,16 @@ function bindModels(container: Container): void {
       }),
     { config, checkInt8: PARTS.checkInt8, latencyTables: TOKENS.latencyTables, plugins: PARTS.plugins },
   );
-  provide(container, PARTS.texts, ({ config }) => createTextSource(config), { config });
+  provide(
+    container,
+    PARTS.uploads,
+    ({ config: { stateDirectory, uploadBytes }, clock }) =>
+      createUploadFiles({ root: uploadsRootOf(stateDirectory), limitBytes: uploadBytes, clock }),
+    { config, clock: TOKENS.clock },
+  );
+  provide(container, PARTS.texts, ({ config }) => createTextSource({ ...config, dataRoots: listDataRoots(config) }), {
+    config,
+  });
   provide(container, PARTS.recipes, ({ plugins, texts }) => new RecipeResolver(plugins, texts), {
     plugins: PARTS.plugins,
     texts: PARTS.texts,
@@ -72,10 +84,18 @@ function bindModels(container: Container): void {
   provide(
     container,
     PARTS.predictors,
-    ({ config: { dataRoots, modelRoots, dataLinks }, ...needs }) =>
-      createFittedPredictors({ ...needs, readFiles: createPluginFileReader([...dataRoots, ...modelRoots], dataLinks) }),
+    ({ config, ...needs }) =>
+      createFittedPredictors({
+        ...needs,
+        readFiles: createPluginFileReader([...listDataRoots(config), ...config.modelRoots], config.dataLinks),
+      }),
     { config, store: TOKENS.store, records: PARTS.predictorRecords, plugins: PARTS.plugins, clock: TOKENS.clock },
   );
+}
+
+/** Where texts and regressors lie: what was uploaded is named like what lies under a root of the settings. */
+function listDataRoots({ dataRoots, stateDirectory }: Config): string[] {
+  return [...dataRoots, uploadsRootOf(stateDirectory)];
 }
 
 function bindJobs(container: Container): void {
@@ -147,7 +167,8 @@ function bindApi(container: Container): void {
     jobs,
     events: PARTS.jobEvents,
   });
-  provide(container, PARTS.rpcService, createModelService, { models, plugins, recipes, preparer });
+  provide(container, PARTS.rpcService, createModelService, { config, models, plugins, recipes, preparer });
+  provide(container, PARTS.rpcService, createFileService, { outputs, uploads: PARTS.uploads, store });
   provide(
     container,
     PARTS.rpcService,

@@ -55,6 +55,8 @@ export interface ServerParts {
   readonly pairSets: PairSetRecords;
   /** Removes what an earlier server has left in the scratch folder and nothing goes on with. */
   sweepScratch(): Promise<void>;
+  /** Removes what broken uploads left. */
+  sweepUploads(): Promise<void>;
   /** Those that a module has bound come before the built-in ones. */
   readonly services: readonly RpcService[];
   /** Closes what the server has opened itself; to be called once all jobs have settled. */
@@ -90,6 +92,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         await sweepTrainings(scratchDirectory, container.get(TOKENS.store).jobs);
         await sweepCheckpoints(scratchDirectory);
       },
+      sweepUploads: () => container.get(PARTS.uploads).sweep(),
       services: container.getAll(PARTS.rpcService),
       close: async () => {
         const closed = await Promise.allSettled([

@@ -15,6 +15,7 @@ import type { PairSetRecords } from './records/pair-set-records.js';
 import type { PredictorRecords } from './records/predictor-records.js';
 import type { StudyRecords } from './records/study-records.js';
 import type { RpcService } from './rpc/rpc-service.js';
+import type { UploadFiles } from './transfers/upload-files.js';
 import type { TextSource } from './texts/text-source.js';
 import { token } from './tokens.js';
 
@@ -31,6 +32,7 @@ export const PARTS = {
   pairSetRecords: token<PairSetRecords>('pairSetRecords'),
   models: token<OpenModels>('models'),
   texts: token<TextSource>('texts'),
+  uploads: token<UploadFiles>('uploads'),
   recipes: token<RecipeResolver>('recipes'),
   preparer: token<RecipePreparer>('preparer'),
   predictors: token<FittedPredictors>('predictors'),

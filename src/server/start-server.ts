@@ -63,6 +63,7 @@ export async function startServer(
     await parts.pairSets.sweep();
     await jobs.recover();
     await parts.sweepScratch();
+    await parts.sweepUploads();
     const settings = {
       log,
       stopping: stopping.signal,

@@ -33,6 +33,12 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
   'jobs delete': ['j'],
   'jobs watch': ['j'],
   'jobs resume': ['j'],
+  'models list': [],
+  'outputs list': [],
+  'outputs download': ['o', '--to', 'not-there'],
+  'uploads add': ['package.json'],
+  'uploads list': [],
+  'uploads delete': ['uploads/d/n'],
   plugins: [],
   call: ['JobService.GetJob'],
   doctor: [],
@@ -131,6 +137,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--exporter': { args: ['gguf'] },
   '--exporter-option': { args: ['dtype=f16'] },
   '--request-id': { args: ['mine'] },
+  '--folder': { args: ['inside'] },
   '--label': { args: ['team=search'] },
   '--dry-run': { args: [] },
   '--encodings': { args: ['@[[0.1, 0.2]]'] },
@@ -162,6 +169,7 @@ const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[
   '--plugin': { args: ['./own.js'], why: 'a setting of such a server' },
   '--server-log': { args: [], why: 'whether the log of such a server is shown' },
   '--report': { args: ['report.html'], why: 'the file that the report is written to' },
+  '--to': { args: ['elsewhere'], why: 'the folder that an output is written to' },
   'report --overwrite': { args: [], why: 'whether that file is replaced' },
 };
 

@@ -126,6 +126,10 @@ export const REASONS = {
     meaning:
       "The file of a user's regressor is missing, too large, or not of the form [N, dimensions] to [N, metrics]; the message says which.",
   },
+  OUTPUT_CHANGED: {
+    code: 'ABORTED',
+    meaning: 'A file of the output was written or replaced while it was downloaded: download the output again.',
+  },
   OUTPUT_NOT_FOUND: {
     code: 'NOT_FOUND',
     meaning: 'The output root has no output of this name, or its folder has no readable `prunecast.json`.',
@@ -200,6 +204,16 @@ export const REASONS = {
     code: 'RESOURCE_EXHAUSTED',
     meaning:
       'The disk under the state folder or the output root is full: make room. The end of a job that could not be stored is stored as soon as there is room; no half-written output stays.',
+  },
+  UPLOADS_FULL: {
+    code: 'RESOURCE_EXHAUSTED',
+    meaning:
+      'The uploaded file, with those that are stored, takes more than the server allows for uploads; metadata has the limit and what is taken.',
+  },
+  UPLOAD_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No uploaded file has this path.' },
+  UPLOAD_IN_USE: {
+    code: 'FAILED_PRECONDITION',
+    meaning: 'The uploaded file is named by a job that has not ended, which reads it again when it is resumed.',
   },
   STATE_UNAVAILABLE: {
     code: 'UNAVAILABLE',

@@ -53,6 +53,20 @@ export interface OutputFolders {
    */
   readManifest(output: string, field: string): Promise<Readonly<Record<string, unknown>>>;
   /**
+   * The real path of the folder of an earlier output. Throws as `readManifest`.
+   *
+   * @param field the output's path in the request
+   */
+  locate(output: string, field: string): Promise<string>;
+  /**
+   * The names of the outputs in a folder under the output root, and whether there was more to look at. Empty: all of the
+   * root; nothing where that is the whole file system.
+   *
+   * @param field the folder's path in the request
+   * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND
+   */
+  list(folder: string, field: string): Promise<{ readonly names: readonly string[]; readonly isCut: boolean }>;
+  /**
    * Removes what interrupted writes left behind and no server owns, and puts back an old output that had only been
    * moved aside. Skips folders that cannot be read.
    */

@@ -5,7 +5,7 @@ import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
 import { createCheckpointFiles, type CheckpointFiles } from '../files/checkpoint-files.js';
 import { digestOf } from '../files/digest.js';
-import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
+import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE, TOKENIZER_FILE } from '../files/file-names.js';
 import { malformed, unsupported } from '../files/model-errors.js';
 import { readJsonObject } from '../files/read-json.js';
 import type { Checkpoint, StoredTensor } from './checkpoint.js';
@@ -32,22 +32,13 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   const files = createCheckpointFiles({ directory, ...(roots === undefined ? {} : { roots }) });
   try {
-    const written = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES);
-    if (written === undefined)
-      throw new PrunecastError(
-        'MODEL_NOT_FOUND',
-        `the folder has no ${CONFIG_FILE}: ${(await recogniseFolder(directory)) ?? 'name a Hugging Face checkpoint folder'}`,
-      );
-    const config = parseConfig(written);
+    const { written, config, weights, matched, family } = await readHeaders(files);
     const { kept: rawConfig, dropped } = dropNonFinite(written);
-    const weights = await readAllHeaders(files);
-    const matched = matchTensors(config, weights.stored);
     const { tensors } = matched;
-    const family = findFamily(config.shape.family);
     await requireTied(files, matched, family);
     const shape = { ...config.shape, numberBytes: readNumberBytes(family, config.shape, tensors) };
     const digests: Record<string, string> = {};
-    const weightBytes = [...weights.sizes.values()].reduce((sum, size) => sum + size, 0);
+    const weightBytes = sumSizes(weights);
     let hashed = 0;
     for (const [file, size] of weights.sizes) {
       const before = hashed;
@@ -79,6 +70,47 @@ export async function openCheckpoint(
   } finally {
     await files.close(); // nothing is read until a computation starts
   }
+}
+
+/** What is known of a checkpoint without reading its weights. */
+export interface CheckpointSurvey extends Pick<Checkpoint, 'shape' | 'weightBytes'> {
+  readonly hasTokenizer: boolean;
+}
+
+/** Checks a folder as `openCheckpoint` does, apart from what needs the weights themselves, and throws as it does. */
+export async function surveyCheckpoint(
+  directory: string,
+  { roots }: { readonly roots?: readonly string[] },
+): Promise<CheckpointSurvey> {
+  const files = createCheckpointFiles({ directory, ...(roots === undefined ? {} : { roots }) });
+  try {
+    const { config, weights, matched, family } = await readHeaders(files);
+    return {
+      shape: { ...config.shape, numberBytes: readNumberBytes(family, config.shape, matched.tensors) },
+      weightBytes: sumSizes(weights),
+      hasTokenizer: await files.has(TOKENIZER_FILE),
+    };
+  } finally {
+    await files.close();
+  }
+}
+
+/** Reads the configuration and the headers, and matches them. */
+async function readHeaders(files: CheckpointFiles) {
+  const written = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES);
+  if (written === undefined)
+    throw new PrunecastError(
+      'MODEL_NOT_FOUND',
+      `the folder has no ${CONFIG_FILE}: ${(await recogniseFolder(files.directory)) ?? 'name a Hugging Face checkpoint folder'}`,
+    );
+  const config = parseConfig(written);
+  const weights = await readAllHeaders(files);
+  const matched = matchTensors(config, weights.stored);
+  return { written, config, weights, matched, family: findFamily(config.shape.family) };
+}
+
+function sumSizes({ sizes }: Weights): number {
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
 /** What the weight files hold, and their sizes. */

@@ -91,6 +91,13 @@ export const CONFIG_SCHEMA = z
       .describe(
         'Disk space for scores of criteria in the state folder, so that a calibration pass is paid once. Scores unused for the longest time are removed first. 0 keeps none.',
       ),
+    uploadBytes: z
+      .int()
+      .min(0)
+      .default(8 * 2 ** 30)
+      .describe(
+        'Disk space in the state folder for files that callers upload, all together. An upload beyond it is refused; 0 refuses all.',
+      ),
     concurrentJobs: z
       .int()
       .min(1)

@@ -20,6 +20,7 @@ const ROOT_NAMES = {
   MODEL_NOT_FOUND: 'a model',
   TEXT_NOT_FOUND: 'a data',
   REGRESSOR_INVALID: 'a data or model',
+  OUTPUT_NOT_FOUND: 'the output',
 } as const satisfies Partial<Record<Reason, string>>;
 
 /**
@@ -76,7 +77,8 @@ async function listRootsOf(roots: readonly string[], path: string, field: string
   return found;
 }
 
-async function isWithinAny(roots: readonly string[], real: string): Promise<boolean> {
+/** Whether a real path lies in one of the roots. */
+export async function isWithinAny(roots: readonly string[], real: string): Promise<boolean> {
   for (const root of roots) {
     const realRoot = await realpath(root).catch(() => undefined); // a root that does not exist holds nothing
     if (realRoot !== undefined && isWithin(realRoot, real)) return true;

@@ -7,6 +7,10 @@ const PATH = { characters: 4096 } as const;
 /** Of jobs. The bound of characters is for names and values. */
 const LABELS = { entries: 16, ...IDENTIFIER } as const;
 const PAGE_SIZE = { min: 0, max: 1000 } as const;
+/** A page token that holds a path, in base64. */
+const NAMED_PAGE = { characters: 8192 } as const;
+/** Of a file, as far as a double holds it exactly. */
+const FILE_BYTES = { min: 0, max: Number.MAX_SAFE_INTEGER } as const;
 /** An int64, as far as a double holds it exactly. */
 const SEED = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER } as const;
 const RATE = { min: 0, max: 1 } as const;
@@ -96,6 +100,23 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.ResumeJobRequest.ranges': { entries: DIMENSIONS },
   'prunecast.v1.DeleteJobRequest.job_id': IDENTIFIER,
 
+  'prunecast.v1.ListOutputsRequest.folder': PATH,
+  'prunecast.v1.ListOutputsRequest.page_size': PAGE_SIZE,
+  'prunecast.v1.ListOutputsRequest.page_token': NAMED_PAGE,
+  'prunecast.v1.DownloadOutputRequest.output': PATH,
+  'prunecast.v1.DownloadOutputRequest.file': PATH,
+  'prunecast.v1.DownloadOutputRequest.offset': FILE_BYTES,
+  'prunecast.v1.UploadFileRequest.chunk': { bytes: 1_048_576 },
+  'prunecast.v1.UploadStart.name': IDENTIFIER,
+  'prunecast.v1.UploadStart.digest': IDENTIFIER,
+  'prunecast.v1.UploadStart.bytes': FILE_BYTES,
+  'prunecast.v1.ListUploadsRequest.page_size': PAGE_SIZE,
+  'prunecast.v1.ListUploadsRequest.page_token': NAMED_PAGE,
+  'prunecast.v1.DeleteUploadRequest.path': PATH,
+
+  'prunecast.v1.ListModelsRequest.folder': PATH,
+  'prunecast.v1.ListModelsRequest.page_size': PAGE_SIZE,
+  'prunecast.v1.ListModelsRequest.page_token': NAMED_PAGE,
   'prunecast.v1.InspectModelRequest.model': PATH,
   'prunecast.v1.ScoreUnitsRequest.model': PATH,
 

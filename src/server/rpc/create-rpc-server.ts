@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { CatalogServiceService } from '../../gen/prunecast/v1/catalog.js';
+import { FileServiceService } from '../../gen/prunecast/v1/file.js';
 import { JobServiceService } from '../../gen/prunecast/v1/job.js';
 import { ModelServiceService } from '../../gen/prunecast/v1/model.js';
 import { PairServiceService } from '../../gen/prunecast/v1/pair.js';
@@ -25,6 +26,7 @@ const API: readonly ServiceDefinition[] = [
   PairServiceService,
   PredictorServiceService,
   ModelServiceService,
+  FileServiceService,
   CatalogServiceService,
 ];
 

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import type {
   MethodDefinition,
   ServerDuplexStream,
@@ -77,7 +78,12 @@ async function* readRequests(
   const requests: AsyncIterator<unknown> = call.iterator({ destroyOnReturn: false });
   for (;;) {
     const next = await orAborted(requests.next(), signal);
-    if (next.done) return;
+    if (next.done) {
+      // A stream that its caller has reset ends a moment before it counts as cancelled: half of it is no request.
+      await setImmediate();
+      signal.throwIfAborted();
+      return;
+    }
     yield takeRequest(next.value);
   }
 }

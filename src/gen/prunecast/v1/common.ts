@@ -456,7 +456,7 @@ export interface Text {
   source:
     | //
     /**
-     * A file under a data root, in UTF-8: plain text; JSON lines (`*.jsonl`, `*.ndjson`), each an object; a JSON file
+     * A file under a data root, or the path of an upload (`uploads/...`), in UTF-8: plain text; JSON lines (`*.jsonl`, `*.ndjson`), each an object; a JSON file
      * (`*.json`) with an array of strings or of objects; Parquet (`*.parquet`); or CSV (`*.csv`) if `field` is named,
      * whose first row names its columns. Of objects and rows one `field` is read. Documents are joined by a blank line.
      * A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the line and the offset of

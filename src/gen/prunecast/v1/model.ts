@@ -83,6 +83,55 @@ export function dtypeToJSON(object: Dtype): string {
   }
 }
 
+/** Which models are asked for. */
+export interface ListModelsRequest {
+  /**
+   * Only those in this folder, relative to a model root. A root that is the whole file system, as a server has that a
+   * command starts for itself, is looked at in this folder only.
+   * At most 4,096 characters.
+   */
+  folder: string;
+  /**
+   * How many a page has at most. 0 takes the default, 100.
+   * Allowed: 0 to 1,000.
+   */
+  pageSize: number;
+  /**
+   * `next_page_token` of the page before; empty for the first page.
+   * At most 8,192 characters.
+   */
+  pageToken: string;
+}
+
+/** A page of models. */
+export interface ListModelsResponse {
+  /** In the order of their names. */
+  models: ModelSummary[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+  /** Whether there may be more than were found: folders are looked at six deep, and 20,000 entries of each root. */
+  truncated: boolean;
+}
+
+/** A folder with a config.json under a model root. */
+export interface ModelSummary {
+  /** As requests name it: relative to a model root. */
+  model: string;
+  /** As config.json names it; empty if there is a fault. */
+  family: string;
+  /** Parameters; 0 if there is a fault. */
+  parameters: bigint;
+  /** Bytes of its weight files; 0 if there is a fault. */
+  weightBytes: bigint;
+  /** Whether it can tokenize texts; otherwise texts are sent as token ids. */
+  hasTokenizer: boolean;
+  /**
+   * Why requests for it are refused: a reason and a message, as InspectModel has them. Empty if there is none that can
+   * be found without reading the weights.
+   */
+  fault: string;
+}
+
 /** Which model is to be described. */
 export interface InspectModelRequest {
   /**
@@ -180,6 +229,387 @@ export interface ScoreUnitsResponse {
   /** The same for every number of kept key-value groups. */
   attentionErrors: Buffer;
 }
+
+function createBaseListModelsRequest(): ListModelsRequest {
+  return { folder: "", pageSize: 0, pageToken: "" };
+}
+
+export const ListModelsRequest: MessageFns<ListModelsRequest> = {
+  encode(message: ListModelsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.folder !== "") {
+      writer.uint32(10).string(message.folder);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListModelsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListModelsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.folder = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListModelsRequest {
+    return {
+      folder: isSet(object.folder) ? globalThis.String(object.folder) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListModelsRequest): unknown {
+    const obj: any = {};
+    if (message.folder !== "") {
+      obj.folder = message.folder;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListModelsRequest>): ListModelsRequest {
+    return ListModelsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListModelsRequest>): ListModelsRequest {
+    const message = createBaseListModelsRequest();
+    message.folder = object.folder ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListModelsResponse(): ListModelsResponse {
+  return { models: [], nextPageToken: "", truncated: false };
+}
+
+export const ListModelsResponse: MessageFns<ListModelsResponse> = {
+  encode(message: ListModelsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.models) {
+      ModelSummary.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.truncated !== false) {
+      writer.uint32(24).bool(message.truncated);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListModelsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListModelsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.models.push(ModelSummary.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.truncated = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListModelsResponse {
+    return {
+      models: globalThis.Array.isArray(object?.models) ? object.models.map((e: any) => ModelSummary.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      truncated: isSet(object.truncated) ? globalThis.Boolean(object.truncated) : false,
+    };
+  },
+
+  toJSON(message: ListModelsResponse): unknown {
+    const obj: any = {};
+    if (message.models?.length) {
+      obj.models = message.models.map((e) => ModelSummary.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.truncated !== false) {
+      obj.truncated = message.truncated;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListModelsResponse>): ListModelsResponse {
+    return ListModelsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListModelsResponse>): ListModelsResponse {
+    const message = createBaseListModelsResponse();
+    message.models = object.models?.map((e) => ModelSummary.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.truncated = object.truncated ?? false;
+    return message;
+  },
+};
+
+function createBaseModelSummary(): ModelSummary {
+  return { model: "", family: "", parameters: 0n, weightBytes: 0n, hasTokenizer: false, fault: "" };
+}
+
+export const ModelSummary: MessageFns<ModelSummary> = {
+  encode(message: ModelSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.model !== "") {
+      writer.uint32(10).string(message.model);
+    }
+    if (message.family !== "") {
+      writer.uint32(18).string(message.family);
+    }
+    if (message.parameters !== 0n) {
+      if (BigInt.asIntN(64, message.parameters) !== message.parameters) {
+        throw new globalThis.Error("value provided for field message.parameters of type int64 too large");
+      }
+      writer.uint32(24).int64(message.parameters);
+    }
+    if (message.weightBytes !== 0n) {
+      if (BigInt.asIntN(64, message.weightBytes) !== message.weightBytes) {
+        throw new globalThis.Error("value provided for field message.weightBytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.weightBytes);
+    }
+    if (message.hasTokenizer !== false) {
+      writer.uint32(40).bool(message.hasTokenizer);
+    }
+    if (message.fault !== "") {
+      writer.uint32(50).string(message.fault);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ModelSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseModelSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.family = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.parameters = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.weightBytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.hasTokenizer = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.fault = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ModelSummary {
+    return {
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      family: isSet(object.family) ? globalThis.String(object.family) : "",
+      parameters: isSet(object.parameters) ? BigInt(object.parameters) : 0n,
+      weightBytes: isSet(object.weightBytes)
+        ? BigInt(object.weightBytes)
+        : isSet(object.weight_bytes)
+        ? BigInt(object.weight_bytes)
+        : 0n,
+      hasTokenizer: isSet(object.hasTokenizer)
+        ? globalThis.Boolean(object.hasTokenizer)
+        : isSet(object.has_tokenizer)
+        ? globalThis.Boolean(object.has_tokenizer)
+        : false,
+      fault: isSet(object.fault) ? globalThis.String(object.fault) : "",
+    };
+  },
+
+  toJSON(message: ModelSummary): unknown {
+    const obj: any = {};
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.family !== "") {
+      obj.family = message.family;
+    }
+    if (message.parameters !== 0n) {
+      obj.parameters = message.parameters.toString();
+    }
+    if (message.weightBytes !== 0n) {
+      obj.weightBytes = message.weightBytes.toString();
+    }
+    if (message.hasTokenizer !== false) {
+      obj.hasTokenizer = message.hasTokenizer;
+    }
+    if (message.fault !== "") {
+      obj.fault = message.fault;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ModelSummary>): ModelSummary {
+    return ModelSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ModelSummary>): ModelSummary {
+    const message = createBaseModelSummary();
+    message.model = object.model ?? "";
+    message.family = object.family ?? "";
+    message.parameters = (object.parameters !== undefined && object.parameters !== null)
+      ? BigInt(object.parameters)
+      : 0n;
+    message.weightBytes = (object.weightBytes !== undefined && object.weightBytes !== null)
+      ? BigInt(object.weightBytes)
+      : 0n;
+    message.hasTokenizer = object.hasTokenizer ?? false;
+    message.fault = object.fault ?? "";
+    return message;
+  },
+};
 
 function createBaseInspectModelRequest(): InspectModelRequest {
   return { model: "", space: undefined };
@@ -1087,9 +1517,22 @@ export const ScoreUnitsResponse: MessageFns<ScoreUnitsResponse> = {
   },
 };
 
-/** What a checkpoint is, and how a criterion scores it. */
+/** What checkpoints there are, what one is, and how a criterion scores it. */
 export type ModelServiceService = typeof ModelServiceService;
 export const ModelServiceService = {
+  /**
+   * The checkpoints under the model roots, in the order of their names, in pages. Of weights only the headers are read.
+   * Errors: INVALID_REQUEST, MODEL_NOT_FOUND, PATH_OUTSIDE_ROOTS.
+   */
+  listModels: {
+    path: "/prunecast.v1.ModelService/ListModels" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListModelsRequest): Buffer => Buffer.from(ListModelsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListModelsRequest => ListModelsRequest.decode(value),
+    responseSerialize: (value: ListModelsResponse): Buffer => Buffer.from(ListModelsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListModelsResponse => ListModelsResponse.decode(value),
+  },
   /** Sizes, prunable dimensions, and what will load. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED. */
   inspectModel: {
     path: "/prunecast.v1.ModelService/InspectModel" as const,
@@ -1117,6 +1560,11 @@ export const ModelServiceService = {
 } as const;
 
 export interface ModelServiceServer extends UntypedServiceImplementation {
+  /**
+   * The checkpoints under the model roots, in the order of their names, in pages. Of weights only the headers are read.
+   * Errors: INVALID_REQUEST, MODEL_NOT_FOUND, PATH_OUTSIDE_ROOTS.
+   */
+  listModels: handleUnaryCall<ListModelsRequest, ListModelsResponse>;
   /** Sizes, prunable dimensions, and what will load. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED. */
   inspectModel: handleUnaryCall<InspectModelRequest, InspectModelResponse>;
   /**
@@ -1127,6 +1575,25 @@ export interface ModelServiceServer extends UntypedServiceImplementation {
 }
 
 export interface ModelServiceClient extends Client {
+  /**
+   * The checkpoints under the model roots, in the order of their names, in pages. Of weights only the headers are read.
+   * Errors: INVALID_REQUEST, MODEL_NOT_FOUND, PATH_OUTSIDE_ROOTS.
+   */
+  listModels(
+    request: ListModelsRequest,
+    callback: (error: ServiceError | null, response: ListModelsResponse) => void,
+  ): ClientUnaryCall;
+  listModels(
+    request: ListModelsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListModelsResponse) => void,
+  ): ClientUnaryCall;
+  listModels(
+    request: ListModelsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListModelsResponse) => void,
+  ): ClientUnaryCall;
   /** Sizes, prunable dimensions, and what will load. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED. */
   inspectModel(
     request: InspectModelRequest,

@@ -1,7 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
-import { isEverything } from './is-everything.js';
+import { isEverything } from '../../../engine/files/is-everything.js';
 
 /** Whether something is there; a link counts even if it leads nowhere. */
 export async function exists(path: string): Promise<boolean> {

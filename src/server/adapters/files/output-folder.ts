@@ -1,5 +1,5 @@
 import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import {
   MANIFEST_FILE,
@@ -8,10 +8,11 @@ import {
   type OutputPolicy,
   type OutputTarget,
 } from '../../../core/ports/outputs.js';
+import { findFolders } from '../../../engine/files/find-folders.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
-import { isEverything } from './is-everything.js';
+import { isEverything } from '../../../engine/files/is-everything.js';
 import { readManifest, sealOutput, syncAll, syncPath } from './output-files.js';
-import { findEarlier, findPlace, MOST_DEPTH, requireReplaceable, type OutputPlace } from './output-place.js';
+import { findEarlier, findPlace, isWithin, MOST_DEPTH, requireReplaceable, type OutputPlace } from './output-place.js';
 import {
   isWritingName,
   openWritingFolder,
@@ -66,13 +67,29 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
     readManifest: async (output, field) => {
       const directory = await findEarlier(root, output, field);
       const manifest = directory === undefined ? undefined : await readManifest(directory);
-      if (manifest === undefined)
-        throw PrunecastError.ofField(
-          field,
-          `"${output}" is not an output of this server: no folder of this name under the output root has a ${MANIFEST_FILE}`,
-          'OUTPUT_NOT_FOUND',
-        );
+      if (manifest === undefined) throw describeUnknown(output, field);
       return manifest;
+    },
+    locate: async (output, field) => {
+      const directory = await findEarlier(root, output, field);
+      if (directory === undefined || !(await exists(join(directory, MANIFEST_FILE))))
+        throw describeUnknown(output, field);
+      return directory;
+    },
+    list: async (folder, field) => {
+      if (folder === '' && isEverything(root)) return { names: [], isCut: false };
+      if (folder !== '' && (await findEarlier(root, folder, field)) === undefined)
+        throw PrunecastError.ofField(field, `no folder "${folder}" lies under the output root`, 'OUTPUT_NOT_FOUND');
+      const realRoot = await realpath(root).catch(() => root);
+      const { names, isCut } = await findFolders(root, {
+        marker: MANIFEST_FILE,
+        within: folder === '' ? '' : relative(root, resolve(root, folder)),
+        mostDepth: MOST_DEPTH,
+        mostEntries: MOST_ENTRIES,
+        mayFollow: async (real) => isWithin(realRoot, real),
+      });
+      const outputs = names.filter((name) => name !== '.');
+      return { names: isEverything(root) ? outputs.map((name) => join(root, name)) : outputs, isCut };
     },
     sweep: async () => {
       if (isEverything(root)) return;
@@ -123,6 +140,17 @@ async function sweepFolder(folder: string, depth: number, lease: WritingLease): 
     // root.
     if (!isCode(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR')) throw error;
   }
+}
+
+/** The most entries of folders that are looked at for a list. */
+const MOST_ENTRIES = 20_000;
+
+function describeUnknown(output: string, field: string): PrunecastError {
+  return PrunecastError.ofField(
+    field,
+    `"${output}" is not an output of this server: no folder of this name under the output root has a ${MANIFEST_FILE}`,
+    'OUTPUT_NOT_FOUND',
+  );
 }
 
 function outputExists(output: string): PrunecastError {

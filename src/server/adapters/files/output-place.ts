@@ -4,7 +4,7 @@ import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { CONFIG_FILE, INDEX_FILE, SINGLE_FILE } from '../../../engine/files/file-names.js';
 import { MANIFEST_FILE, type KeptPath, type OutputTarget } from '../../../core/ports/outputs.js';
 import { exists, isCode } from './file-errors.js';
-import { isEverything } from './is-everything.js';
+import { isEverything } from '../../../engine/files/is-everything.js';
 import { findForeign } from './output-files.js';
 import { isWritingName } from './writing-folder.js';
 
@@ -152,7 +152,7 @@ function listUpTo(root: string, folder: string): string[] {
 }
 
 /** Whether a path is a folder or lies in it. */
-function isWithin(folder: string, path: string): boolean {
+export function isWithin(folder: string, path: string): boolean {
   return path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`);
 }
 

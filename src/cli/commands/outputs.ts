@@ -1,0 +1,108 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import type { OutputSummary } from '../../client/index.js';
+import {
+  DownloadOutputRequest,
+  ListOutputsRequest,
+  OutputSummary as OutputSummaryMessage,
+} from '../../gen/prunecast/v1/file.js';
+import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { addServerFlags } from '../options/server.js';
+import { formatBytes, formatCount, formatShare } from '../../words/format.js';
+import { callServer } from '../session/call-server.js';
+import { receiveOutput } from '../session/receive-output.js';
+
+const LIST: RequestType<ListOutputsRequest> = {
+  typeName: 'prunecast.v1.ListOutputsRequest',
+  codec: ListOutputsRequest,
+};
+const DOWNLOAD: RequestType<DownloadOutputRequest> = {
+  typeName: 'prunecast.v1.DownloadOutputRequest',
+  codec: DownloadOutputRequest,
+};
+
+/** `prunecast outputs`: what a server has written. */
+export function addOutputsCommand(program: Command): void {
+  const outputs = program.command('outputs').description('list and download written models');
+  addList(outputs);
+  addDownload(outputs);
+}
+
+function addList(outputs: Command): void {
+  const command = outputs
+    .command('list')
+    .description("list the outputs under the server's output root, or under this folder");
+  addRequestFlags(command, LIST, 'Filter', [
+    { flags: '--folder <DIR>', summary: 'only those in this folder', field: 'folder', place: 'output' },
+  ]);
+  addServerFlags(command).action(() =>
+    callServer(command, LIST, async ({ client, request, printer, serverStays, places }) => {
+      // All folders may be outputs of a server that this command starts: too many to look at.
+      const folder = request.folder === '' && !serverStays ? places.toOutput('.') : request.folder;
+      const listed: OutputSummary[] = [];
+      let [pageToken, isCut] = ['', false];
+      do {
+        const page = await client.services.files.listOutputs({ ...request, folder, pageToken });
+        listed.push(...page.outputs);
+        pageToken = page.nextPageToken;
+        isCut ||= page.truncated;
+      } while (pageToken !== '');
+      if (printer.format === 'json')
+        for (const message of listed)
+          printer.message({ typeName: 'prunecast.v1.OutputSummary', codec: OutputSummaryMessage, message });
+      printer.table(
+        [
+          'output',
+          'model',
+          'parameters',
+          'removed',
+          'bytes',
+          { title: 'written', optional: true },
+          { title: 'study', optional: true },
+          { title: 'fault', optional: true },
+        ],
+        listed.map(describeOutput),
+      );
+      if (isCut) printer.note('not all folders were looked at: name one with --folder');
+    }),
+  );
+}
+
+function describeOutput(summary: OutputSummary): string[] {
+  const { output, model, parameters, denseParameters, bytes, createTime, studyId, fault } = summary;
+  if (fault !== '') return [output, '', '', '', '', '', '', fault];
+  return [
+    output,
+    model,
+    ...(parameters === 0n
+      ? ['', '']
+      : [formatCount(parameters), formatShare(1 - Number(parameters) / Number(denseParameters))]),
+    formatBytes(bytes),
+    new Date(Number(createTime?.seconds ?? 0n) * 1000).toISOString().replace('.000', ''),
+    studyId,
+    '',
+  ];
+}
+
+function addDownload(outputs: Command): void {
+  const command = outputs
+    .command('download')
+    .addArgument(new RequestArgument('<OUTPUT>', 'output'))
+    .description('copy an output from the server to a folder here');
+  addServerFlags(command)
+    .option('--to <DIR>', 'the folder to make; default: one of the name of the output')
+    .action(async (_, { to }: { readonly to?: string }) => {
+      await callServer(command, DOWNLOAD, async ({ client, request, printer, places }) => {
+        const folder = resolve(to ?? basename(request.output));
+        if (existsSync(folder)) throw new InvalidArgumentError(`${folder} exists: name another folder with --to.`);
+        const output = places.toOutput(request.output);
+        const { files, bytes } = await receiveOutput(
+          client.services.files.downloadOutput({ ...request, output }),
+          folder,
+        );
+        if (printer.format === 'json') printer.json({ folder, files, bytes });
+        printer.lines(`${folder}: ${files} files, ${formatBytes(bytes)}`);
+      });
+    });
+}

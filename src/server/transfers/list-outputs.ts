@@ -1,0 +1,98 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { countParameters } from '../../core/model/parameters.js';
+import { MANIFEST_FILE, type OutputFolders } from '../../core/ports/outputs.js';
+import { surveyCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
+import { type ListOutputsRequest, type ListOutputsResponse, OutputSummary } from '../../gen/prunecast/v1/file.js';
+import { toTimestamp } from '../encoding/timestamp.js';
+import { readPageSize } from '../requests/fields.js';
+import { takeNamedPage } from '../requests/named-pages.js';
+
+/** What is told of a manifest. Versions before the first release had no architecture and no list of files. */
+const MANIFEST = z.object({
+  source: z.object({ model: z.string(), checkpoint_digest: z.string(), parameters: z.int().min(0) }),
+  architecture: z
+    .array(z.object({ kv_heads: z.int().min(0), query_heads_per_kv: z.int().min(0), ffn_channels: z.int().min(0) }))
+    .optional(),
+  recipe: z.object({ digest: z.string() }).nullish(),
+  exporter: z.object({ id: z.string() }),
+  measurements: z.object({ study_id: z.string().optional() }).optional(),
+  recovery: z.unknown().optional(),
+  files: z.record(z.string(), z.int().min(0)).default({}),
+});
+
+/**
+ * A page of the outputs under the output root, in the order of their names.
+ *
+ * @throws PrunecastError INVALID_REQUEST, OUTPUT_NOT_FOUND and PATH_OUTSIDE_ROOTS for the folder
+ */
+export async function listOutputs(
+  outputs: Pick<OutputFolders, 'list' | 'locate' | 'readManifest'>,
+  { folder, pageSize, pageToken }: ListOutputsRequest,
+): Promise<ListOutputsResponse> {
+  const { names, isCut } = await outputs.list(folder, 'folder');
+  const { values, nextPageToken } = takeNamedPage(names, (name) => name, {
+    pageSize: readPageSize(pageSize),
+    pageToken,
+  });
+  const summaries: OutputSummary[] = [];
+  for (const output of values) summaries.push(await summarise(outputs, output));
+  return { outputs: summaries, nextPageToken, truncated: isCut };
+}
+
+async function summarise(
+  outputs: Pick<OutputFolders, 'locate' | 'readManifest'>,
+  output: string,
+): Promise<OutputSummary> {
+  try {
+    const manifest = MANIFEST.safeParse(await outputs.readManifest(output, 'output'));
+    if (!manifest.success) {
+      const [issue] = manifest.error.issues;
+      return withFault(output, `${MANIFEST_FILE}: ${issue?.path.join('.')}: ${issue?.message}`);
+    }
+    const directory = await outputs.locate(output, 'output');
+    const { mtimeMs, size } = await stat(join(directory, MANIFEST_FILE));
+    const { source, architecture, recipe, exporter, measurements, recovery, files } = manifest.data;
+    return {
+      output,
+      model: source.model,
+      checkpointDigest: source.checkpoint_digest,
+      denseParameters: BigInt(source.parameters),
+      architecture: architecture && {
+        layers: architecture.map((layer) => ({
+          kvHeads: layer.kv_heads,
+          queryHeadsPerKv: layer.query_heads_per_kv,
+          ffnChannels: layer.ffn_channels,
+        })),
+      },
+      parameters: await countWritten(directory),
+      bytes: BigInt(Object.values(files).reduce((sum, bytes) => sum + bytes, size)),
+      recipeDigest: recipe?.digest ?? '',
+      studyId: measurements?.study_id ?? '',
+      exporter: exporter.id,
+      recovered: recovery !== undefined,
+      createTime: toTimestamp(mtimeMs),
+      fault: '',
+    };
+  } catch (error) {
+    if (error instanceof PrunecastError) return withFault(output, error.message);
+    throw error;
+  }
+}
+
+function withFault(output: string, fault: string): OutputSummary {
+  return OutputSummary.fromPartial({ output, fault });
+}
+
+/** Parameters of an output that is a checkpoint; 0 for another format. */
+async function countWritten(directory: string): Promise<bigint> {
+  try {
+    const { shape } = await surveyCheckpoint(directory, { roots: [directory] });
+    return BigInt(countParameters(shape, shape.layers));
+  } catch (error) {
+    if (error instanceof PrunecastError) return 0n;
+    throw error;
+  }
+}
