@@ -30,13 +30,15 @@ export function addModelsCommand(program: Command): void {
       if (printer.format === 'json')
         for (const message of listed)
           printer.message({ typeName: 'prunecast.v1.ModelSummary', codec: ModelSummaryMessage, message });
+      const hasFaults = listed.some(({ fault }) => fault !== '');
       printer.table(
-        ['model', 'family', 'parameters', 'weights', 'tokenizer', { title: 'fault', optional: true }],
+        ['model', 'family', 'parameters', 'weights', 'tokenizer', ...(hasFaults ? ['fault'] : [])],
         listed.map(({ model, family, parameters, weightBytes, hasTokenizer, fault }) => [
           model,
           ...(fault === ''
-            ? [family, formatCount(parameters), formatBytes(weightBytes), hasTokenizer ? 'yes' : 'no', '']
-            : ['', '', '', '', fault]),
+            ? [family, formatCount(parameters), formatBytes(weightBytes), hasTokenizer ? 'yes' : 'no']
+            : ['', '', '', '']),
+          ...(hasFaults ? [fault] : []),
         ]),
       );
       if (isCut) printer.note('not all folders were looked at: name one with --folder');
