@@ -78,9 +78,30 @@ async function importExported(moduleUrl: string, place: string): Promise<readonl
     const { default: exported } = (await import(moduleUrl)) as { readonly default?: unknown };
     return Array.isArray(exported) ? exported : [exported];
   } catch (error) {
-    const words = error instanceof Error ? error.message : String(error);
-    throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${words}`, { cause: error });
+    const fault = await describeLoading(error, moduleUrl);
+    throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${fault}`, { cause: error });
   }
+}
+
+/** Why a module cannot be loaded, in one line. */
+async function describeLoading(error: unknown, moduleUrl: string): Promise<string> {
+  if (!(error instanceof Error)) return `it throws ${String(error)}`;
+  const [words = ''] = error.message.split('\n');
+  if ('code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[mc]?ts\b/.test(words))
+    return `${words}. Node ${process.versions.node} does not run TypeScript, Node 22.18 and later do; or compile it (npx tsc --module nodenext --target es2023 FILE.ts) and name the .js file`;
+  const place = error instanceof SyntaxError ? await findSyntaxError(moduleUrl) : undefined;
+  return place === undefined ? words : `${words} (${place})`;
+}
+
+/** Node tells the line of a syntax error only where it ends a process. undefined: the module itself has none. */
+async function findSyntaxError(moduleUrl: string): Promise<string | undefined> {
+  const { execFile } = await import('node:child_process');
+  const path = fileURLToPath(moduleUrl);
+  const complaint = await new Promise<string>((resolve) => {
+    execFile(process.execPath, ['--check', path], (_error, _stdout, stderr) => resolve(stderr));
+  });
+  const [, line] = /^\S.*:(\d+)$/m.exec(complaint) ?? [];
+  return line === undefined ? undefined : `line ${line} of ${path}`;
 }
 
 const UNVERSIONED = '0.0.0';

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
-import { isAbsolute, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
@@ -13,8 +14,8 @@ export interface ResolvedSpecifier {
 }
 
 /**
- * The module of each specifier: a path (`./knn.js`, `/opt/knn.js`, `~/knn.js`), or the name of a package that is
- * installed in the `node_modules` of the folder or one above it.
+ * The module of each specifier: a path (`./knn.js`, `/opt/knn.js`, `~/knn.js`), the folder of a package (`./knn`, `.`), or
+ * the name of a package that is installed in the `node_modules` of the folder or one above it.
  *
  * @throws PrunecastError PLUGIN_INVALID for one that leads to no file
  */
@@ -23,19 +24,18 @@ export async function resolveSpecifiers(specifiers: readonly string[], folder: s
   const found = new Map(packages.length === 0 ? [] : await resolvePackages(packages, folder));
   return Promise.all(
     specifiers.map(async (specifier) => {
-      const moduleUrl = found.get(specifier) ?? pathToFileURL(resolve(folder, expandHome(specifier)));
-      await requireFile(specifier, moduleUrl);
-      return { specifier, moduleUrl };
+      const named = found.get(specifier) ?? pathToFileURL(resolve(folder, expandHome(specifier)));
+      return { specifier, moduleUrl: await findModule(specifier, named) };
     }),
   );
 }
 
 function isPath(specifier: string): boolean {
-  return isAbsolute(specifier) || /^(\.{1,2}|~)\//.test(specifier);
+  return isAbsolute(specifier) || /^(\.{1,2}|~)(\/|$)/.test(specifier);
 }
 
 function expandHome(path: string): string {
-  return path.replace(/^~(?=\/)/, homedir());
+  return path.replace(/^~(?=\/|$)/, homedir());
 }
 
 /**
@@ -71,13 +71,37 @@ const answers = process.argv.slice(1).map((specifier) => {
 process.stdout.write(JSON.stringify(answers));
 `;
 
-async function requireFile(specifier: string, moduleUrl: URL): Promise<void> {
-  const path = fileURLToPath(moduleUrl);
+/** The file itself, or the module of a folder: what its package.json exports as `.`, else its `main` or index.js. */
+async function findModule(specifier: string, named: URL): Promise<URL> {
+  const path = fileURLToPath(named);
   const stats = await stat(path).catch((cause: unknown) => {
     const words = cause instanceof Error ? cause.message : String(cause);
     throw unusable(specifier, `cannot be read: ${words}`, cause);
   });
-  if (!stats.isFile()) throw unusable(specifier, `is not a file: ${path}. Name the module itself`);
+  if (stats.isFile()) return named;
+  if (!stats.isDirectory()) throw unusable(specifier, `is not a file: ${path}. Name the module itself`);
+  const name = await readExportingName(path);
+  if (name !== undefined) return findModule(specifier, new Map(await resolvePackages([name], path)).get(name) as URL);
+  try {
+    return pathToFileURL(createRequire(join(path, 'package.json')).resolve(path));
+  } catch (cause) {
+    throw unusable(
+      specifier,
+      `is a folder, and no package.json in it names a module: ${path}. Name the module itself`,
+      cause,
+    );
+  }
+}
+
+/** The name of a folder's package, under which it finds its own exports; undefined if it has none. */
+async function readExportingName(folder: string): Promise<string | undefined> {
+  try {
+    const written = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as unknown;
+    const { name, exports } = written as { readonly name?: unknown; readonly exports?: unknown };
+    return typeof name === 'string' && exports !== undefined ? name : undefined;
+  } catch {
+    return undefined; // no package.json that can be read
+  }
 }
 
 function unusable(specifier: string, fault: string, cause?: unknown): PrunecastError {

@@ -16,7 +16,7 @@ const noProcesses = {
   close: () => Promise.resolve(),
 };
 let folder: string;
-const load = (...specifiers: string[]) => loadPlugins(specifiers, { folder, limitMs: 500, remote: noProcesses });
+const load = (...specifiers: string[]) => loadPlugins(specifiers, { folder, limitMs: 3_000, remote: noProcesses });
 beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'load-plugins-')));
   writePlugin(join(folder, 'one.mjs'), `export default ${criterion('one')};`);
@@ -60,9 +60,31 @@ describe('loadPlugins', () => {
     ]);
   });
 
+  it('finds the module of a folder by its package.json, or its index.js', async () => {
+    const make = async (name: string, file: string, manifest?: object) => {
+      await mkdir(join(folder, name));
+      if (manifest !== undefined) await writeFile(join(folder, name, 'package.json'), JSON.stringify(manifest));
+      writePlugin(join(folder, name, file), `export default ${criterion(name)};`);
+    };
+    await make('exporting', 'own.mjs', { name: 'exporting', version: '3.2.1', exports: './own.mjs' });
+    await make('with-main', 'own.mjs', { main: 'own.mjs' });
+    await make('bare', 'index.js', { type: 'module' });
+    const entries = await load('./exporting', './with-main/', join(folder, 'bare'));
+    expect(entries.map(({ plugin: { id } }) => id)).toEqual(['exporting', 'with-main', 'bare']);
+    expect(entries[0]?.plugin.version).toBe('3.2.1');
+    const [own] = await loadPlugins(['.'], { folder: join(folder, 'exporting'), remote: noProcesses });
+    expect(own?.plugin.id).toBe('exporting');
+    await writeFile(join(folder, 'exporting/package.json'), '{"name": "exporting", "exports": "./gone.mjs"}');
+    await expect(load('./exporting')).rejects.toThrow(/the plug-in "\.\/exporting" cannot be read: ENOENT.*gone\.mjs/);
+  });
+
   it.each([
     ['a file that is not there', './none.mjs', /"\.\/none\.mjs" cannot be read: ENOENT/],
-    ['a folder', './node_modules', /is not a file: .*node_modules\. Name the module itself/],
+    [
+      'a folder without a package',
+      './node_modules',
+      /is a folder, and no package\.json in it names a module: .*node_modules\. Name the module itself/,
+    ],
     [
       'a package that is not installed',
       '@acme/y',
@@ -78,10 +100,11 @@ describe('loadPlugins', () => {
 
   it.each([
     ['throws while it is loaded', "throw new Error('no luck');", /cannot be loaded: no luck/],
+    ['throws what is no error', "throw 'no luck';", /cannot be loaded: it throws no luck$/],
     [
       'never finishes loading',
       'await new Promise(() => setTimeout(() => {}, 60_000).unref());',
-      /not loaded within 0\.5 s/,
+      /not loaded within 3 s/,
     ],
     ['exports nothing', 'export const a = 1;', /its default export is no plug-in that can be used: is not an object/],
     ['exports an empty list', 'export default [];', /its default export is an empty list/],
