@@ -315,7 +315,7 @@ describe('ARCHITECTURE.md', () => {
   it('names only files and folders that exist', () => {
     const root = resolve(src, '..');
     const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
-    const named = [...page.matchAll(/`((?:src|proto|test|docs)\/[\w./-]+)`|\]\(([\w./-]+)\)/g)].map(
+    const named = [...page.matchAll(/`((?:src|proto|test|docs|templates)\/[\w./-]+)`|\]\(([\w./-]+)\)/g)].map(
       ([, path, link]) => path ?? link ?? '',
     );
     expect(named.length).toBeGreaterThan(40);

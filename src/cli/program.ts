@@ -9,6 +9,7 @@ import { addJobsCommand } from './commands/jobs.js';
 import { addModelsCommand } from './commands/models.js';
 import { addOutputsCommand } from './commands/outputs.js';
 import { addPairsCommand } from './commands/pairs.js';
+import { addPluginCommand } from './commands/plugin.js';
 import { addPluginsCommand } from './commands/plugins.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPredictorsCommand } from './commands/predictors.js';
@@ -74,6 +75,7 @@ export function createProgram({
   addJobsCommand(program);
   addUploadsCommand(program);
   addPluginsCommand(program);
+  addPluginCommand(program);
   addCallCommand(program);
   addDoctorCommand(program);
   program.commandsGroup('Other:');

@@ -7,6 +7,9 @@ export const SERVER_MAIN = findMain('main.js');
 /** The compiled entry of the checks of a machine. */
 export const DOCTOR_MAIN = findMain('doctor/main.js');
 
+/** The compiled entry of the checks of plug-ins. */
+export const PLUGIN_CHECK_MAIN = findMain('plugin-check/main.js');
+
 function findMain(path: string): string {
   const beside = fileURLToPath(new URL(`../server/${path}`, import.meta.url));
   return existsSync(beside) ? beside : fileURLToPath(new URL(`../../dist/src/server/${path}`, import.meta.url));

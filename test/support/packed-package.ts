@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -23,6 +23,10 @@ export function installPacked(folder: string): string {
   };
   for (const name of Object.keys(dependencies)) link(name, join(installed, 'node_modules'));
   link('@types/node', join(folder, 'node_modules'));
+  mkdirSync(join(folder, 'node_modules/.bin'));
+  const main = join(installed, 'dist/src/cli/main.js');
+  chmodSync(main, 0o755); // as npm does
+  symlinkSync(main, join(folder, 'node_modules/.bin/prunecast'));
   return installed;
 }
 

@@ -3,6 +3,7 @@ import { PluginKind, type Plugin } from '../../client/index.js';
 import { ListPluginsRequest, Plugin as PluginMessage } from '../../gen/prunecast/v1/catalog.js';
 import { addRequestFlags, type RequestType } from '../options/request-option.js';
 import { addServerFlags } from '../options/server.js';
+import { KINDS } from '../plugin/kinds.js';
 import { enumForm } from '../../flags/enum-form.js';
 import { formatEnum } from '../../words/format.js';
 import { callServer } from '../session/call-server.js';
@@ -11,7 +12,6 @@ const LIST: RequestType<ListPluginsRequest> = {
   typeName: 'prunecast.v1.ListPluginsRequest',
   codec: ListPluginsRequest,
 };
-const KINDS = ['criterion', 'compensation', 'evaluator', 'predictor', 'strategy', 'exporter', 'recovery'] as const;
 
 /** `prunecast plugins`: what a server has. */
 export function addPluginsCommand(program: Command): void {

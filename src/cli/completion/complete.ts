@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import type { Proposal } from '../../flags/request-flag.js';
 import { FlagOption, PathArgument } from '../options/flag-option.js';
 import { GLOBAL_OPTIONS } from '../options/server.js';
-import { PACKAGE_ROOT } from '../proto/package-root.js';
+import { readBuiltInPlugins } from '../proto/built-in-plugins.js';
 
 /** What may follow in a command line. */
 export interface Completion {
@@ -121,7 +120,7 @@ function listNames(
   words: readonly string[],
 ): readonly string[] {
   if (proposal.from === 'names') return proposal.names;
-  const { plugins, metrics } = readPlugins();
+  const { plugins, metrics } = readBuiltInPlugins();
   if (proposal.from === 'quantities') return [...new Set([...metrics, ...COSTS])];
   const known = plugins[proposal.kind] ?? {};
   if (proposal.from === 'plugins') return Object.keys(known);
@@ -130,18 +129,6 @@ function listNames(
 }
 
 const COSTS = ['parameters', 'weight-bytes', 'kv-cache-bytes-per-token', 'flops-per-token'] as const;
-
-interface Plugins {
-  /** Options by kind and id. */
-  readonly plugins: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
-  /** Of the evaluators. */
-  readonly metrics: readonly string[];
-}
-
-/** The built-in plug-ins; plug-ins of the user's own are known to their server only. */
-function readPlugins(): Plugins {
-  return JSON.parse(readFileSync(new URL('proto/plugins.json', PACKAGE_ROOT), 'utf8')) as Plugins;
-}
 
 function keep(words: readonly ProposedWord[], typed: string): ProposedWord[] {
   return words.filter(({ word }) => word.startsWith(typed));
