@@ -2,6 +2,7 @@
 
 from prunecast._proto.prunecast.v1.catalog_pb2 import *
 from prunecast._proto.prunecast.v1.common_pb2 import *
+from prunecast._proto.prunecast.v1.file_pb2 import *
 from prunecast._proto.prunecast.v1.job_pb2 import *
 from prunecast._proto.prunecast.v1.model_pb2 import *
 from prunecast._proto.prunecast.v1.pair_pb2 import *

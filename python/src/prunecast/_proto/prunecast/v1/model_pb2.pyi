@@ -18,6 +18,42 @@ DTYPE_F32: Dtype
 DTYPE_F16: Dtype
 DTYPE_BF16: Dtype
 
+class ListModelsRequest(_message.Message):
+    __slots__ = ("folder", "page_size", "page_token")
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    folder: str
+    page_size: int
+    page_token: str
+    def __init__(self, folder: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models", "next_page_token", "truncated")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelSummary]
+    next_page_token: str
+    truncated: bool
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., truncated: bool = ...) -> None: ...
+
+class ModelSummary(_message.Message):
+    __slots__ = ("model", "family", "parameters", "weight_bytes", "has_tokenizer", "fault")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HAS_TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    family: str
+    parameters: int
+    weight_bytes: int
+    has_tokenizer: bool
+    fault: str
+    def __init__(self, model: _Optional[str] = ..., family: _Optional[str] = ..., parameters: _Optional[int] = ..., weight_bytes: _Optional[int] = ..., has_tokenizer: bool = ..., fault: _Optional[str] = ...) -> None: ...
+
 class InspectModelRequest(_message.Message):
     __slots__ = ("model", "space")
     MODEL_FIELD_NUMBER: _ClassVar[int]
