@@ -8,6 +8,7 @@ import {
   OutputSummary as OutputSummaryMessage,
 } from '../../gen/prunecast/v1/file.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { FlagOption } from '../options/flag-option.js';
 import { addServerFlags } from '../options/server.js';
 import { formatBytes, formatCount, formatShare } from '../../words/format.js';
 import { callServer } from '../session/call-server.js';
@@ -91,7 +92,13 @@ function addDownload(outputs: Command): void {
     .addArgument(new RequestArgument('<OUTPUT>', 'output'))
     .description('copy an output from the server to a folder here');
   addServerFlags(command)
-    .option('--to <DIR>', 'the folder to make; default: one of the name of the output')
+    .addOption(
+      new FlagOption({
+        flags: '--to <DIR>',
+        summary: 'the folder to make; default: one of the name of the output',
+        proposes: { from: 'folders' },
+      }),
+    )
     .action(async (_, { to }: { readonly to?: string }) => {
       await callServer(command, DOWNLOAD, async ({ client, request, printer, places }) => {
         const folder = resolve(to ?? basename(request.output));
