@@ -1,6 +1,6 @@
 import { pluginFlags } from './plugin.js';
 import type { RequestFlag } from './request-flag.js';
-import { textFlag } from './text.js';
+import { textFieldFlag, textFlag } from './text.js';
 import { parseCount, parseSeed } from './values.js';
 
 /**
@@ -16,6 +16,7 @@ export function recipeFlags(recipe: string, calibration = `${recipe}.calibration
     textFlag('--calibration', calibration, 'text for criteria and compensations that need calibration', {
       showsNoDefault: true,
     }),
+    textFieldFlag('--calibration-field', calibration, '--calibration'),
     {
       flags: '--sequences <COUNT>',
       summary: 'calibration sequences',

@@ -1,6 +1,6 @@
 import { pluginFlags } from './plugin.js';
 import type { RequestFlag } from './request-flag.js';
-import { textFlag } from './text.js';
+import { textFieldFlag, textFlag } from './text.js';
 import { parseCount } from './values.js';
 
 /** Flags that say how the pruned model is trained before it is written. */
@@ -8,6 +8,7 @@ export function recoveryFlags(recovery = 'recovery'): RequestFlag[] {
   return [
     ...pluginFlags('recovery', `${recovery}.plugin`, 'trains the pruned model: none, or distill'),
     textFlag('--recovery-text', `${recovery}.text.text`, 'text that it is trained on', { showsNoDefault: true }),
+    textFieldFlag('--recovery-text-field', `${recovery}.text.text`, '--recovery-text'),
     {
       flags: '--recovery-sequences <COUNT>',
       summary: 'sequences of that text',

@@ -11,15 +11,18 @@ import { recipeFlags } from './recipe.js';
 import { recoveryFlags } from './recovery.js';
 import type { FlagGroup, Json, JsonObject, RequestFlag } from './request-flag.js';
 import { spaceFlags } from './space.js';
-import { textFormFlags, textFlag } from './text.js';
+import { textFieldFlag, textFormFlags, textFlag } from './text.js';
 import { parseCount, parseCounts, parseSeed } from './values.js';
 
 const TEXT_FLAGS: readonly RequestFlag[] = [
   textFlag('--text', 'texts.text', 'text for every part of the study that has no text of its own'),
   ...textFormFlags('texts.text'),
   textFlag('--search-text', 'texts.search', 'text that pairs are labelled on'),
+  textFieldFlag('--search-text-field', 'texts.search', '--search-text'),
   textFlag('--verify-text', 'texts.verify', 'text that finalists are compared on'),
+  textFieldFlag('--verify-text-field', 'texts.verify', '--verify-text'),
   textFlag('--report-text', 'texts.report', 'text of the reported numbers'),
+  textFieldFlag('--report-text-field', 'texts.report', '--report-text'),
 ];
 
 const PHASES = ['recipe', 'sample', 'fit', 'refine', 'search', 'verify', 'export', 'controls', 'report'] as const;

@@ -12,6 +12,21 @@ export function textFlag(
   return { flags: `${name} <FILE|@TEXT>`, summary, field, place: 'text', ...more };
 }
 
+/**
+ * A flag that says which field of the objects, or column of the rows, of a text's file is read.
+ *
+ * @param text path of the text in the request
+ * @param of the flag that names the text
+ */
+export function textFieldFlag(name: string, text: string, of: string): RequestFlag {
+  return {
+    flags: `${name} <NAME>`,
+    summary: `field of the objects, or column of the rows, that ${of} has`,
+    field: `${text}.field`,
+    take: (request) => takeOfText(request, text, 'field'),
+  };
+}
+
 const DOCUMENTS = enumForm('DOCUMENTS', ['joined', 'apart']);
 
 /**
@@ -21,12 +36,7 @@ const DOCUMENTS = enumForm('DOCUMENTS', ['joined', 'apart']);
  */
 export function textFormFlags(field: string): RequestFlag[] {
   return [
-    {
-      flags: '--text-field <NAME>',
-      summary: 'field of the objects, or column of the rows, that --text has',
-      field: `${field}.field`,
-      take: (request) => takeOfText(request, field, 'field'),
-    },
+    textFieldFlag('--text-field', field, '--text'),
     {
       flags: '--documents <FORM>',
       summary: 'joined: tokenized as one text; apart: each by itself, and no window has two',

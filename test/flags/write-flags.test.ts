@@ -50,6 +50,12 @@ describe('the flags of a stored request', () => {
       words('--remove 20% --text a.jsonl --text-field story --documents apart --windows-preset document-wise'),
     ],
     [
+      'a field of each text',
+      words(
+        '--remove 20% --search-text a.jsonl --search-text-field story --verify-text b.csv --verify-text-field 0 --calibration c.jsonl --calibration-field body --recovery distill --recovery-text d.jsonl --recovery-text-field body',
+      ),
+    ],
+    [
       'plug-ins and options of all types',
       words(
         `--remove 20% --predictor ridge --predictor-option lambda=0.1 --predictor-option deep={"a":[1,"2"]}
