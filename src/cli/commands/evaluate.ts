@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { BudgetKind, type EvaluationResult } from '../../client/index.js';
+import type { EvaluationResult } from '../../client/index.js';
 import { EvaluateRequest } from '../../gen/prunecast/v1/pruning.js';
 import { furtherFlags } from '../../flags/further.js';
 import { PRECISION, windowFlags } from '../../flags/measurement.js';
@@ -15,9 +15,9 @@ import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
 import { targetFlags } from '../../flags/target.js';
 import { parseCount } from '../../flags/values.js';
-import { formatCount, formatEstimate, formatMetric } from '../../words/format.js';
+import { printEvaluation } from '../output/print-evaluation.js';
 import { printPlan } from '../output/print-plan.js';
-import type { PrintFlags, Printer } from '../output/printer.js';
+import type { PrintFlags } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
 import { awaitPlan } from '../session/await-plan.js';
 import { callServer, type Call } from '../session/call-server.js';
@@ -92,13 +92,15 @@ export function addEvaluateCommand(program: Command): void {
       }
       await announceCost((options) => client.planEvaluate(request, options), printer, flags);
       const results: EvaluationResult[] = [];
+      const startedMs = performance.now();
       await watchJob((options) => client.evaluate(request, options), call, {
         onInterrupt: 'cancel-job',
         onEvent: ({ payload }) => {
           if (payload?.$case === 'evaluation') results.push(payload.value);
         },
       });
-      printResults(results, nameTargets(call.sources), printer);
+      const seconds = (performance.now() - startedMs) / 1000;
+      printEvaluation(results, { names: nameTargets(call.sources), seconds }, printer);
       // A search needs a text to calibrate on.
       if (results.some(({ measurement }) => (measurement?.window ?? 0) > 0)) suggestSearch(call);
     });
@@ -134,80 +136,13 @@ function suggestSearch({ paths: { model = '', texts }, sources, suggest }: Call<
   });
 }
 
+const DENSE_NAME = 'dense (unpruned)';
+
 /** What to call the targets in a table, in their order. */
 function nameTargets(sources: readonly FieldSource[]): string[] {
   const targets = sources.filter(({ path }) => path.startsWith('targets['));
-  if (targets.length === 0) return ['dense'];
+  if (targets.length === 0) return [DENSE_NAME];
   return targets.map(({ flag, text = '' }) =>
-    flag === '--dense' ? 'dense' : flag.startsWith('--rate') ? `${flag.slice(2)} ${text}` : text,
+    flag === '--dense' ? DENSE_NAME : flag.startsWith('--rate') ? `${flag.slice(2)} ${text}` : text,
   );
-}
-
-function printResults(results: readonly EvaluationResult[], names: readonly string[], printer: Printer): void {
-  const sorted = [...results].sort((a, b) => a.index - b.index);
-  const found = sorted.map(listFound);
-  const metrics = [...new Set(found.flatMap((values) => [...values.keys()]))];
-  printer.table(
-    [
-      'target',
-      'parameters',
-      ...metrics,
-      { title: 'tokens scored', optional: true },
-      { title: 'tokens run', optional: true },
-    ],
-    sorted.map((result, row) => [
-      names[result.index] ?? String(result.index),
-      formatCount(result.costs.find(({ kind }) => kind === BudgetKind.PARAMETERS)?.value ?? NaN),
-      ...metrics.map((metric) => found[row]?.get(metric) ?? ''),
-      formatCount(result.scoredTokens),
-      formatCount(result.tokensSpent),
-    ]),
-  );
-  const [first] = sorted;
-  if (first === undefined) return;
-  printer.lines('', ...[{ name: '', ...first }, ...first.further].flatMap(describeMeasurement));
-}
-
-/** The metrics of a result by name, each with its standard error if it has one. */
-function listFound(result: EvaluationResult): ReadonlyMap<string, string> {
-  return new Map(
-    [{ name: '', ...result }, ...result.further].flatMap(({ name, metrics, standardErrors }) =>
-      Object.entries(metrics).map(([metric, value]) => {
-        const error = standardErrors[metric];
-        return [
-          name === '' ? metric : `${name}.${metric}`,
-          error === undefined ? formatMetric(value) : formatEstimate(value, error),
-        ] as const;
-      }),
-    ),
-  );
-}
-
-function describeMeasurement({
-  name,
-  measurement,
-  items,
-  shortened,
-}: Pick<EvaluationResult, 'measurement' | 'items' | 'shortened'> & { readonly name: string }): string[] {
-  if (measurement === undefined) return [];
-  const { window, stride, bos, scorer, promptFormat, fingerprint } = measurement;
-  const what =
-    window > 0
-      ? `${formatCount(items)} windows of ${window} tokens, stride ${stride}, ${bos ? 'with' : 'without'} BOS`
-      : `${formatCount(items)} ${items === 1 ? 'item' : 'items'}${promptFormat === '' ? '' : `, prompt ${promptFormat}`}`;
-  const cut =
-    shortened === undefined || shortened.fewerShots + shortened.cut === 0
-      ? []
-      : [
-          `${formatCount(shortened.fewerShots)} prompts were longer than the model's positions and lost examples, ${formatCount(shortened.cut)} were cut on the left`,
-        ];
-  const head = name === '' ? '' : `${name}: `;
-  return [`${head}${describeScorer(scorer)}, ${what}; measurement ${fingerprint.slice(0, 16)}`, ...cut];
-}
-
-/** `perplexity`, and its options if it has any, from the JSON of a measurement. */
-function describeScorer(scorer: string): string {
-  const { id, options } = JSON.parse(scorer) as { readonly id: string; readonly options: Record<string, unknown> };
-  const given = Object.entries(options).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
-  return [id, ...(given.length === 0 ? [] : [`(${given.join(', ')})`])].join(' ');
 }
