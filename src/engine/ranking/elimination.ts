@@ -1,6 +1,6 @@
 import type { TransposedProduct } from '../../core/ports/compensation.js';
 import type { ScoredHalf } from '../../core/ports/criterion.js';
-import { countFactorBytes, factoriseInPlace, invertTransposed } from '../compensation/cholesky.js';
+import { countFactorBytes, factoriseInPlace, type FactorTools, invertTransposed } from '../compensation/cholesky.js';
 import { copyBlock, pasteBlock } from '../compensation/matrix-blocks.js';
 
 /** The rows of an output map that have not been eliminated. */
@@ -41,12 +41,30 @@ export async function openElimination(half: ScoredHalf, damping: number): Promis
   if (trace === 0) return undefined;
   const lambda = (damping * trace) / rows;
   for (let row = 0; row < rows; row++) gram[row * (rows + 1)] = (gram[row * (rows + 1)] as number) + lambda;
+  await invertInPlace(gram, rows, { multiplyTransposed, breathe });
+  const transposed = new Float64Array(hidden * rows);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < hidden; column++)
+      transposed[column * rows + row] = weights[row * hidden + column] as number;
+  const products = await multiplyTransposed(transposed, transposed, { inner: hidden, rows, columns: rows });
+  return keepRows({ inverse: gram, products, rows }, multiplyTransposed);
+}
+
+/**
+ * Overwrites a symmetric positive definite matrix with its inverse, by way of its factor. Apart from the caller: what
+ * this takes is free before more is held.
+ */
+async function invertInPlace(
+  matrix: Float64Array,
+  rows: number,
+  { multiplyTransposed, breathe }: FactorTools,
+): Promise<void> {
   const tools = (from: number): Parameters<typeof factoriseInPlace>[2] => ({
     multiplyTransposed,
     breathe: breathe && ((share) => breathe(from + share / 6)),
   });
-  await factoriseInPlace(gram, rows, tools(0));
-  const root = await invertTransposed(gram, rows, tools(1 / 6));
+  await factoriseInPlace(matrix, rows, tools(0));
+  const root = await invertTransposed(matrix, rows, tools(1 / 6));
   for (let from = 0; from < rows; from += STRIP_ROWS) {
     const columns = Math.min(STRIP_ROWS, rows - from);
     // The rows of the root above a strip are 0 in it.
@@ -57,15 +75,9 @@ export async function openElimination(half: ScoredHalf, damping: number): Promis
       rows: columns,
       columns: rows,
     });
-    pasteBlock(gram, rows, { top: from, left: 0, columns: rows }, product);
+    pasteBlock(matrix, rows, { top: from, left: 0, columns: rows }, product);
     await breathe?.((2 + (from + columns) / rows) / 6);
   }
-  const transposed = new Float64Array(hidden * rows);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < hidden; column++)
-      transposed[column * rows + row] = weights[row * hidden + column] as number;
-  const products = await multiplyTransposed(transposed, transposed, { inner: hidden, rows, columns: rows });
-  return keepRows({ inverse: gram, products, rows }, multiplyTransposed);
 }
 
 /** The elimination of some neighbouring rows, while all others stay; a copy. */
