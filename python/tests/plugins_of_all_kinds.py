@@ -1,7 +1,8 @@
-"""A plug-in of each kind, whose answers a test knows."""
+"""A plug-in of each kind, whose answers a test knows. Arguments choose some of them by their ids."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -101,4 +102,5 @@ class WalkRun(plugin.StrategyRun):
 
 
 if __name__ == "__main__":
-    prunecast.serve(Nearest(), Stairs(), FirstToken(), Walk())
+    plugins = [Nearest(), Stairs(), FirstToken(), Walk()]
+    prunecast.serve(*(each for each in plugins if each.id in sys.argv[1:] or len(sys.argv) == 1))
