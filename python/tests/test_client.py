@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import redirect_stderr
+from pathlib import Path
 
 import pytest
 from conftest import SMALL_SEARCH, TEXT, WINDOWS, run_example
 
 import prunecast
 from prunecast import messages
+from prunecast._files import write_files
 from prunecast._transport import make_request
 
 RECIPE = {"criterion": "magnitude", "compensation": "none"}
@@ -162,6 +164,46 @@ def test_attaches_to_a_job_by_its_request_id(client: prunecast.Client) -> None:
     assert client.result(job.id) == first
     assert events[-1].ended.state == messages.JOB_STATE_SUCCEEDED
     assert [event.sequence for event in client.watch(job.id, after_sequence=1)] == list(range(2, job.last_sequence + 1))
+
+
+def test_lists_jobs_by_labels_and_models(client: prunecast.Client) -> None:
+    measured = {"text": TEXT, "windows": WINDOWS, "fidelity": {"token_limit": 64}}
+    client.evaluate("stories260k", **measured, labels={"team": "a"})
+    (job,) = client.jobs(labels={"team": "a"})
+    assert (job.kind, job.labels) == ("evaluate", {"team": "a"})
+    assert [(each.model, each.parameters) for each in client.models()] == [("stories260k", 260_032)]
+
+
+def test_sends_a_text_and_brings_an_output(
+    client: prunecast.Client, report: prunecast.SearchReport, tmp_path: Path
+) -> None:
+    text = tmp_path / "story.txt"
+    text.write_text("Once upon a time there was a little girl. " * 40)
+    upload = client.upload(text)
+    assert client.upload(text).path == upload.path
+    assert [each.path for each in client.uploads()] == [upload.path]
+    (measured,) = client.evaluate("stories260k", text=upload.path, windows=WINDOWS)
+    assert measured.scored_tokens > 60
+    client.delete_upload(upload.path)
+    assert list(client.uploads()) == []
+
+    (output,) = (each for each in client.outputs() if each.output == report.output)
+    assert (output.study_id, output.parameters) == (report.study_id, report.winner.parameters)
+    client.download("winner", tmp_path / "winner")
+    assert sum(path.stat().st_size for path in (tmp_path / "winner").iterdir()) == output.bytes
+    with pytest.raises(FileExistsError):
+        client.download("winner", tmp_path / "winner")
+    with pytest.raises(prunecast.PrunecastError):
+        client.download("absent", tmp_path / "absent")
+    assert not (tmp_path / "absent").exists()
+
+
+def test_refuses_files_outside_of_the_folder_and_with_other_bytes(tmp_path: Path) -> None:
+    for part in ({"file": "../a", "chunk": b"1"}, {"file": "/a"}, {"file": "a", "chunk": b"1", "digest": "0" * 64}):
+        with pytest.raises(prunecast.PrunecastError) as caught:
+            write_files([messages.DownloadOutputResponse(**part)], tmp_path / "folder")
+        assert caught.value.code == "DATA_LOSS"
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_raises_what_the_server_says(client: prunecast.Client) -> None:

@@ -8,6 +8,7 @@ import uuid
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +17,7 @@ from google.protobuf.message import Message
 
 from prunecast import messages, results
 from prunecast._decode import decode
+from prunecast._files import read_file, write_files
 from prunecast._follow import Reattach, Source, follow_events
 from prunecast._progress import open_progress
 from prunecast._transport import Transport, make_request
@@ -109,6 +111,11 @@ class Client:
         """The plug-ins of one kind (`predictor`), or all."""
         return [decode(results.Plugin, each) for each in self.call("CatalogService.ListPlugins", kind=kind).plugins]
 
+    def models(self, folder: str | None = None) -> Iterator[results.ModelSummary]:
+        """The checkpoints under the model roots, or in a folder of them."""
+        for each in self._pages("ModelService.ListModels", "models", folder=folder):
+            yield decode(results.ModelSummary, each)
+
     def inspect(self, model: str, *, space: SpaceLike | None = None) -> results.Model:
         """Sizes, prunable dimensions, and what will load."""
         return decode(results.Model, self.call("ModelService.InspectModel", model=model, space=space))
@@ -150,6 +157,7 @@ class Client:
         recovery: Fields | None = None,
         overwrite: bool | None = None,
         request_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
         progress: bool | None = None,
         on_event: OnEvent | None = None,
     ) -> results.PruneResult:
@@ -172,6 +180,7 @@ class Client:
             recovery=recovery,
             overwrite=overwrite,
             request_id=request_id,
+            labels=labels,
         )
         written: results.PruneResult = self._run("prune", "PruningService.Prune", made, progress, on_event)
         return written
@@ -190,6 +199,7 @@ class Client:
         recipe: RecipeLike | None = None,
         space: SpaceLike | None = None,
         request_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
         progress: bool | None = None,
         on_event: OnEvent | None = None,
     ) -> list[results.Evaluation]:
@@ -205,6 +215,7 @@ class Client:
             recipe=recipe,
             space=space,
             request_id=request_id,
+            labels=labels,
         )
         found: list[results.Evaluation] = self._run("evaluate", "PruningService.Evaluate", made, progress, on_event)
         return found
@@ -242,6 +253,7 @@ class Client:
         pause_before: Sequence[str] | None = None,
         seed: int | None = None,
         request_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
         progress: bool | None = None,
         on_event: OnEvent | None = None,
     ) -> results.SearchReport:
@@ -280,6 +292,7 @@ class Client:
             pause_before=pause_before,
             seed=seed,
             request_id=request_id,
+            labels=labels,
         )
         if text is not None:
             made = make_request("PruningService.Search", made, texts={"text": text})
@@ -364,6 +377,7 @@ class Client:
         learning_curve: bool | None = None,
         seed: int | None = None,
         request_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
         progress: bool | None = None,
         on_event: OnEvent | None = None,
     ) -> results.Predictor:
@@ -379,6 +393,7 @@ class Client:
             learning_curve=learning_curve,
             seed=seed,
             request_id=request_id,
+            labels=labels,
         )
         made.request_id = made.request_id or str(uuid.uuid4())
         job = self._transport.call("PredictorService.FitPredictor", made).job
@@ -428,9 +443,11 @@ class Client:
 
     # Jobs
 
-    def jobs(self, *, kind: str | None = None, state: str | None = None) -> Iterator[results.Job]:
-        """Jobs, newest first: `client.jobs(state="running")`."""
-        for each in self._pages("JobService.ListJobs", "jobs", kind=kind, state=state):
+    def jobs(
+        self, *, kind: str | None = None, state: str | None = None, labels: Mapping[str, str] | None = None
+    ) -> Iterator[results.Job]:
+        """Jobs, newest first, of one kind, in one state, and with all of these labels."""
+        for each in self._pages("JobService.ListJobs", "jobs", kind=kind, state=state, labels=labels):
             yield decode(results.Job, each)
 
     def job(self, job_id: str) -> results.Job:
@@ -505,6 +522,32 @@ class Client:
         """The report of a study: as data, and as a document if `format` is `html` or `markdown`."""
         answer = self.call("StudyService.GetStudyReport", study_id=study_id, format=format)
         return results.Report(document=answer.document or None, overview=answer.overview)
+
+    # Files, for callers that share no disk with the server
+
+    def outputs(self, folder: str | None = None) -> Iterator[results.Output]:
+        """The outputs under the output root, or in a folder of it."""
+        for each in self._pages("FileService.ListOutputs", "outputs", folder=folder):
+            yield decode(results.Output, each)
+
+    def download(self, output: str, folder: str | os.PathLike[str]) -> None:
+        """Brings an output into a folder that does not exist yet: whole, or not at all."""
+        method = "FileService.DownloadOutput"
+        write_files(self._stream(method, make_request(method, output=output)), Path(folder))
+
+    def upload(self, path: str | os.PathLike[str]) -> results.Upload:
+        """Stores a file; requests name it by the `path` of what is returned. The same file is stored once."""
+        parts = (make_request("FileService.UploadFile", **part) for part in read_file(Path(path)))
+        return decode(results.Upload, self._transport.call("FileService.UploadFile", parts).upload)
+
+    def uploads(self) -> Iterator[results.Upload]:
+        """The uploaded files."""
+        for each in self._pages("FileService.ListUploads", "uploads"):
+            yield decode(results.Upload, each)
+
+    def delete_upload(self, path: str) -> None:
+        """Deletes an uploaded file."""
+        self.call("FileService.DeleteUpload", path=path)
 
     # How jobs are followed
 

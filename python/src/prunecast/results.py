@@ -337,6 +337,7 @@ class Job:
     queue_place: int
     error: PrunecastError | None
     study_id: str | None
+    labels: dict[str, str]
     message: messages.Job = _whole()
 
 
@@ -447,6 +448,47 @@ class Model:
     has_tokenizer: bool
     notes: tuple[str, ...]
     message: messages.InspectModelResponse = _whole()
+
+
+@dataclass(frozen=True)
+class ModelSummary:
+    """A checkpoint in a list; `fault` is why requests for it are refused."""
+
+    model: str
+    family: str | None
+    parameters: int
+    weight_bytes: int
+    has_tokenizer: bool
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class Output:
+    """A written model in a list; `fault` is why its prunecast.json cannot be read."""
+
+    output: str
+    model: str
+    dense_parameters: int
+    parameters: int
+    bytes: int
+    study_id: str | None
+    exporter: str
+    recovered: bool
+    create_time: datetime | None
+    fault: str | None
+    message: messages.OutputSummary = _whole()
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An uploaded file; requests name it by `path`."""
+
+    path: str
+    name: str
+    digest: str
+    bytes: int
+    create_time: datetime
+    in_use: bool
 
 
 @dataclass(frozen=True)
