@@ -1,8 +1,11 @@
 import type { Plugin } from '../core/ports/plugin-entry.js';
 import { GetInfoResponse, type PluginInfo } from '../gen/prunecast/plugin/v1/plugin.js';
+import { createRemoteCriterion } from './remote-criterion.js';
+import { createRemoteEvaluator } from './remote-evaluator.js';
 import { readManifest } from './remote-manifest.js';
 import { createRemotePredictor } from './remote-predictor.js';
 import { openRemoteProcess, type RemoteProcess } from './remote-process.js';
+import { createRemoteStrategy } from './remote-strategy.js';
 import { findTarget } from './remote-target.js';
 
 /*
@@ -20,6 +23,12 @@ function toPlugin(info: PluginInfo, process: RemoteProcess): Plugin {
   switch (info.kind?.$case) {
     case 'predictor':
       return createRemotePredictor(manifest, info.kind.value, process);
+    case 'strategy':
+      return createRemoteStrategy(manifest, info.kind.value, process);
+    case 'evaluator':
+      return createRemoteEvaluator(manifest, info.kind.value, process);
+    case 'criterion':
+      return createRemoteCriterion(manifest, info.kind.value, process);
     default:
       throw new TypeError(`the plug-in "${info.id}" has a kind that this server does not know`);
   }

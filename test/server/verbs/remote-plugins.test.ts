@@ -1,12 +1,21 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, PairSet, SearchRequest } from '../../../src/client/index.js';
+import type { CallError, DeepPartial, PairSet, SearchRequest } from '../../../src/client/index.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
 import { launchSpecifier, socketIn, startRemotePlugin, type Faults } from '../../support/remote-plugin.js';
 import { makeSelfSigned } from '../../support/self-signed.js';
 import { makeFolder } from '../../support/test-server.js';
-import { DEMO, listTrials, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  CALIBRATION,
+  countDemoParameters,
+  DEMO,
+  listTrials,
+  MAGNITUDE,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 /* Plug-ins in a process of their own, which `test/fixtures/remote/plugin-server.mjs` is, over a real server. */
 
@@ -115,9 +124,9 @@ describe('a predictor in a process that runs already', () => {
 });
 
 /** A study with these plug-ins: all that it came to. */
-const search = async (faults: Faults, request: DeepPartial<SearchRequest>) => {
-  await using verbs = await start(launchSpecifier(faults));
-  const { studyId, winner, fitQuality } = await verbs.client.runSearch(smallSearch(request));
+const search = async (faults: Faults, request: DeepPartial<SearchRequest>, config: ConfigOptions = {}) => {
+  await using verbs = await start(launchSpecifier(faults), config);
+  const { studyId, winner, fitQuality, predicted } = await verbs.client.runSearch(smallSearch(request));
   const trials = (await listTrials(verbs.client, studyId)).map(({ role, control, rates, metrics, predicted }) => ({
     role,
     control,
@@ -125,7 +134,7 @@ const search = async (faults: Faults, request: DeepPartial<SearchRequest>) => {
     metrics,
     predicted,
   }));
-  return { trials, architecture: winner?.architecture, fitQuality };
+  return { trials, architecture: winner?.architecture, fitQuality, predicted };
 };
 
 describe('a Search with a process that dies every few calls', () => {
@@ -138,6 +147,94 @@ describe('a Search with a process that dies every few calls', () => {
     const processes = (await readFile(starts, 'utf8')).match(/^\d+$/gm) ?? [];
     expect(processes).toHaveLength(11);
   }, 300_000);
+});
+
+describe('a strategy in a process of its own', () => {
+  const request = { strategy: { id: 'climb' }, candidates: 100n, output: '' };
+
+  it('ends a Search as an undisturbed one if its process dies: the run is replayed', async () => {
+    const starts = join(folder, 'strategy-starts');
+    const undisturbed = await search({ offer: ['strategy'] }, request);
+    const disturbed = await search({ offer: ['strategy'], dieAfter: 3, deaths: 4, startsFile: starts }, request);
+    expect(undisturbed.predicted).toBeGreaterThanOrEqual(100n);
+    expect(disturbed).toEqual(undisturbed);
+    expect((await readFile(starts, 'utf8')).match(/^\d+$/gm)).toHaveLength(5);
+  }, 300_000);
+
+  it.each<[what: string, faults: Faults, error: RegExp]>([
+    ['hangs', { hang: 'Run' }, /PLUGIN_FAILED strategy "climb" failed in ask\(\): it did not answer within 3 s/],
+    ['answers twice', { flood: 'Run' }, /PLUGIN_INVALID strategy "climb": \w+\(\) answered what it was not asked/],
+    [
+      'draws by another seed after a restart',
+      { unseeded: true, dieAfter: 4, deaths: 1, startsFile: 'unseeded' },
+      /PLUGIN_INVALID strategy "climb": ask\(\) answers the same questions otherwise after a restart/,
+    ],
+  ])(
+    'and %s ends the Search with an error that names it',
+    async (_, { startsFile, ...faults }, error) => {
+      const starts = startsFile === undefined ? {} : { startsFile: join(folder, String(startsFile)) };
+      const failure = search({ offer: ['strategy'], ...faults, ...starts }, request, { pluginCallMs: 3000 });
+      const { reason, message } = (await failure.catch((thrown: unknown) => thrown)) as CallError;
+      expect(`${reason} ${message}`).toMatch(error);
+    },
+    120_000,
+  );
+});
+
+/** The demo model, whole and pruned, as these plug-ins measure it. */
+const evaluate = async (faults: Faults) => {
+  await using verbs = await start(launchSpecifier({ offer: ['evaluator'], ...faults }));
+  return await verbs.client.runEvaluate({
+    model: DEMO,
+    recipe: MAGNITUDE,
+    targets: [{ target: { $case: 'dense', value: {} } }, { target: { $case: 'uniformRate', value: 0.3 } }],
+    measurement: { evaluator: { id: 'tensor-sizes' } },
+  });
+};
+
+describe('an evaluator in a process of its own', () => {
+  it('measures checkpoints that it reads from disk, and is asked again if it dies', async () => {
+    const results = await evaluate({ dieAfter: 2, deaths: 2, startsFile: join(folder, 'evaluator-starts') });
+    expect(results.map(({ metrics }) => metrics['values'])).toEqual(
+      results.map(({ architecture }) => countDemoParameters(architecture?.layers ?? [])),
+    );
+    expect(results.map(({ items }) => items)).toEqual([47, 47]); // nine tensors a layer, the embeddings, the last norm
+  });
+
+  it('ends the work with an error that names it if it answers NaN', async () => {
+    await expect(evaluate({ nan: true })).rejects.toMatchObject({
+      reason: 'PLUGIN_INVALID',
+      message: expect.stringContaining('evaluator "tensor-sizes": reduce() gave NaN as values') as string,
+    });
+  });
+});
+
+/** The scores of the demo model by these plug-ins. */
+const score = async (faults: Faults) => {
+  await using verbs = await start(launchSpecifier({ offer: ['criterion'], ...faults }));
+  const recipe = { criterion: { id: 'cut-off' }, compensation: { id: 'none' }, calibration: CALIBRATION };
+  const layers = [];
+  for await (const layer of verbs.client.services.models.scoreUnits({ model: DEMO, recipe })) layers.push(layer);
+  return layers;
+};
+
+describe('a criterion in a process of its own', () => {
+  it('scores all units of a checkpoint that it reads from disk, and is asked again if it dies', async () => {
+    const layers = await score({ dieAfter: 1, deaths: 1, startsFile: join(folder, 'criterion-starts') });
+    expect(layers).toHaveLength(5);
+    const tokens = 16 * 128;
+    for (const { ffnChannels, kvGroups } of layers) {
+      expect([ffnChannels.readFloatLE(0), ffnChannels.readFloatLE(4 * 171)]).toEqual([tokens, tokens - 171]);
+      expect(kvGroups).toHaveLength(4 * 4);
+    }
+  }, 120_000);
+
+  it('ends the work with an error that names it if it sends too much', async () => {
+    await expect(score({ flood: 'Score' })).rejects.toMatchObject({
+      reason: 'PLUGIN_INVALID',
+      message: expect.stringContaining('criterion "cut-off": scoreModel() gave scores of more than') as string,
+    });
+  });
 });
 
 describe('a predictor process that misbehaves', () => {

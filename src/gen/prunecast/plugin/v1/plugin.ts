@@ -685,7 +685,8 @@ export interface Ask {
 export interface Tell {
   /**
    * The points that were predicted, in the order asked for. A point that missed the space or a budget was moved to the
-   * nearest one that does not; where none was found, it is left out.
+   * nearest one that does not. Left out are those for which none was found, those that were predicted before, and those
+   * that are more than `RunStart.candidates` allows.
    */
   points:
     | Points
