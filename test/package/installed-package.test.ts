@@ -28,7 +28,7 @@ const prunecast = (...args: string[]) =>
 const skipOffline = ({ skip }: TestContext): void => skip(installation.offline !== undefined, installation.offline);
 
 describe('the package of a clone that was never built', () => {
-  it('has the build, the protos, the demo model and the docs, and nothing else', async () => {
+  it('has the build, the protos, the demo model, the templates and the docs, and nothing else', async () => {
     const files = await listPacked(installation.tarball);
     const needed = [
       'dist/src/cli/main.js',
@@ -42,6 +42,7 @@ describe('the package of a clone that was never built', () => {
       /^proto\/(?:prunecast|google|grpc)\/.*\.proto$/,
       /^proto\/(?:image\.binpb|plugins\.json|settings\.json)$/,
       /^models\/stories260k\//,
+      /^templates\/plugin\//,
       /^docs\/[\w.-]+\.md$/,
       /^(?:ARCHITECTURE\.md|LICENSE|README\.md|SECURITY\.md|package\.json)$/,
     ];
