@@ -248,7 +248,7 @@ async function scoreUnits(
         shape,
         layer,
         { ...weights, statistics: calibration?.layers[layer] },
-        { plugin: guarded, options, seed },
+        { plugin: guarded, options, seed, signal: work.signal },
       ),
     );
     work.report?.({ activity: 'scoring units', what: 'layers', done: layer + 1, total: shape.layers.length });

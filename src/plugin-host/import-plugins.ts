@@ -5,6 +5,7 @@ import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Plugin, PluginAddress, PluginsByKind } from '../core/ports/plugin-entry.js';
 import { FIRST_VERSION, type PluginKind } from '../core/ports/plugin.js';
 import { guardPlugin } from './guards/guard-plugin.js';
+import { openHost, type WriteLine } from './context/plugin-context.js';
 
 /**
  * The plug-ins of a module, each checked: its default export, one or a list.
@@ -22,15 +23,17 @@ export async function importPlugins(moduleUrl: string, place = moduleUrl): Promi
 /**
  * The plug-in at an address, in a worker, with its calls checked. Calls have no limit: a worker can be ended.
  *
+ * @param write takes its lines to the server's log; by default the channel of its address
  * @throws PrunecastError PLUGIN_INVALID if the module cannot be loaded, or no longer holds what the server loaded
  * from it
  */
 export async function loadPlugin<Kind extends PluginKind>(
   address: PluginAddress & { readonly kind: Kind },
+  write?: WriteLine,
 ): Promise<PluginsByKind[Kind]> {
-  const { moduleUrl, kind, id, version } = address;
-  const key = JSON.stringify([moduleUrl, kind, id, version]);
-  const known = loaded.get(key) ?? load(address);
+  const { moduleUrl, kind, id, version, host } = address;
+  const key = JSON.stringify([moduleUrl, kind, id, version, host]);
+  const known = loaded.get(key) ?? load(address, write);
   loaded.set(key, known);
   return (await known) as PluginsByKind[Kind];
 }
@@ -52,14 +55,14 @@ const BUILT_IN_FOLDER = new URL('../plugins/', import.meta.url);
 /** By address: a worker asks for its plug-in with every call. */
 const loaded = new Map<string, Promise<Plugin>>();
 
-async function load({ moduleUrl, kind, id, version }: PluginAddress): Promise<Plugin> {
+async function load({ moduleUrl, kind, id, version, host }: PluginAddress, write?: WriteLine): Promise<Plugin> {
   // Checked by the server, which has the address from the same module.
   const plugins = (await importExported(moduleUrl, moduleUrl))
     .filter(isNamed)
     .map((plugin) => withVersion(plugin, moduleUrl));
   const found = plugins.find((plugin) => plugin.kind === kind && plugin.id === id);
   if (found !== undefined && (version === undefined || found.version === version))
-    return guardPlugin(found, { limitMs: undefined });
+    return guardPlugin(found, { limitMs: undefined }, openHost(host, write));
   const there = plugins.map((plugin) => `${plugin.kind} "${plugin.id}" ${plugin.version}`).join(', ');
   throw new PrunecastError(
     'PLUGIN_INVALID',

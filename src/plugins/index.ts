@@ -8,6 +8,7 @@ export * from './define.js';
 export { PLUGIN_API_VERSION, PLUGIN_KINDS } from '../core/ports/plugin.js';
 export type * from '../core/ports/plugin.js';
 export type * from '../core/ports/plugin-entry.js';
+export type * from '../core/ports/plugin-context.js';
 export type * from '../core/ports/criterion.js';
 export type * from '../core/ports/compensation.js';
 export type * from '../core/ports/evaluator.js';

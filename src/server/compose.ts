@@ -25,6 +25,7 @@ import { createPluginSource } from './plugins/create-plugin-source.js';
 import { scratchDirectoryOf } from './models/open-models.js';
 import { sweepCheckpoints } from './pruning/observe-checkpoints.js';
 import { sweepTrainings } from './pruning/training-folders.js';
+import { hostPlugins } from './plugins/host-plugins.js';
 import { PluginRegistry } from './plugins/plugin-registry.js';
 import { provide } from './provide.js';
 import type { PairSetRecords } from './records/pair-set-records.js';
@@ -74,11 +75,12 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
   await container.loadAsync(...modules);
   bindDefaults(container, plugins);
   const source = container.get(TOKENS.pluginSource);
+  const hosting = hostPlugins(config.stateDirectory, container.get(TOKENS.log));
   let closeStore: (() => Promise<void>) | undefined;
   try {
     const entries = await source.load();
     closeStore = container.isBound(TOKENS.store) ? undefined : await openStore(container);
-    container.bind(PARTS.plugins).toConstantValue(new PluginRegistry(entries));
+    container.bind(PARTS.plugins).toConstantValue(new PluginRegistry(entries, hosting.address));
     bindServices(container);
     return {
       log: container.get(TOKENS.log),
@@ -103,11 +105,13 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
           if (result.status === 'rejected')
             container.get(TOKENS.log).warn({ err: result.reason as unknown }, 'not closed cleanly');
         await source.close?.();
+        hosting.close();
         await closeStore?.();
       },
     };
   } catch (error) {
     await source.close?.();
+    hosting.close();
     await closeStore?.();
     throw error;
   }

@@ -1,33 +1,35 @@
 import type { PluginManifest } from './plugin.js';
+import type { WorkContext } from './work-context.js';
 
 /** Statistics of the inputs of down (or o) that a compensation asks for. */
 export type CompensationNeed = 'mean' | 'gram';
 
 /** Changes the kept weights of a half-block, or adds a bias, to make up for what was removed. */
-export interface Compensation<Options = unknown> extends PluginManifest<Options> {
+export interface Compensation<Options = unknown, Context extends WorkContext = WorkContext>
+  extends PluginManifest<Options> {
   readonly kind: 'compensation';
   readonly needs: readonly CompensationNeed[];
   /** Whether the compensated half-block may carry a bias that the model did not have. */
   readonly addsBias: boolean;
   /**
    * Prepares one half-block for every width, all heavy work included; runs in the model's own thread. A width is a
-   * number of rows of `half.weights`.
+   * number of rows of `half.weights`. What it prepares serves several callers: the signal never fires.
    */
-  prepare(half: HalfBlock, options: Options): PreparedCompensation | Promise<PreparedCompensation>;
+  prepare(half: HalfBlock, options: Options, context?: Context): PreparedCompensation | Promise<PreparedCompensation>;
   /**
    * The most bytes that `prepare` holds at once for a half-block of this many rows, the given Gram matrix and what it
    * keeps included; undefined for next to nothing. The memory budget relies on it.
    */
   preparingBytes?(rows: number, hidden: number): number;
   /** For compensations that can also fit one architecture on the pruned model's own stream; they need `gram`. */
-  readonly stream?: StreamFit<Options>;
+  readonly stream?: StreamFit<Options, Context>;
 }
 
 /**
  * Compensates an architecture half-block by half-block, each on what the compensated ones before it give: one
  * calibration pass per architecture.
  */
-export interface StreamFit<Options = unknown> {
+export interface StreamFit<Options = unknown, Context extends WorkContext = WorkContext> {
   /** The name of the option that asks for it, for messages. */
   readonly option: string;
   /** Whether the options ask for it, in place of `prepare`. */
@@ -37,7 +39,7 @@ export interface StreamFit<Options = unknown> {
   /** Which maps the options have fitted. @default 'pruned' */
   refit?(options: Options): StreamRefit;
   /** The compensated weights of a map, or the change of maps, [rows, columns]; runs in the model's own thread. */
-  fit(map: StreamMap, options: Options): Float32Array | Promise<Float32Array>;
+  fit(map: StreamMap, options: Options, context?: Context): Float32Array | Promise<Float32Array>;
 }
 
 /**

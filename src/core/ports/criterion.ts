@@ -16,11 +16,12 @@ export type CriterionNeed = 'weights' | 'activations' | 'gram' | 'gradients' | '
 export type AnyCriterion<Options = unknown> = Criterion<Options> | ModelCriterion<Options>;
 
 /** One that scores the units of one layer at a time, shown by the engine. */
-export interface Criterion<Options = unknown> extends PluginManifest<Options> {
+export interface Criterion<Options = unknown, Context extends WorkContext = WorkContext>
+  extends PluginManifest<Options> {
   readonly kind: 'criterion';
   readonly needs: readonly CriterionNeed[];
   /** One score per unit, in the order of `units`; higher = keep. Called once per layer and kind of unit. */
-  score(layer: LayerUnits, options: Options): Float32Array | Promise<Float32Array>;
+  score(layer: LayerUnits, options: Options, context?: Context): Float32Array | Promise<Float32Array>;
   /**
    * With need `gram`: the most bytes that `score` holds at once for a half-block of this many rows, the given Gram matrix
    * included; undefined for little more than that. The memory budget relies on it.
@@ -30,12 +31,13 @@ export interface Criterion<Options = unknown> extends PluginManifest<Options> {
 }
 
 /** One that reads the checkpoint by its own means and scores the whole model at once, such as by a pass in PyTorch. */
-export interface ModelCriterion<Options = unknown> extends PluginManifest<Options> {
+export interface ModelCriterion<Options = unknown, Context extends WorkContext = WorkContext>
+  extends PluginManifest<Options> {
   readonly kind: 'criterion';
   /** `checkpoint`, and `sequences` if it looks at the calibration text. */
   readonly needs: readonly CriterionNeed[];
   /** The scores of all groups of the model, each once, in any order. Called once per model. */
-  scoreModel(model: ScoredModel, options: Options, work: WorkContext): AsyncIterable<GroupScores>;
+  scoreModel(model: ScoredModel, options: Options, context: Context): AsyncIterable<GroupScores>;
   readonly score?: undefined;
   readonly scoringBytes?: undefined;
 }

@@ -13,7 +13,7 @@ import type { WorkContext } from './work-context.js';
  */
 export type Evaluator<Options = unknown> = TextEvaluator<Options> | RowsEvaluator<Options> | ModelEvaluator<Options>;
 
-interface AnyEvaluator<Options> extends PluginManifest<Options> {
+interface AnyEvaluator<Options, Context extends WorkContext> extends PluginManifest<Options> {
   readonly kind: 'evaluator';
   readonly metrics: readonly MetricDefinition[];
   /**
@@ -28,7 +28,7 @@ interface AnyEvaluator<Options> extends PluginManifest<Options> {
     observed: ObservedArchitecture,
     plan: EvaluationPlan,
     options: Options,
-    work: WorkContext,
+    context: Context,
   ): Evaluation | Promise<Evaluation>;
   /**
    * A stored evaluation of an earlier version with the metrics that it lacks, made of its items alone. undefined: it has
@@ -38,14 +38,16 @@ interface AnyEvaluator<Options> extends PluginManifest<Options> {
 }
 
 /** One that measures on a text as tokens. */
-export interface TextEvaluator<Options = unknown> extends AnyEvaluator<Options> {
+export interface TextEvaluator<Options = unknown, Context extends WorkContext = WorkContext>
+  extends AnyEvaluator<Options, Context> {
   readonly reads: 'text';
   /** What is to be run on a text. Throws TEXT_TOO_SHORT. */
   plan(text: EvaluationText, protocol: WindowProtocol, options: Options): EvaluationPlan;
 }
 
 /** One that measures on rows of files, such as questions. */
-export interface RowsEvaluator<Options = unknown> extends AnyEvaluator<Options> {
+export interface RowsEvaluator<Options = unknown, Context extends WorkContext = WorkContext>
+  extends AnyEvaluator<Options, Context> {
   readonly reads: 'rows';
   /** The folders whose files are read, inside of the named one; undefined: the named one is a file. */
   readonly folders?: readonly string[];
@@ -54,7 +56,8 @@ export interface RowsEvaluator<Options = unknown> extends AnyEvaluator<Options> 
 }
 
 /** One that needs the model alone, to time or to weigh it. */
-export interface ModelEvaluator<Options = unknown> extends AnyEvaluator<Options> {
+export interface ModelEvaluator<Options = unknown, Context extends WorkContext = WorkContext>
+  extends AnyEvaluator<Options, Context> {
   readonly reads: 'nothing';
   /** What is to be observed; sequences are not needed. */
   plan(model: HostedModel, options: Options): EvaluationPlan;

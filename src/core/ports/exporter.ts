@@ -4,7 +4,8 @@ import type { PluginManifest } from './plugin.js';
 import type { WorkContext } from './work-context.js';
 
 /** Writes the pruned model in a format that other software loads. */
-export interface Exporter<Options = unknown> extends PluginManifest<Options> {
+export interface Exporter<Options = unknown, Context extends WorkContext = WorkContext>
+  extends PluginManifest<Options> {
   readonly kind: 'exporter';
   /**
    * Whether it can write an architecture, with or without biases that a compensation added, and what will load the
@@ -12,7 +13,7 @@ export interface Exporter<Options = unknown> extends PluginManifest<Options> {
    */
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
-  write(model: PrunedModel, directory: string, work: WorkContext, options: Options): Promise<ExportSummary>;
+  write(model: PrunedModel, directory: string, context: Context, options: Options): Promise<ExportSummary>;
 }
 
 /** What will load an export ("transformers", "vLLM"); or why it cannot be written. */

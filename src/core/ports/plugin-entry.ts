@@ -2,7 +2,7 @@ import type { Compensation } from './compensation.js';
 import type { AnyCriterion } from './criterion.js';
 import type { Evaluator } from './evaluator.js';
 import type { Exporter } from './exporter.js';
-import type { PluginKind } from './plugin.js';
+import type { PluginHostAddress, PluginKind } from './plugin.js';
 import type { Predictor, PredictorChooser } from './predictor.js';
 import type { Recovery } from './recovery.js';
 import type { Strategy } from './strategy.js';
@@ -36,4 +36,6 @@ export interface PluginAddress {
   readonly id: string;
   /** What the server has; a worker that finds another version refuses it. undefined: not compared. */
   readonly version: string | undefined;
+  /** undefined: no server has loaded it. */
+  readonly host?: PluginHostAddress | undefined;
 }

@@ -36,6 +36,14 @@ export const PLUGIN_API_VERSION = 1;
  */
 export const FIRST_VERSION = '1';
 
+/** How threads and processes of a server reach what it has for its plug-ins. */
+export interface PluginHostAddress {
+  /** The name of the `BroadcastChannel` that it hears lines on. */
+  readonly logChannel: string;
+  /** The absolute path of the folder that has the plug-ins' cache folders. */
+  readonly cacheDirectory: string;
+}
+
 /** What every plug-in says about itself. The `define...` functions fill in `kind` and `apiVersion`. */
 export interface PluginManifest<Options> {
   readonly kind: PluginKind;
@@ -52,6 +60,8 @@ export interface PluginManifest<Options> {
   readonly overrides?: boolean;
   /** Where its process listens, of a plug-in that runs in a process of another program; for lists and messages. */
   readonly address?: string;
+  /** Of the server that it runs in, which fills it in. */
+  readonly host?: PluginHostAddress;
   /** One sentence for lists and the docs page. */
   readonly summary: string;
   /** A Zod schema; every option needs a description, and a default if one is possible. */

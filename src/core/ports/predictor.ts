@@ -1,8 +1,10 @@
 import type { EncodingBatch, PairTable } from '../pairs.js';
 import type { PluginManifest } from './plugin.js';
+import type { WorkContext } from './work-context.js';
 
 /** A kind of predictor: fits pairs, and gets a fitted one back from its bytes. */
-export interface Predictor<Options = unknown> extends PluginManifest<Options> {
+export interface Predictor<Options = unknown, Context extends WorkContext = WorkContext>
+  extends PluginManifest<Options> {
   readonly kind: 'predictor';
   /**
    * Where it is fitted and asked: `worker` is a thread, `process` a process, for native code that may hang or crash and
@@ -32,9 +34,10 @@ export interface Predictor<Options = unknown> extends PluginManifest<Options> {
     options: Options,
     seed: number,
     files?: Readonly<Record<string, Uint8Array>>,
+    context?: Context,
   ): Promise<FittedPredictor>;
   /** The fitted predictor that `FittedPredictor.save()` wrote, with bit-equal predictions. */
-  load(bytes: Uint8Array): Promise<FittedPredictor>;
+  load(bytes: Uint8Array, context?: Context): Promise<FittedPredictor>;
 }
 
 /** Chooses the best of other predictors for the given pairs; it is never fitted itself. */

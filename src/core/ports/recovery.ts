@@ -1,10 +1,12 @@
 import type { PluginManifest } from './plugin.js';
+import type { WorkContext } from './work-context.js';
 
 /** Trains a pruned model after its compensation, with calibration text alone. */
-export interface Recovery<Options = unknown> extends PluginManifest<Options> {
+export interface Recovery<Options = unknown, Context extends WorkContext = WorkContext>
+  extends PluginManifest<Options> {
   readonly kind: 'recovery';
   /** How the engine trains it; undefined: the model stays as it is. */
-  plan(options: Options): TrainingPlan | undefined;
+  plan(options: Options, context?: Context): TrainingPlan | undefined;
 }
 
 /** What a training has come to. The losses are mean next-token losses, natural log, on the held-out sequences. */

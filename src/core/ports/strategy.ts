@@ -1,15 +1,19 @@
 import type { Counts, SearchSpace } from '../space/search-space.js';
 import type { ObjectiveValues } from '../statistics/pareto-fronts.js';
 import type { PluginManifest } from './plugin.js';
+import type { WorkContext } from './work-context.js';
 import type { Rng } from '../random.js';
 
 /** Proposes candidates by ask and tell; it sees the space and predictions, never the engine. */
-export interface Strategy<Options = unknown, Run extends StrategyRun | DeferredRun = StrategyRun | DeferredRun>
-  extends PluginManifest<Options> {
+export interface Strategy<
+  Options = unknown,
+  Run extends StrategyRun | DeferredRun = StrategyRun | DeferredRun,
+  Context extends WorkContext = WorkContext,
+> extends PluginManifest<Options> {
   readonly kind: 'strategy';
   /** Whether it looks for the best of one objective only, or also for the front of several. */
   readonly objectives: 'one' | 'any';
-  start(problem: SearchProblem, options: Options): Run;
+  start(problem: SearchProblem, options: Options, context?: Context): Run;
 }
 
 export interface SearchProblem {

@@ -2,6 +2,7 @@ import type { ModelShape } from '../../core/model/shape.js';
 import type { UnitScores } from '../../core/model/unit-scores.js';
 import type { UnitKind } from '../../core/model/units.js';
 import type { Criterion, ScoredHalf, Unit } from '../../core/ports/criterion.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { createRng } from '../../core/random.js';
 import { listFfnChannels, listKvGroups, listQueryHeads, type ScoredLayer } from './list-units.js';
 
@@ -11,6 +12,7 @@ export interface Scoring {
   readonly plugin: Criterion;
   readonly options: unknown;
   readonly seed: number;
+  readonly signal?: AbortSignal;
 }
 
 /** What a criterion with need `gram` is shown of a half-block of the layer; its Gram matrix is its own copy. */
@@ -25,10 +27,11 @@ export async function scoreLayer(
   shape: ModelShape,
   layer: number,
   scored: ScoredLayer,
-  { plugin, options, seed }: Scoring,
+  { plugin, options, seed, signal }: Scoring,
   readHalf: ReadHalf = () => Promise.resolve(undefined),
 ): Promise<UnitScores> {
   const rng = createRng(seed);
+  const work: WorkContext | undefined = signal === undefined ? undefined : { signal };
   const blockInfluence = scored.statistics?.blockInfluence;
   const score = async (kind: UnitKind, units: readonly Unit[], unitsTogether = units.length): Promise<Float32Array> => {
     if (units.length === 0) return new Float32Array();
@@ -43,6 +46,7 @@ export async function scoreLayer(
         ...(half === undefined ? {} : { half }),
       },
       options,
+      work,
     );
   };
   return {

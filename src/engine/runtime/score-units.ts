@@ -24,7 +24,15 @@ export async function scoreUnits(
   for (const layer of shape.layers.keys()) {
     work.signal.throwIfAborted();
     const scored = { ...(await readLayer(source, layer)), statistics: calibration?.layers[layer] };
-    scores.push(await scoreLayer(shape, layer, scored, recipe, readHalfOf(shape.hidden, layer, scored, grams)));
+    scores.push(
+      await scoreLayer(
+        shape,
+        layer,
+        scored,
+        { ...recipe, signal: work.signal },
+        readHalfOf(shape.hidden, layer, scored, grams),
+      ),
+    );
     work.report?.({ activity: 'scoring units', what: 'layers', done: layer + 1, total: shape.layers.length });
   }
   return scores;
@@ -84,7 +92,13 @@ export async function scoreUnitsByGradients(
       statistics: calibration.layers[layer],
       gradients,
     };
-    scores[layer] = await scoreLayer(shape, layer, scored, recipe, readHalfOf(shape.hidden, layer, scored, grams));
+    scores[layer] = await scoreLayer(
+      shape,
+      layer,
+      scored,
+      { ...recipe, signal: work.signal },
+      readHalfOf(shape.hidden, layer, scored, grams),
+    );
     const done = shape.layers.length - layer;
     work.report?.({ activity: 'scoring units', what: 'layers', done, total: shape.layers.length });
   }

@@ -51,7 +51,8 @@ export function keyRecipe({
     for (const order of [kvGroups, ...queryHeads, ffnChannels]) hash.update(Int32Array.of(order.length, ...order));
   }
   if (compensation !== undefined) {
-    const { address, options, calibration } = compensation;
+    const { options, calibration } = compensation;
+    const { host: _host, ...address } = compensation.address;
     hash.update(canonicalJson({ address, options, gramKey: calibration?.gramKey ?? '' }));
     for (const { attention, ffn } of calibration?.layers ?? []) {
       for (const values of [attention.mean, attention.meanSquare, ffn.mean, ffn.meanSquare]) hash.update(values);

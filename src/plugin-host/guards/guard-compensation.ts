@@ -9,15 +9,19 @@ import {
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
 import { nameNumber, requireCount } from './require-count.js';
+import { contextsOf, type MakeContext, type PluginHost } from '../context/plugin-context.js';
 
 /** A compensation whose answers are checked: weights and biases of the right length, every number finite. */
-export function guardCompensation(compensation: Compensation, limit: CallLimit): Compensation {
+export function guardCompensation(compensation: Compensation, limit: CallLimit, host?: PluginHost): Compensation {
   const at = (method: string): PluginCall => ({ kind: 'compensation', id: compensation.id, method });
   const { preparingBytes, stream } = compensation;
+  const makeContext = contextsOf(compensation, host);
   return {
     ...compensation,
-    prepare: async (half, options) => {
-      const prepared: unknown = await awaitPlugin(at('prepare'), limit, () => compensation.prepare(half, options));
+    prepare: async (half, options, work) => {
+      const prepared: unknown = await awaitPlugin(at('prepare'), limit, () =>
+        compensation.prepare(half, options, makeContext(work)),
+      );
       if (!isPrepared(prepared))
         throw pluginInvalid(at('prepare'), `gave ${nameType(prepared)} in place of an object with compensate()`);
       return guardPrepared(prepared, half, at, limit);
@@ -32,7 +36,7 @@ export function guardCompensation(compensation: Compensation, limit: CallLimit):
         );
       },
     }),
-    ...(stream !== undefined && { stream: guardStream(stream, at, limit) }),
+    ...(stream !== undefined && { stream: guardStream(stream, at, { limit, makeContext }) }),
   };
 }
 
@@ -68,7 +72,11 @@ function guardPrepared(
   };
 }
 
-function guardStream(stream: StreamFit, at: (method: string) => PluginCall, limit: CallLimit): StreamFit {
+function guardStream(
+  stream: StreamFit,
+  at: (method: string) => PluginCall,
+  { limit, makeContext }: { readonly limit: CallLimit; readonly makeContext: MakeContext },
+): StreamFit {
   return {
     ...stream,
     isAsked: (options) => callPlugin(at('stream.isAsked'), limit, () => stream.isAsked(options)) === true,
@@ -85,10 +93,10 @@ function guardStream(stream: StreamFit, at: (method: string) => PluginCall, limi
         );
       },
     }),
-    fit: async (map, options) => {
+    fit: async (map, options, work) => {
       const call = at('stream.fit');
       const { rows, columns } = map;
-      const fitted: unknown = await awaitPlugin(call, limit, () => stream.fit(map, options));
+      const fitted: unknown = await awaitPlugin(call, limit, () => stream.fit(map, options, makeContext(work)));
       return requireFloats(call, fitted, 'weights', { expected: rows * columns, of: `${rows} rows` });
     },
   };

@@ -2,15 +2,17 @@ import type { Criterion } from '../../core/ports/criterion.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { nameType, pluginInvalid } from '../../core/ports/plugin-errors.js';
 import { requireCount } from './require-count.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 
 /** A criterion whose answers are checked: one score per unit, none of them NaN. */
-export function guardCriterion(criterion: Criterion, limit: CallLimit): Criterion {
+export function guardCriterion(criterion: Criterion, limit: CallLimit, host?: PluginHost): Criterion {
   const call = { kind: 'criterion', id: criterion.id, method: 'score' } as const;
   const { scoringBytes } = criterion;
+  const makeContext = contextsOf(criterion, host);
   return {
     ...criterion,
-    score: async (layer, options) => {
-      const scores: unknown = await awaitPlugin(call, limit, () => criterion.score(layer, options));
+    score: async (layer, options, work) => {
+      const scores: unknown = await awaitPlugin(call, limit, () => criterion.score(layer, options, makeContext(work)));
       const units = `the ${layer.units.length} units of kind ${layer.kind} in layer ${layer.layer}`;
       if (!(scores instanceof Float32Array))
         throw pluginInvalid(call, `gave ${nameType(scores)} in place of a Float32Array for ${units}`);

@@ -12,14 +12,16 @@ import type {
 } from '../../core/ports/evaluator.js';
 import { nameType, pluginInvalid } from '../../core/ports/plugin-errors.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 
 /**
  * An evaluator whose answers are checked: a plan with sequences to run, and of each architecture all metrics of the plan,
  * with as many numbers as the plan has items. Whether a metric is finite is not checked here: a model pruned too far has
  * no finite perplexity.
  */
-export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluator {
+export function guardEvaluator(evaluator: Evaluator, limit: CallLimit, host?: PluginHost): Evaluator {
   const { id, metrics, version = FIRST_VERSION } = evaluator;
+  const makeContext = contextsOf(evaluator, host);
   const planCall = { kind: 'evaluator', id, method: 'plan' } as const;
   const checkPlan = (plan: unknown, options: unknown): EvaluationPlan => {
     if (!isPlan(plan))
@@ -42,7 +44,9 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit): Evaluato
   };
   const reduce: Evaluator['reduce'] = async (observed, plan, options, work) => {
     const call = { kind: 'evaluator', id, method: 'reduce' } as const;
-    const evaluation = await awaitPlugin(call, limit, () => evaluator.reduce(observed, plan, options, work));
+    const evaluation = await awaitPlugin(call, limit, () =>
+      evaluator.reduce(observed, plan, options, makeContext(work)),
+    );
     const fault = findPlanFault(evaluation, metrics, plan);
     if (fault !== undefined) throw pluginInvalid(call, fault);
     return evaluation;

@@ -1,10 +1,12 @@
 import type { Exporter, ExportSummary, ExportSupport, PrunedModel } from '../../core/ports/exporter.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
 
 /** An exporter whose answers are checked: what will load an output, and what was written. */
-export function guardExporter(exporter: Exporter, limit: CallLimit): Exporter {
+export function guardExporter(exporter: Exporter, limit: CallLimit, host?: PluginHost): Exporter {
   const { id } = exporter;
+  const makeContext = contextsOf(exporter, host);
   return {
     ...exporter,
     supports: (shape, architecture, biases, options) => {
@@ -19,7 +21,7 @@ export function guardExporter(exporter: Exporter, limit: CallLimit): Exporter {
       let summary: unknown;
       try {
         const noted = noteFaults(model, faults);
-        summary = await callPlugin(call, limit, () => exporter.write(noted, directory, work, options));
+        summary = await callPlugin(call, limit, () => exporter.write(noted, directory, makeContext(work), options));
       } catch (error) {
         // An unreadable model and a full or read-only disk are no faults of the plug-in: the caller hears of them as they are.
         const isOwn = error instanceof Error && faults.has(error);

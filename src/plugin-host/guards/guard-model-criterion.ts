@@ -2,15 +2,17 @@ import type { UnitGroup } from '../../core/model/unit-groups.js';
 import type { GroupScores, ModelCriterion } from '../../core/ports/criterion.js';
 import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 
 /** A criterion of whole models whose answers are checked: each group once, one score per unit, none of them NaN. */
-export function guardModelCriterion(criterion: ModelCriterion, limit: CallLimit): ModelCriterion {
+export function guardModelCriterion(criterion: ModelCriterion, limit: CallLimit, host?: PluginHost): ModelCriterion {
   const call = { kind: 'criterion', id: criterion.id, method: 'scoreModel' } as const;
+  const makeContext = contextsOf(criterion, host);
   return {
     ...criterion,
     async *scoreModel(model, options, work) {
       const open = new Map(model.groups.map((group) => [nameGroup(group), group]));
-      const answer: unknown = callPlugin(call, limit, () => criterion.scoreModel(model, options, work));
+      const answer: unknown = callPlugin(call, limit, () => criterion.scoreModel(model, options, makeContext(work)));
       if (!isAsyncIterable(answer))
         throw pluginInvalid(call, `gave ${nameType(answer)} in place of an async iterable of {layer, kind, scores}`);
       try {

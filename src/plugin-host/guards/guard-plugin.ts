@@ -1,6 +1,7 @@
 import type { Plugin } from '../../core/ports/plugin-entry.js';
 import type { OptionsSchema } from '../../core/ports/plugin.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
+import type { PluginHost } from '../context/plugin-context.js';
 import { guardCompensation } from './guard-compensation.js';
 import { guardCriterion } from './guard-criterion.js';
 import { guardEvaluator } from './guard-evaluator.js';
@@ -12,28 +13,30 @@ import { guardStrategy } from './guard-strategy.js';
 
 /**
  * The same plug-in with every call checked. What it throws is PLUGIN_FAILED; an answer that its port does not allow is
- * PLUGIN_INVALID. Both name the plug-in and the method.
+ * PLUGIN_INVALID. Both name the plug-in and the method. The methods get contexts of the host.
  */
-export function guardPlugin(plugin: Plugin, limit: CallLimit): Plugin {
-  return { ...guardMethods(plugin, limit), options: guardOptions(plugin, limit) };
+export function guardPlugin(plugin: Plugin, limit: CallLimit, host?: PluginHost): Plugin {
+  return { ...guardMethods(plugin, limit, host), options: guardOptions(plugin, limit) };
 }
 
-function guardMethods(plugin: Plugin, limit: CallLimit): Plugin {
+function guardMethods(plugin: Plugin, limit: CallLimit, host: PluginHost | undefined): Plugin {
   switch (plugin.kind) {
     case 'criterion':
-      return plugin.scoreModel === undefined ? guardCriterion(plugin, limit) : guardModelCriterion(plugin, limit);
+      return plugin.scoreModel === undefined
+        ? guardCriterion(plugin, limit, host)
+        : guardModelCriterion(plugin, limit, host);
     case 'compensation':
-      return guardCompensation(plugin, limit);
+      return guardCompensation(plugin, limit, host);
     case 'evaluator':
-      return guardEvaluator(plugin, limit);
+      return guardEvaluator(plugin, limit, host);
     case 'predictor':
-      return guardPredictor(plugin, limit);
+      return guardPredictor(plugin, limit, host);
     case 'strategy':
-      return guardStrategy(plugin, limit);
+      return guardStrategy(plugin, limit, host);
     case 'exporter':
-      return guardExporter(plugin, limit);
+      return guardExporter(plugin, limit, host);
     case 'recovery':
-      return guardRecovery(plugin, limit);
+      return guardRecovery(plugin, limit, host);
   }
 }
 

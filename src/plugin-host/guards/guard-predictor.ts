@@ -1,19 +1,22 @@
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
 import type { FittedPredictor, Prediction, Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
 
 /** A predictor, or what chooses one, whose answers are checked: one finite value per row, and bytes from `save`. */
 export function guardPredictor(
   predictor: Predictor | PredictorChooser,
   limit: CallLimit,
+  host?: PluginHost,
 ): Predictor | PredictorChooser {
-  return 'compare' in predictor ? guardChooser(predictor, limit) : guardFitting(predictor, limit);
+  return 'compare' in predictor ? guardChooser(predictor, limit) : guardFitting(predictor, limit, host);
 }
 
-function guardFitting(predictor: Predictor, limit: CallLimit): Predictor {
+function guardFitting(predictor: Predictor, limit: CallLimit, host: PluginHost | undefined): Predictor {
   const at = (method: string): PluginCall => ({ kind: 'predictor', id: predictor.id, method });
   const { files } = predictor;
+  const makeContext = contextsOf(predictor, host);
   const open = async (method: string, work: () => Promise<FittedPredictor>): Promise<FittedPredictor> => {
     const fitted: unknown = await awaitPlugin(at(method), limit, work);
     if (isFitted(fitted)) return guardFitted(fitted, at, limit);
@@ -21,8 +24,9 @@ function guardFitting(predictor: Predictor, limit: CallLimit): Predictor {
   };
   return {
     ...predictor,
-    fit: (pairs, options, seed, held) => open('fit', () => predictor.fit(pairs, options, seed, held)),
-    load: (bytes) => open('load', () => predictor.load(bytes)),
+    fit: (pairs, options, seed, held, work) =>
+      open('fit', () => predictor.fit(pairs, options, seed, held, makeContext(work))),
+    load: (bytes, work) => open('load', () => predictor.load(bytes, makeContext(work))),
     ...(files !== undefined && {
       files: (options: unknown) => {
         const named: unknown = callPlugin(at('files'), limit, () => files.call(predictor, options));

@@ -2,14 +2,16 @@ import { z } from 'zod';
 import { pluginInvalid } from '../../core/ports/plugin-errors.js';
 import type { Recovery, TrainingPlan } from '../../core/ports/recovery.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 
 /** A recovery whose plan is checked: the engine trains by it as it is. */
-export function guardRecovery(recovery: Recovery, limit: CallLimit): Recovery {
+export function guardRecovery(recovery: Recovery, limit: CallLimit, host?: PluginHost): Recovery {
   const call = { kind: 'recovery', id: recovery.id, method: 'plan' } as const;
+  const makeContext = contextsOf(recovery, host);
   return {
     ...recovery,
-    plan: (options) => {
-      const plan: unknown = callPlugin(call, limit, () => recovery.plan(options));
+    plan: (options, work) => {
+      const plan: unknown = callPlugin(call, limit, () => recovery.plan(options, makeContext(work)));
       if (plan === undefined) return undefined;
       const parsed = PLAN.safeParse(plan);
       if (parsed.success) return parsed.data;

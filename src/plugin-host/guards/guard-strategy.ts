@@ -1,18 +1,20 @@
 import type { DeferredRun, Strategy, StrategyRun } from '../../core/ports/strategy.js';
 import type { Counts } from '../../core/space/search-space.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
+import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 import { nameType, pluginInvalid, type PluginCall } from '../../core/ports/plugin-errors.js';
 
 /**
  * A strategy whose answers are checked: points with one count per dimension. Whether they may be evaluated is checked
  * where they are proposed.
  */
-export function guardStrategy(strategy: Strategy, limit: CallLimit): Strategy<unknown, DeferredRun> {
+export function guardStrategy(strategy: Strategy, limit: CallLimit, host?: PluginHost): Strategy<unknown, DeferredRun> {
   const at = (method: string): PluginCall => ({ kind: 'strategy', id: strategy.id, method });
+  const makeContext = contextsOf(strategy, host);
   return {
     ...strategy,
-    start: (problem, options) => {
-      const run: unknown = callPlugin(at('start'), limit, () => strategy.start(problem, options));
+    start: (problem, options, work) => {
+      const run: unknown = callPlugin(at('start'), limit, () => strategy.start(problem, options, makeContext(work)));
       if (!isRun(run))
         throw pluginInvalid(at('start'), `gave ${nameType(run)} in place of an object with ask(), tell() and best()`);
       const { dimensions } = problem.space;

@@ -7,6 +7,7 @@ import type {
   StreamMap,
 } from '../../core/ports/compensation.js';
 import { createRng, type Rng } from '../../core/random.js';
+import { contextsOf } from '../../plugin-host/context/plugin-context.js';
 import {
   completeOptions,
   listManifestChecks,
@@ -34,9 +35,10 @@ export function listCompensationChecks<Options>(
   settings: ConformanceSettings = {},
 ): readonly ConformanceCheck[] {
   const { addsBias, needs, preparingBytes, stream } = compensation;
+  const makeContext = contextsOf(compensation, undefined);
   const options = (): Options => completeOptions(compensation.options, settings);
   const show = (inputs: Inputs, weights = drawWeights()): HalfBlock => describeHalf(needs, inputs, weights);
-  const prepare = async (half: HalfBlock) => compensation.prepare(half, options());
+  const prepare = async (half: HalfBlock) => compensation.prepare(half, options(), makeContext());
   const compensateAll = async (
     half: HalfBlock,
     widths: readonly number[] = WIDTHS,
@@ -168,10 +170,10 @@ export function listCompensationChecks<Options>(
         ok(stream.isAsked(asked), `options that ask() has changed must ask for it: ${stream.option}`);
         deepStrictEqual(completeOptions(compensation.options, { options: asked }), asked);
         for (const kind of ['output', 'input-change'] as const) {
-          const fitted = await stream.fit(drawMap(kind), asked);
+          const fitted = await stream.fit(drawMap(kind), asked, makeContext());
           deepStrictEqual(fitted.length, ROWS * HIDDEN, `a map of ${ROWS} rows has ${ROWS * HIDDEN} weights`);
           requireFinite(fitted, `the weights of a map of kind ${kind}`);
-          deepStrictEqual(await stream.fit(drawMap(kind), asked), fitted);
+          deepStrictEqual(await stream.fit(drawMap(kind), asked, makeContext()), fitted);
         }
       },
     },

@@ -2,6 +2,7 @@ import { deepStrictEqual, ok } from 'node:assert/strict';
 import type { Criterion, LayerUnits, OutputColumn, ScoredHalf, Unit } from '../../core/ports/criterion.js';
 import { createRng, type Rng } from '../../core/random.js';
 import type { Breathe } from '../../core/ports/compensation.js';
+import { contextsOf } from '../../plugin-host/context/plugin-context.js';
 import {
   completeOptions,
   listManifestChecks,
@@ -27,8 +28,9 @@ export function listCriterionChecks<Options>(
   settings: ConformanceSettings = {},
 ): readonly ConformanceCheck[] {
   const { scoringBytes } = criterion;
+  const makeContext = contextsOf(criterion, undefined);
   const score = async (layer: LayerUnits): Promise<Float32Array> =>
-    criterion.score(layer, completeOptions(criterion.options, settings));
+    criterion.score(layer, completeOptions(criterion.options, settings), makeContext());
   const draw = (kind: Kind, count: number, change?: (unit: Unit) => Unit): LayerUnits =>
     drawLayer(criterion, kind, count, change);
   return selectChecks([

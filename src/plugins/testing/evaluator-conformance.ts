@@ -9,6 +9,7 @@ import type {
 } from '../../core/ports/evaluator.js';
 import { measureSequences } from '../../core/run-batches.js';
 import { guardEvaluator } from '../../plugin-host/guards/guard-evaluator.js';
+import { contextsOf } from '../../plugin-host/context/plugin-context.js';
 import {
   completeOptions,
   listManifestChecks,
@@ -162,7 +163,7 @@ export function listEvaluatorChecks<Options>(
           structuredClone(observed),
           sent,
           structuredClone(completeOptions(evaluator.options, settings)),
-          { signal },
+          contextsOf(evaluator, undefined)({ signal }),
         );
         deepStrictEqual(structuredClone(there), there, 'an evaluation must be plain numbers');
         deepStrictEqual(there, here);

@@ -5,6 +5,7 @@ import { createRng, type Rng } from '../../core/random.js';
 import { conformalHalfWidth } from '../../core/statistics/conformal.js';
 import { kendallTau } from '../../core/statistics/rank-correlation.js';
 import { splitFolds } from '../../core/statistics/splits.js';
+import { contextsOf } from '../../plugin-host/context/plugin-context.js';
 import {
   completeOptions,
   listManifestChecks,
@@ -67,8 +68,9 @@ function listFitting<Options>(
   settings: PredictorConformance,
 ): readonly ConditionalCheck[] {
   const { leastTau = 0.5, files } = settings;
+  const makeContext = contextsOf(predictor, undefined);
   const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> =>
-    predictor.fit(pairs, completeOptions(predictor.options, settings), seed, files);
+    predictor.fit(pairs, completeOptions(predictor.options, settings), seed, files, makeContext());
   const bounded = Math.min(150, predictor.pairs.most);
   const isFittedHere = predictor.learns !== 'elsewhere';
   return [
@@ -134,8 +136,8 @@ function listFitting<Options>(
       run: async () => {
         const batch = drawBatch(50, 6);
         const fitted = await fit(drawPairs(bounded));
-        const loaded = await predictor.load(fitted.save());
-        const again = await predictor.load(loaded.save());
+        const loaded = await predictor.load(fitted.save(), makeContext());
+        const again = await predictor.load(loaded.save(), makeContext());
         const expected = await fitted.predict(batch);
         deepStrictEqual(await loaded.predict(batch), expected);
         deepStrictEqual(await again.predict(batch), expected);

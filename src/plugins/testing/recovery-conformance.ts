@@ -1,6 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { Recovery, TrainingPlan } from '../../core/ports/recovery.js';
 import { guardRecovery } from '../../plugin-host/guards/guard-recovery.js';
+import { contextsOf } from '../../plugin-host/context/plugin-context.js';
 import {
   completeOptions,
   listManifestChecks,
@@ -41,7 +42,7 @@ export function listRecoveryChecks<Options>(
     {
       name: 'gives a plan that can be sent to another thread',
       run: async () => {
-        const planned = await recovery.plan(options());
+        const planned = await recovery.plan(options(), contextsOf(recovery, undefined)());
         deepStrictEqual(structuredClone(planned), planned);
       },
     },

@@ -1,10 +1,11 @@
 import { didYouMean } from '../../core/errors/nearest.js';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
 import type { Plugin, PluginEntry } from '../../core/ports/plugin-entry.js';
-import type { OptionsIssue, PluginKind } from '../../core/ports/plugin.js';
+import type { OptionsIssue, PluginHostAddress, PluginKind } from '../../core/ports/plugin.js';
 import { describeOptions } from '../../plugin-host/check-manifest.js';
 import { guardPlugin } from '../../plugin-host/guards/guard-plugin.js';
 import { withVersion } from '../../plugin-host/import-plugins.js';
+import { openHost } from '../../plugin-host/context/plugin-context.js';
 import { BUILTIN_PLUGINS } from '../../plugins/builtin/list.js';
 import { INLINE_CALL_LIMIT_MS } from '../config/limits.js';
 import { reduceInThread } from './reduce-in-thread.js';
@@ -32,14 +33,15 @@ export class PluginRegistry implements PluginLookup {
   readonly #schemas: ReadonlyMap<Plugin, () => Readonly<Record<string, unknown>>>;
 
   /**
+   * @param host what their contexts lead to; undefined without a server
    * @throws PrunecastError PLUGIN_INVALID if two plug-ins of a kind have the same id, and not exactly one of them
    * overrides the other
    */
-  constructor(entries: readonly PluginEntry[]) {
+  constructor(entries: readonly PluginEntry[], host?: PluginHostAddress) {
     const chosen = chooseEntries(entries).map(({ plugin, moduleUrl }) => {
-      const guarded = guardPlugin(withVersion(plugin, moduleUrl.href), {
-        limitMs: BUILT_IN.has(plugin) ? undefined : INLINE_CALL_LIMIT_MS,
-      });
+      const hosted = { ...withVersion(plugin, moduleUrl.href), ...(host !== undefined && { host }) };
+      const limit = { limitMs: BUILT_IN.has(plugin) ? undefined : INLINE_CALL_LIMIT_MS };
+      const guarded = guardPlugin(hosted, limit, openHost(host));
       const isApart = guarded.kind === 'evaluator' && guarded.runsIn !== 'inline';
       const entry = { plugin: isApart ? reduceInThread(guarded, moduleUrl) : guarded, moduleUrl };
       return { entry, describe: () => describeOptions(plugin) };

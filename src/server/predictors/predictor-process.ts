@@ -1,5 +1,5 @@
 import { startWorker } from '../../onnx-runtime/start-worker.js';
-import { type PredictorTask, servePredictor } from './serve-predictor.js';
+import { type LineMessage, type PredictorTask, servePredictor } from './serve-predictor.js';
 
 /*
  * The process of one predictor whose native code cannot be ended in a thread. It ends with the process that started it:
@@ -11,5 +11,6 @@ process.once('message', (task: PredictorTask) => {
   servePredictor(
     { onRequest: (listener) => process.on('message', listener), answer: (message) => process.send?.(message) },
     task,
+    (line) => process.send?.({ kind: 'line', line } satisfies LineMessage),
   );
 });

@@ -1,14 +1,23 @@
 import type { FittedPredictor, Predictor, Prediction } from '../../core/ports/predictor.js';
 import { serveCalls, type CallChannel } from '../../engine/workers/serve-calls.js';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
+import type { WriteLine } from '../../plugin-host/context/plugin-context.js';
 import type { EncodingBatch, PairTable } from '../../core/pairs.js';
+import type { PluginLine } from '../../core/ports/plugin-context.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 
 /** The data that the thread or process of a predictor starts with. */
 export interface PredictorTask {
   readonly address: PluginAddress & { readonly kind: 'predictor' };
   /** The saved predictor, if this worker replaces one that was ended; undefined before it is fitted or loaded. */
   readonly saved: Uint8Array | undefined;
+}
+
+/** From a predictor's process, beside its answers: a line for the server's log. */
+export interface LineMessage {
+  readonly kind: 'line';
+  readonly line: PluginLine;
 }
 
 /** The calls that it answers. */
@@ -31,26 +40,30 @@ export type PredictorCalls = {
 /**
  * One predictor at a time in a worker: fits or loads it, then answers calls in turn until it is to fit or load another,
  * or its host ends the worker.
+ *
+ * @param write as for `loadPlugin`
  */
-export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask): void {
+export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask, write?: WriteLine): void {
   let fitted: Promise<FittedPredictor> | undefined;
   // A chooser is never fitted.
-  const open = async (): Promise<Predictor> => (await loadPlugin(address)) as Predictor;
-  const load = async (bytes: Uint8Array): Promise<FittedPredictor> => (await open()).load(bytes);
+  const open = async (): Promise<Predictor> => (await loadPlugin(address, write)) as Predictor;
+  const load = async (bytes: Uint8Array, work?: WorkContext): Promise<FittedPredictor> =>
+    (await open()).load(bytes, work);
   serveCalls<PredictorCalls>(channel, {
-    fit: async ({ pairs, options, seed, files }) => {
+    fit: async ({ pairs, options, seed, files }, { work: { signal } }) => {
       const predictor = await open();
-      fitted = predictor.fit(pairs, options, seed, files);
+      fitted = predictor.fit(pairs, options, seed, files, { signal });
       return (await fitted).save();
     },
-    load: async (bytes) => {
-      fitted = load(bytes);
+    load: async (bytes, { work: { signal } }) => {
+      fitted = load(bytes, { signal });
       await fitted;
       return undefined;
     },
     predict: async (batch) => {
       if (fitted === undefined && saved === undefined)
         throw new RangeError('the predictor was asked before it was fitted or loaded');
+      // Later calls need it too: a cancel of this one must not end it.
       fitted ??= load(saved ?? new Uint8Array());
       return (await fitted).predict(batch);
     },

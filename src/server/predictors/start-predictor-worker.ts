@@ -4,7 +4,8 @@ import type { CallWorker } from '../../engine/workers/call-thread.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { startProcess } from '../../onnx-runtime/start-process.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
-import type { PredictorTask } from './serve-predictor.js';
+import { broadcastLine } from '../../plugin-host/context/plugin-context.js';
+import type { LineMessage, PredictorTask } from './serve-predictor.js';
 
 /** Starts the thread or the process of a predictor. */
 export function startPredictorWorker(runsIn: Predictor['runsIn'], task: PredictorTask): CallWorker {
@@ -55,7 +56,11 @@ function startInProcess(task: PredictorTask): CallWorker {
   return {
     post: send,
     listen: (hear, gone) => {
-      child.on('message', (answer) => hear(answer as CallAnswer));
+      child.on('message', (message) => {
+        const heard = message as CallAnswer | LineMessage;
+        if (heard.kind === 'line') broadcastLine(task.address.host, heard.line);
+        else hear(heard);
+      });
       child.on('error', gone);
       child.once('exit', (code, signal) =>
         gone(new Error(`its process ended by itself with ${signal ?? `code ${code}`}`)),

@@ -1,5 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Logger } from 'pino';
 import { expect } from 'vitest';
 import {
   CallError,
@@ -42,15 +43,18 @@ export async function startVerbServer({
   folder,
   config = {},
   plugins = [],
+  log,
 }: {
   readonly folder?: string;
   readonly config?: ConfigOptions;
   readonly plugins?: readonly PluginEntry[];
+  readonly log?: Logger;
 } = {}): Promise<VerbServer> {
   const base = folder ?? (await makeFolder());
   const server = await startTestServer({
     folder: base,
     plugins,
+    ...(log !== undefined && { log }),
     config: {
       modelRoots: [MODELS_ROOT, join(base, 'models'), join(base, 'outputs')],
       dataRoots: [join(base, 'texts'), MODELS_ROOT],

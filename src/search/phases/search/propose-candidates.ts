@@ -132,7 +132,7 @@ function startRun(
   problem: SearchProblem,
   { strategyOptions, signal }: Pick<ProposeRequest, 'strategyOptions' | 'signal'>,
 ): Required<DeferredRun> {
-  const run: StrategyRun | DeferredRun = strategy.start(problem, strategyOptions);
+  const run: StrategyRun | DeferredRun = strategy.start(problem, strategyOptions, { signal });
   const soon = <Answer>(answer: Answer | Promise<Answer>): Promise<Answer> =>
     orAborted(Promise.resolve(answer), signal);
   return {

@@ -10,7 +10,7 @@ const FILE_MODE = 0o600;
 
 /** All that servers leave in a state folder; the last belongs to the file system. */
 const OWN_NAMES =
-  /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\.sock|scores|latencies|scratch|uploaded|lost\+found)$/;
+  /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\.sock|scores|latencies|scratch|plugins|uploaded|lost\+found)$/;
 
 /**
  * Lets only the server's user open the state folder and what servers keep in it, since it holds requests with their
