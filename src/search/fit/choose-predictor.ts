@@ -97,6 +97,7 @@ const OWN_FAILURES = [
   'PLUGIN_INVALID',
   'PAIRS_TOO_FEW',
   'PAIRS_TOO_MANY',
+  'INVALID_OPTIONS', // a plug-in that refuses its own defaults
 ] as const;
 
 /** A tau in which NaN comes below everything. */

@@ -45,14 +45,18 @@ describe('choosePredictor', () => {
     });
   });
 
-  it('continues without a backend that fails, but not after a cancel', async () => {
-    const { chosen, scores } = await choosePredictor(
-      pairs,
-      [failing('PREDICTOR_FAILED'), backendOf('plain', 'rates')],
-      { rng: createRng(1) },
-    );
-    expect(chosen).toBe('plain');
-    expect(scores[0]).toEqual({ id: 'broken', tried: false, reason: 'out of luck' });
+  it.each<Reason>(['PREDICTOR_FAILED', 'INVALID_OPTIONS'])(
+    'continues without a backend that fails with %s',
+    async (reason) => {
+      const { chosen, scores } = await choosePredictor(pairs, [failing(reason), backendOf('plain', 'rates')], {
+        rng: createRng(1),
+      });
+      expect(chosen).toBe('plain');
+      expect(scores[0]).toEqual({ id: 'broken', tried: false, reason: 'out of luck' });
+    },
+  );
+
+  it('does not continue after a cancel', async () => {
     await expect(
       choosePredictor(pairs, [failing('CANCELLED'), backendOf('plain', 'rates')], { rng: createRng(1) }),
     ).rejects.toMatchObject({ reason: 'CANCELLED' });
