@@ -44,8 +44,11 @@ export function guardEvaluator(evaluator: Evaluator, limit: CallLimit, host?: Pl
   };
   const reduce: Evaluator['reduce'] = async (observed, plan, options, work) => {
     const call = { kind: 'evaluator', id, method: 'reduce' } as const;
-    const evaluation = await awaitPlugin(call, limit, () =>
-      evaluator.reduce(observed, plan, options, makeContext(work)),
+    const evaluation = await awaitPlugin(
+      call,
+      limit,
+      () => evaluator.reduce(observed, plan, options, makeContext(work)),
+      work.signal,
     );
     const fault = findPlanFault(evaluation, metrics, plan);
     if (fault !== undefined) throw pluginInvalid(call, fault);

@@ -19,16 +19,21 @@ export function callPlugin<Result>(call: PluginCall, { limitMs }: CallLimit, wor
   }
 }
 
-/** The same for a method that may answer later. The limit is that of its synchronous part, up to its first `await`. */
+/**
+ * The same for a method that may answer later. The limit is that of its synchronous part, up to its first `await`. If it
+ * fails after a cancel, the reason of the cancel is thrown.
+ */
 export async function awaitPlugin<Result>(
   call: PluginCall,
   limit: CallLimit,
   work: () => Result | Promise<Result>,
+  signal?: AbortSignal,
 ): Promise<Result> {
   const pending = callPlugin(call, limit, work);
   try {
     return await pending;
   } catch (error) {
+    signal?.throwIfAborted();
     throw toPluginError(error, call);
   }
 }
