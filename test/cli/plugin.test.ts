@@ -131,6 +131,23 @@ describe('prunecast plugin check', () => {
     expect(wrong.stdout).toMatch(/^failed {2}gives one finite mean per row/m);
   });
 
+  it('runs the kit of each kind over a process: those that read a checkpoint get the demo model', async () => {
+    const [good, wrong] = await Promise.all([
+      run('check', launchSpecifier({ offer: ['strategy', 'evaluator', 'criterion'] })),
+      run('check', launchSpecifier({ offer: ['evaluator', 'criterion'], nan: true, flood: 'Score' })),
+    ]);
+    expect([good.code, good.stderr]).toEqual([0, '']);
+    expect(good.stdout).toMatch(
+      /^strategy climb 1\.0: [^]*^evaluator tensor-sizes 1\.0: [^]*^criterion cut-off 1\.0: /m,
+    );
+    expect(good.stdout).toMatch(/^ok {6}proposes the best first/m);
+    expect(good.stdout).toMatch(/^ok {6}makes finite metrics of what is observed/m);
+    expect(good.stdout).toMatch(/^ok {6}gives each group of the model once, one finite score per unit/m);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stdout).toMatch(/^failed {2}makes finite metrics of what is observed/m);
+    expect(wrong.stdout).toMatch(/^failed {2}gives each group of the model once/m);
+  });
+
   it('tries an evaluator of rows on the rows that it is given, with options', async () => {
     writeFileSync(
       join(folder, 'questions.jsonl'),

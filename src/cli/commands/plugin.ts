@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { Argument, type Command } from 'commander';
 import type { JsonObject } from '../../flags/request-flag.js';
 import { parseCount, parsePluginOption } from '../../flags/values.js';
+import { DEMO_MODEL, MODELS } from '../demo/demo-request.js';
 import { addFlags, PathArgument } from '../options/flag-option.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter, type PrintFlags, type Printer } from '../output/printer.js';
@@ -84,6 +85,7 @@ async function check(specifiers: readonly string[], flags: CheckFlags): Promise<
   const printer = createPrinter(flags);
   const options: JsonObject = Object.assign({}, ...(flags.option ?? []).map(parsePluginOption)) as JsonObject;
   const settings = {
+    model: join(MODELS, DEMO_MODEL),
     ...(flags.option !== undefined && { options }),
     ...(flags.rows !== undefined && { rows: resolve(flags.rows) }),
   };

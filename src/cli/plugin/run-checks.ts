@@ -28,6 +28,8 @@ export interface CheckSettings {
   readonly options?: Readonly<Record<string, Json>>;
   /** A file or a folder. */
   readonly rows?: string;
+  /** The folder of a checkpoint, for plug-ins that read one themselves. */
+  readonly model: string;
 }
 
 /**

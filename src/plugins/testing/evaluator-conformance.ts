@@ -55,7 +55,7 @@ export function listEvaluatorChecks<Options>(
   ): Promise<Evaluation> => guarded.reduce(observed, planned, completeOptions(evaluator.options, settings), { signal });
   const observe = (planned: EvaluationPlan, index: number): ObservedArchitecture => ({
     ...makeUpObservation(planned, index),
-    ...(checkpoint !== undefined && { checkpoint }),
+    ...(planned.observe?.checkpoint !== undefined && checkpoint !== undefined && { checkpoint }),
   });
   const canPlan = reads !== 'rows' || rows !== undefined;
   return selectChecks([

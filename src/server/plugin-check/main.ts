@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Plugin } from '../../core/ports/plugin-entry.js';
 import { keepTelemetryOff } from '../../onnx-runtime/telemetry.js';
 import { BUILTIN_PLUGINS } from '../../plugins/builtin/list.js';
 import { loadConfig } from '../config/config.js';
@@ -6,6 +7,7 @@ import { createLog } from '../config/create-log.js';
 import { createPluginSource } from '../plugins/create-plugin-source.js';
 import { readDataFiles } from '../texts/read-data-files.js';
 import { checkPlugins, type CheckLine } from './check-plugins.js';
+import { readModel } from './read-model.js';
 
 /*
  * The conformance kits in a process of their own, which a plug-in may block or end. The first argument has the settings
@@ -16,6 +18,8 @@ interface Settings {
   readonly options?: Readonly<Record<string, unknown>>;
   /** A file of rows, or a folder of them, for evaluators that read rows. */
   readonly rows?: string;
+  /** The folder of a checkpoint, for plug-ins that read one themselves. */
+  readonly model?: string;
 }
 
 keepTelemetryOff();
@@ -27,7 +31,7 @@ for await (const line of checkAll(JSON.parse(process.argv[2] ?? '{}') as Setting
 process.exit(); // whatever a plug-in still waits for
 
 async function* checkAll(
-  { options, rows }: Settings,
+  { options, rows, model }: Settings,
   specifiers: readonly string[],
 ): AsyncGenerator<CheckLine, void, undefined> {
   const config = loadConfig(process.env, {
@@ -43,6 +47,7 @@ async function* checkAll(
       const readsRows = plugin.kind === 'evaluator' && plugin.reads === 'rows';
       yield* checkPlugins([entry], {
         ...(options !== undefined && { options }),
+        ...(model !== undefined && readsModel(plugin) && (await readModel(model))),
         ...(readsRows && rows !== undefined && { rows: await readRows(rows, plugin.folders) }),
       });
     }
@@ -52,6 +57,12 @@ async function* checkAll(
   } finally {
     await source.close?.();
   }
+}
+
+/** Whether it measures or scores a model as a whole. */
+function readsModel(plugin: Plugin): boolean {
+  if (plugin.kind === 'evaluator') return plugin.reads === 'nothing';
+  return plugin.kind === 'criterion' && plugin.scoreModel !== undefined;
 }
 
 async function readRows(path: string, folders: readonly string[] | undefined) {
