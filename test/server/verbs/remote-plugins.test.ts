@@ -45,6 +45,15 @@ const SLOPE = pairsOf((a, b) => Math.exp(1 + 2 * a + b));
 const fitNearest = ({ client }: VerbServer, options: object = {}) =>
   client.runFitPredictor({ source: { $case: 'pairs', value: BOWL }, predictor: { id: 'nearest', options } });
 
+/** The target of the first pair of `BOWL`. */
+const AT_FIRST = 3 + 2 * Math.cos(4);
+
+const predictFirst = async ({ client }: VerbServer, predictorId: string): Promise<number | undefined> => {
+  const encodings = { rates: Buffer.from(Float32Array.of(0, 0).buffer), dimensions: 2 };
+  const { predictions } = await client.services.pruning.predict({ predictorId, encodings });
+  return predictions[0]?.mean[0];
+};
+
 const fitAuto = ({ client }: VerbServer, pairs: DeepPartial<PairSet>) =>
   client.runFitPredictor({
     source: { $case: 'pairs', value: pairs },
@@ -80,11 +89,7 @@ describe('a predictor in a process that the server launches', () => {
 
   it('predicts later from its stored state', async () => {
     const { id } = await fitNearest(verbs, { neighbours: 1 });
-    const { predictions } = await verbs.client.services.pruning.predict({
-      predictorId: id,
-      encodings: { rates: Buffer.from(Float32Array.of(0, 0).buffer), dimensions: 2 },
-    });
-    expect(predictions[0]?.mean[0]).toBeCloseTo(3 + 2 * Math.cos(4), 5); // the first pair itself
+    expect(await predictFirst(verbs, id)).toBeCloseTo(AT_FIRST, 5);
   });
 
   it('has its options checked before it is asked', async () => {
@@ -95,6 +100,20 @@ describe('a predictor in a process that the server launches', () => {
     await expect(fitNearest(verbs, { neighbour: 3 })).rejects.toMatchObject({
       message: expect.stringContaining('did you mean "neighbours"') as string,
     });
+  });
+});
+
+describe('a predictor in a process that does not know what it has fitted', () => {
+  it('is given it again: after a restart, and if it keeps nothing', async () => {
+    const startsFile = join(folder, 'forgetful-starts');
+    const listStarts = async (): Promise<string[]> => (await readFile(startsFile, 'utf8')).match(/^\d+$/gm) ?? [];
+    await using verbs = await start(launchSpecifier({ forget: true, startsFile }));
+    const { id } = await fitNearest(verbs, { neighbours: 1 });
+    expect(await predictFirst(verbs, id)).toBeCloseTo(AT_FIRST, 5);
+    const [first] = await listStarts();
+    process.kill(Number(first), 'SIGKILL');
+    expect(await predictFirst(verbs, id)).toBeCloseTo(AT_FIRST, 5);
+    expect(await listStarts()).toHaveLength(2);
   });
 });
 
