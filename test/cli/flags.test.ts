@@ -47,6 +47,8 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
 /** Commands that send nothing. */
 const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
   completion: 'prints a script',
+  'plugin new': 'writes a folder; plugin.test.ts checks it',
+  'plugin check': 'runs checks in a process of its own; plugin.test.ts checks it',
   demo: 'runs one search with settings of its own; demo/demo.test.ts checks it',
   complete: 'answers the shell from the tree of commands; completion/complete.test.ts checks it',
   serve: 'runs the server itself; serve.test.ts checks its flags against the settings',

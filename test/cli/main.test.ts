@@ -250,7 +250,7 @@ describe('prunecast call', () => {
     await runCli(['call', 'jobservice.getjob', '--address', address, '--request', '-'], { input: '{"job_id": "c"}' });
     server.forceShutdown();
     remove();
-    expect(asked).toEqual([{ jobId: 'b' }, { jobId: 'a' }, { jobId: 'c' }]);
+    expect(asked).toMatchObject([{ jobId: 'b' }, { jobId: 'a' }, { jobId: 'c' }]);
     expect(readJsonLines(inline.stdout)).toEqual([{ job: { id: 'b', state: 'JOB_STATE_RUNNING', lastSequence: '5' } }]);
   });
 

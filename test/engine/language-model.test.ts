@@ -185,7 +185,7 @@ describe('LanguageModel.subject', () => {
       )) {
       /* Reads to the end. */
     }
-    expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total });
+    expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total, known: varied.length * 32 });
   });
 
   it('ends with the reason of its signal, and the model stays usable', async () => {

@@ -228,7 +228,8 @@ describe('sequences that begin alike', () => {
     const reports: WorkProgress[] = [];
     const work = { ...unattended, report: (progress: WorkProgress) => reports.push(progress) };
     for await (const _ of subject.observe(varied, { sequences }, work));
-    expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total });
+    const known = varied.length * sequences.length;
+    expect(reports.at(-1)).toEqual({ what: 'tokens', done: total, total, known });
   });
 });
 

@@ -121,7 +121,7 @@ describe('loadPlugins', () => {
     [
       'lacks a method and a need',
       `export default { ...${criterion('odd')}, needs: ['weight'], score: 1 };`,
-      /criterion "odd" .*: needs\.0: Invalid option: .*; score: is not a function/,
+      /criterion "odd" .*: needs score\(\) and needs among weights, .*; or scoreModel\(\) and needs checkpoint/,
     ],
     [
       'is of a later interface',
@@ -132,7 +132,7 @@ describe('loadPlugins', () => {
       'exports an instance of a class',
       `class Scoring { kind = 'criterion'; apiVersion = 1; id = 'odd'; summary = 'Scores.'; needs = []; options = plugin.z.strictObject({}); score() {} }
       export default new Scoring();`,
-      /criterion "odd" .*: score: is not a function/,
+      /criterion "odd" .*: needs score\(\) and needs among weights, /,
     ],
     ['has no kind', `export default { ...${criterion('odd')}, kind: undefined };`, /kind: is not one of criterion, /],
     ['has an id that is not kebab-case', `export default ${criterion('Odd One')};`, /id: is not kebab-case/],
