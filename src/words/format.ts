@@ -13,23 +13,17 @@ export function formatMetric(value: number): string {
 }
 
 /**
- * A measured number with its standard error, `53.83 ± 0.42`: the error with two digits, the number with as many decimals,
- * both in the notation that `formatMetric` has for the number: `4.04e+9 ± 0.85e+9`.
+ * A measured number with its standard error, `53.831 ± 0.42`: the number as `formatMetric` has it, since numbers of the
+ * same items compare beyond their errors, and the error with two digits in the same notation: `4.043e+9 ± 0.85e+9`.
  */
 export function formatEstimate(value: number, error: number): string {
   const plain = formatMetric(value);
   if (!Number.isFinite(value) || !(error > 0) || !Number.isFinite(error)) return `${plain} ± ${formatMetric(error)}`;
+  if (plain.includes(',')) return `${plain} ± ${formatCount(Math.round(error))}`;
   const [, exponent] = plain.split('e');
   const factor = exponent === undefined ? 1 : 10 ** Number(exponent);
   const decimals = Math.min(MOST_DECIMALS, Math.max(0, 1 - Math.floor(Math.log10(error / factor))));
-  const isCounted = plain.includes(',');
-  return [value, error]
-    .map((number) =>
-      isCounted
-        ? formatCount(Math.round(number))
-        : `${(number / factor).toFixed(decimals)}${exponent === undefined ? '' : `e${exponent}`}`,
-    )
-    .join(' ± ');
+  return `${plain} ± ${(error / factor).toFixed(decimals)}${exponent === undefined ? '' : `e${exponent}`}`;
 }
 
 /** `a perplexity`, `an accuracy`. */

@@ -34,7 +34,7 @@ describe('numbers for people', () => {
     ]);
   });
 
-  it('are written like their standard errors', () => {
+  it('have their standard errors in the same notation', () => {
     const written = (
       [
         [4_043_123_456.7, 850_000_000],
@@ -47,10 +47,10 @@ describe('numbers for people', () => {
       ] as const
     ).map(([value, error]) => formatEstimate(value, error));
     expect(written).toEqual([
-      '4.04e+9 ± 0.85e+9',
-      '53.83 ± 0.42',
-      '1.14 ± 0.15',
-      '7.5 ± 9.0',
+      '4.043e+9 ± 0.85e+9',
+      '53.834 ± 0.42',
+      '1.1429 ± 0.15',
+      '7.4756 ± 9.0',
       '1.234e-4 ± 0.020e-4',
       '134,515,008 ± 1,234',
       '0.5 ± 0',
