@@ -111,6 +111,12 @@ export const SERVE_FLAGS = [
     summary: 'disk space for cached scores of criteria',
   },
   {
+    flag: '--upload-bytes <BYTES>',
+    variable: 'PRUNECAST_UPLOAD_BYTES',
+    group: 'Resources',
+    summary: 'disk space for files that callers upload',
+  },
+  {
     flag: '--concurrent-jobs <COUNT>',
     variable: 'PRUNECAST_CONCURRENT_JOBS',
     group: 'Jobs',
@@ -149,6 +155,37 @@ export const SERVE_FLAGS = [
     group: 'Plug-ins',
     isList: true,
     summary: 'a plug-in of your own: ./knn.js or the name of an installed package',
+  },
+  {
+    flag: '--plugin-authorities <FILE>',
+    proposes: { from: 'files' },
+    variable: 'PRUNECAST_PLUGIN_AUTHORITIES',
+    group: 'Plug-ins',
+    summary: 'PEM file of the authorities that plug-ins at grpcs:// addresses are trusted by',
+  },
+  {
+    flag: '--plugin-start-ms <MS>',
+    variable: 'PRUNECAST_PLUGIN_START_MS',
+    group: 'Plug-ins',
+    summary: 'how long a plug-in in a process of its own may take to be reachable, in milliseconds',
+  },
+  {
+    flag: '--plugin-call-ms <MS>',
+    variable: 'PRUNECAST_PLUGIN_CALL_MS',
+    group: 'Plug-ins',
+    summary: 'how long it may take for an answer without long work, in milliseconds',
+  },
+  {
+    flag: '--plugin-work-ms <MS>',
+    variable: 'PRUNECAST_PLUGIN_WORK_MS',
+    group: 'Plug-ins',
+    summary: 'how long it may take for a fit, a measurement or scores, in milliseconds',
+  },
+  {
+    flag: '--plugin-retries <COUNT>',
+    variable: 'PRUNECAST_PLUGIN_RETRIES',
+    group: 'Plug-ins',
+    summary: 'how often a call is made again if its process dies',
   },
   {
     flag: '--log-level <LEVEL>',
