@@ -49,7 +49,7 @@ const CASES: Readonly<Record<string, FieldCase>> = {
   },
   'jsonl-as-text': {
     symptom: 'measures the texts of JSON lines, not their braces',
-    right: [/data\.jsonl: dense +[\d,]+ +(\d\S+) .*\nplain\.txt: dense +[\d,]+ +\1 /],
+    right: [/data\.jsonl: dense \(unpruned\) +[\d,]+ +(\d\S+) .*\nplain\.txt: dense \(unpruned\) +[\d,]+ +\1 /],
   },
   'lfs-pointer': {
     symptom: 'calls a Git LFS pointer what it is',
