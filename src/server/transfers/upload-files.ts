@@ -173,7 +173,7 @@ function requireAnnouncement({ name, digest }: UploadAnnouncement): void {
 function faultOf(name: string): string | undefined {
   if (name === '') return 'is empty: it is required';
   if (name.startsWith('.')) return 'begins with a dot: name a file that is not hidden';
-  // oxlint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
   return /[/\\\u0000-\u001f]/.test(name)
     ? 'has a slash or a control character: give the name without folders'
     : undefined;
