@@ -196,13 +196,14 @@ def test_runs_a_search(launched: Launched) -> None:
     requests = [
         p.RunRequest(start=start),
         p.RunRequest(evaluated=p.EvaluatedPoints(points=points(5), values=numpy.array([9.0]).tobytes())),
-        p.RunRequest(ask=p.Ask(samples=points(4, 5, 6))),
+        p.RunRequest(ask=p.Ask(samples=points(4, 5, 6)), question=1),
         p.RunRequest(tell=p.Tell(points=points(4, 5, 6), objectives=[told])),
-        p.RunRequest(ask=p.Ask(samples=points(7))),
-        p.RunRequest(best=p.Best(count=2)),
+        p.RunRequest(ask=p.Ask(samples=points(7)), question=2),
+        p.RunRequest(best=p.Best(count=2), question=3),
     ]
     answers = launched.peer.call("prunecast.plugin.v1.StrategyService", "Run", requests)
     assert [numpy.frombuffer(each.points.counts, "<i4").tolist() for each in answers] == [[4, 5, 6], [], [6, 4]]
+    assert [each.question for each in answers] == [1, 2, 3]
 
 
 def test_ends_when_asked_even_while_it_works(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
 import { pluginInvalid, type PluginCall } from '../core/ports/plugin-errors.js';
 import type { DeferredRun, ObjectivePredictions, SearchProblem, Strategy } from '../core/ports/strategy.js';
 import { countsKey, type Counts } from '../core/space/search-space.js';
-import type { Points, RunRequest, StrategyInfo } from '../gen/prunecast/plugin/v1/plugin.js';
+import type { Points, StrategyInfo } from '../gen/prunecast/plugin/v1/plugin.js';
 import { readInt32, toBytes } from './little-endian.js';
 import type { RemoteManifest } from './remote-manifest.js';
 import type { RemoteProcess } from './remote-process.js';
-import { openReplayedRun } from './replayed-run.js';
+import { openReplayedRun, type RunStep } from './replayed-run.js';
 
 /** The most points of one answer. */
 const MOST_POINTS = 4096;
@@ -70,7 +70,7 @@ function startRun(
 
   const askOnce = async (): Promise<'over' | readonly Counts[]> => {
     const samples = Array.from({ length: samplesPerAsk }, () => sampler.sample(samplesRng)).filter(isPoint);
-    const answer = await run.ask(at('ask'), { step: { $case: 'ask', value: { samples: encodePoints(samples) } } });
+    const answer = await run.ask(at('ask'), { $case: 'ask', value: { samples: encodePoints(samples) } });
     const points = readPoints('ask', answer.points);
     if (points.length === 0) return 'over';
     return points.map(makeFeasible).filter((point): point is Counts => {
@@ -94,7 +94,7 @@ function startRun(
     tell: (predictions) => Promise.resolve(run.say(describeTell(asked, predictions))),
     best: async (count) => {
       const value = { count: Math.min(count, MOST_POINTS) };
-      const answer = await run.ask(at('best'), { step: { $case: 'best', value } });
+      const answer = await run.ask(at('best'), { $case: 'best', value });
       return readPoints('best', answer.points);
     },
     end: () => run.end(),
@@ -102,7 +102,7 @@ function startRun(
 }
 
 /** What a run begins with. */
-function describeStart(id: string, problem: SearchProblem, options: unknown): RunRequest[] {
+function describeStart(id: string, problem: SearchProblem, options: unknown): RunStep[] {
   const { space, candidates, evaluated, rng } = problem;
   const start = {
     id,
@@ -112,7 +112,7 @@ function describeStart(id: string, problem: SearchProblem, options: unknown): Ru
     candidates,
     objectives: evaluated[0]?.values.length ?? 1,
   };
-  const requests: RunRequest[] = [{ step: { $case: 'start', value: start } }];
+  const steps: RunStep[] = [{ $case: 'start', value: start }];
   const each = 4 * space.dimensions.length + 8 * start.objectives;
   const most = Math.max(1, Math.floor(PIECE_BYTES / each));
   for (let from = 0; from < evaluated.length; from += most) {
@@ -121,17 +121,17 @@ function describeStart(id: string, problem: SearchProblem, options: unknown): Ru
       points: encodePoints(some.map(({ counts }) => counts)),
       values: toBytes(Float64Array.from(some.flatMap(({ values }) => [...values]))),
     };
-    requests.push({ step: { $case: 'evaluated', value } });
+    steps.push({ $case: 'evaluated', value });
   }
-  return requests;
+  return steps;
 }
 
-function describeTell(points: readonly Counts[], predictions: ObjectivePredictions | undefined): RunRequest {
+function describeTell(points: readonly Counts[], predictions: ObjectivePredictions | undefined): RunStep {
   const objectives = (predictions ?? []).map(({ mean, deviation }) => ({
     means: toBytes(mean),
     deviations: deviation === undefined ? Buffer.alloc(0) : toBytes(deviation),
   }));
-  return { step: { $case: 'tell', value: { points: encodePoints(points), objectives } } };
+  return { $case: 'tell', value: { points: encodePoints(points), objectives } };
 }
 
 function encodePoints(points: readonly Counts[]): Points {

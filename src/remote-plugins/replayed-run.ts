@@ -5,12 +5,15 @@ import { pluginFailed, pluginInvalid, type PluginCall } from '../core/ports/plug
 import { RunResponse, StrategyServiceService, type RunRequest } from '../gen/prunecast/plugin/v1/plugin.js';
 import type { RemoteProcess } from './remote-process.js';
 
+/** A step of a run; the run itself numbers its questions. */
+export type RunStep = RunRequest['step'];
+
 /** A `Run` of a strategy that outlives the process that it began in. */
 export interface ReplayedRun {
   /** Sends a step that is not answered. */
-  say(request: RunRequest): void;
-  /** Sends a step and waits for its answer. Throws as `RemoteProcess.run`. */
-  ask(call: PluginCall, request: RunRequest): Promise<RunResponse>;
+  say(step: RunStep): void;
+  /** Sends a question and waits for its answer. Throws as `RemoteProcess.run`. */
+  ask(call: PluginCall, step: RunStep): Promise<RunResponse>;
   end(): void;
 }
 
@@ -18,30 +21,33 @@ interface Said {
   readonly request: RunRequest;
   /** Its bytes; undefined for a step that is not answered, and for one that waits for its answer. */
   answer?: Buffer;
-  readonly isAsked: boolean;
 }
 
 /**
  * Begins a run with these steps. If its stream breaks off, all that was said is said again on a new one, and what it
  * answered must come again.
  */
-export function openReplayedRun(remote: RemoteProcess, begin: readonly RunRequest[]): ReplayedRun {
+export function openReplayedRun(remote: RemoteProcess, begin: readonly RunStep[]): ReplayedRun {
   const { callMs } = remote.target.limits;
-  const said: Said[] = begin.map((request) => ({ request, isAsked: false }));
+  const said: Said[] = begin.map((step) => ({ request: { step, question: NO_QUESTION } }));
   const over = new AbortController();
   let stream: RunStream | undefined;
   /** How much of `said` the stream has got. */
   let sent = 0;
+  let questions = 0;
 
   const catchUp = async (call: PluginCall): Promise<Buffer> => {
     let last = Buffer.alloc(0);
     if (stream === undefined) sent = 0;
     stream ??= openRunStream(remote, over.signal);
     for (let step = said[sent]; step !== undefined; step = said[sent]) {
-      stream.send(step.request);
+      const { question } = step.request;
       sent += 1;
-      if (!step.isAsked) continue;
-      last = Buffer.from(RunResponse.encode(await stream.receive(call, callMs)).finish());
+      if (question === NO_QUESTION) {
+        stream.say(step.request);
+        continue;
+      }
+      last = Buffer.from(RunResponse.encode(await stream.ask(call, step.request, callMs)).finish());
       if (step.answer?.equals(last) === false)
         throw pluginInvalid(
           call,
@@ -53,9 +59,10 @@ export function openReplayedRun(remote: RemoteProcess, begin: readonly RunReques
   };
 
   return {
-    say: (request) => void said.push({ request, isAsked: false }),
-    ask: (call, request) => {
-      said.push({ request, isAsked: true });
+    say: (step) => void said.push({ request: { step, question: NO_QUESTION } }),
+    ask: (call, step) => {
+      questions += 1;
+      said.push({ request: { step, question: questions } });
       const work = async (): Promise<RunResponse> => {
         try {
           return RunResponse.decode(await catchUp(call));
@@ -74,18 +81,23 @@ export function openReplayedRun(remote: RemoteProcess, begin: readonly RunReques
   };
 }
 
+/** `RunRequest.question` of a step that is not answered. */
+const NO_QUESTION = 0;
+
 interface RunStream {
-  send(request: RunRequest): void;
-  receive(call: PluginCall, limitMs: number): Promise<RunResponse>;
+  say(request: RunRequest): void;
+  ask(call: PluginCall, request: RunRequest, limitMs: number): Promise<RunResponse>;
   close(): void;
 }
 
-/** One stream. An answer that nobody waits for is one too many. */
+/** One stream. It breaks off at an answer of another question than the one that waits. */
 function openRunStream(remote: RemoteProcess, signal: AbortSignal): RunStream {
   const { address } = remote.target;
   const requests = new PassThrough({ objectMode: true });
   const closed = new AbortController();
   let waiting: Waiting | undefined;
+  /** The last question that was answered. */
+  let answered = NO_QUESTION;
   let ended: unknown;
   const fail = (error: unknown): void => {
     ended ??= error;
@@ -97,7 +109,8 @@ function openRunStream(remote: RemoteProcess, signal: AbortSignal): RunStream {
     try {
       const method = StrategyServiceService.run;
       for await (const answer of remote.channel.exchange<RunRequest, RunResponse>(method, requests, options)) {
-        if (waiting === undefined) return fail(new TooMany());
+        if (waiting?.question !== answer.question) return fail(new OutOfTurn(answer.question, answered));
+        answered = answer.question;
         waiting.resolve(answer);
         waiting = undefined;
       }
@@ -108,18 +121,20 @@ function openRunStream(remote: RemoteProcess, signal: AbortSignal): RunStream {
   };
   void listen();
   return {
-    send: (request) => void requests.write(request),
-    receive: async (call, limitMs) => {
-      if (ended instanceof TooMany) throw pluginInvalid(call, `answered what it was not asked (${address})`);
-      if (ended !== undefined) throw ended;
+    say: (request) => void requests.write(request),
+    ask: async (call, request, limitMs) => {
       const timer = setTimeout(
         () => fail(pluginFailed(call, `it did not answer within ${limitMs / 1000} s (${address})`)),
         limitMs,
       );
       try {
+        if (ended !== undefined) throw ended;
         return await new Promise<RunResponse>((resolve, reject) => {
-          waiting = { resolve, reject };
+          waiting = { question: request.question, resolve, reject };
+          requests.write(request);
         });
+      } catch (error) {
+        throw error instanceof OutOfTurn ? pluginInvalid(call, `${error.message} (${address})`) : error;
       } finally {
         clearTimeout(timer);
       }
@@ -132,11 +147,23 @@ function openRunStream(remote: RemoteProcess, signal: AbortSignal): RunStream {
 }
 
 interface Waiting {
+  readonly question: number;
   resolve(answer: RunResponse): void;
   reject(error: unknown): void;
 }
 
-class TooMany extends Error {}
+/** An answer that nobody waits for; its message is the fault of the plug-in. */
+class OutOfTurn extends Error {
+  constructor(question: number, answered: number) {
+    super(
+      question === NO_QUESTION
+        ? 'gave an answer without the number of its question: RunResponse.question must be that of the RunRequest'
+        : question <= answered
+          ? `answered question ${question} again; each is answered once`
+          : `answered question ${question}, which it was not asked`,
+    );
+  }
+}
 
 /** A process that ends in an orderly way in the middle of a run is as one that died. */
 function brokenOff(): ServiceError {

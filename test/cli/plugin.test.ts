@@ -132,9 +132,10 @@ describe('prunecast plugin check', () => {
   });
 
   it('runs the kit of each kind over a process: those that read a checkpoint get the demo model', async () => {
-    const [good, wrong] = await Promise.all([
+    const [good, wrong, repeating] = await Promise.all([
       run('check', launchSpecifier({ offer: ['strategy', 'evaluator', 'criterion'] })),
       run('check', launchSpecifier({ offer: ['evaluator', 'criterion'], nan: true, flood: 'Score' })),
+      run('check', launchSpecifier({ offer: ['strategy'], flood: 'Run' })),
     ]);
     expect([good.code, good.stderr]).toEqual([0, '']);
     expect(good.stdout).toMatch(
@@ -146,6 +147,10 @@ describe('prunecast plugin check', () => {
     expect(wrong.code).toBe(1);
     expect(wrong.stdout).toMatch(/^failed {2}makes finite metrics of what is observed/m);
     expect(wrong.stdout).toMatch(/^failed {2}gives each group of the model once/m);
+    expect(repeating.code).toBe(1);
+    expect(repeating.stdout).toMatch(
+      /^failed {2}asks about distinct points.*\n {8}strategy "climb": ask\(\) answered question 1 again/m,
+    );
   });
 
   it('tries an evaluator of rows on the rows that it is given, with options', async () => {

@@ -182,11 +182,20 @@ describe('a strategy in a process of its own', () => {
 
   it.each<[what: string, faults: Faults, error: RegExp]>([
     ['hangs', { hang: 'Run' }, /PLUGIN_FAILED strategy "climb" failed in ask\(\): it did not answer within 3 s/],
-    // An answer too many that comes late is taken for that of the next question, which it does not fit.
     [
       'answers twice',
       { flood: 'Run' },
-      /PLUGIN_INVALID strategy "climb": (\w+\(\) answered what it was not asked|best\(\) proposed an architecture that may not be evaluated)/,
+      /PLUGIN_INVALID strategy "climb": ask\(\) answered question 1 again; each is answered once/,
+    ],
+    [
+      'answers again as the next question waits',
+      { flood: 'Run', late: true },
+      /PLUGIN_INVALID strategy "climb": ask\(\) answered question 1 again; each is answered once/,
+    ],
+    [
+      'does not say which question it answers',
+      { unnumbered: true },
+      /PLUGIN_INVALID strategy "climb": ask\(\) gave an answer without the number of its question: RunResponse\.question/,
     ],
     [
       'draws by another seed after a restart',

@@ -117,12 +117,12 @@ class StrategyService:
                 values = import_numpy().frombuffer(request.evaluated.values, "<f8").reshape(-1, problem.objectives)
                 run.evaluated(points, values)
             elif step == "ask":
-                yield _answer(run.ask(_read_points(request.ask.samples, problem)))
+                yield _answer(request, run.ask(_read_points(request.ask.samples, problem)))
             elif step == "tell":
                 predictions = [_read_prediction(each) for each in request.tell.objectives]
                 run.tell(_read_points(request.tell.points, problem), predictions)
             elif step == "best":
-                yield _answer(run.best(request.best.count))
+                yield _answer(request, run.best(request.best.count))
 
 
 def _read_points(points: plugin_pb2.Points, problem: SearchProblem) -> Any:
@@ -135,5 +135,6 @@ def _read_prediction(objective: plugin_pb2.ObjectivePrediction) -> Prediction:
     return Prediction(numpy.frombuffer(objective.means, "<f8"), deviations if len(deviations) > 0 else None)
 
 
-def _answer(points: ArrayLike) -> plugin_pb2.RunResponse:
-    return plugin_pb2.RunResponse(points=plugin_pb2.Points(counts=import_numpy().asarray(points, "<i4").tobytes()))
+def _answer(request: plugin_pb2.RunRequest, points: ArrayLike) -> plugin_pb2.RunResponse:
+    counts = import_numpy().asarray(points, "<i4").tobytes()
+    return plugin_pb2.RunResponse(points=plugin_pb2.Points(counts=counts), question=request.question)

@@ -621,6 +621,11 @@ export interface RunRequest {
     /** Asks for the best points. */
     { $case: "best"; value: Best }
     | undefined;
+  /**
+   * The number of this question: 1 for the first `ask` or `best` of the run, and one more for each next one. 0 for the
+   * steps that are not answered.
+   */
+  question: number;
 }
 
 /** A search. */
@@ -716,7 +721,14 @@ export interface RunResponse {
    * different points so far that are not among `evaluated`, best first; with several objectives, spread over their
    * front. Those must be points that a `tell` named, since only they are known to meet every budget.
    */
-  points: Points | undefined;
+  points:
+    | Points
+    | undefined;
+  /**
+   * `RunRequest.question` of the question that this answers. Another number, or 0, ends the work with PLUGIN_INVALID:
+   * so an answer that came twice is never taken for that of the next question.
+   */
+  question: number;
 }
 
 function createBaseGetInfoRequest(): GetInfoRequest {
@@ -3920,7 +3932,7 @@ export const ScoreResponse: MessageFns<ScoreResponse> = {
 };
 
 function createBaseRunRequest(): RunRequest {
-  return { step: undefined };
+  return { step: undefined, question: 0 };
 }
 
 export const RunRequest: MessageFns<RunRequest> = {
@@ -3941,6 +3953,9 @@ export const RunRequest: MessageFns<RunRequest> = {
       case "best":
         Best.encode(message.step.value, writer.uint32(42).fork()).join();
         break;
+    }
+    if (message.question !== 0) {
+      writer.uint32(48).int32(message.question);
     }
     return writer;
   },
@@ -3998,6 +4013,14 @@ export const RunRequest: MessageFns<RunRequest> = {
             message.step = { $case: "best", value: Best.decode(reader, reader.uint32()) };
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.question = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4023,6 +4046,7 @@ export const RunRequest: MessageFns<RunRequest> = {
         : isSet(object.best)
         ? { $case: "best", value: Best.fromJSON(object.best) }
         : undefined,
+      question: isSet(object.question) ? globalThis.Number(object.question) : 0,
     };
   },
 
@@ -4038,6 +4062,9 @@ export const RunRequest: MessageFns<RunRequest> = {
       obj.tell = Tell.toJSON(message.step.value);
     } else if (message.step?.$case === "best") {
       obj.best = Best.toJSON(message.step.value);
+    }
+    if (message.question !== 0) {
+      obj.question = Math.round(message.question);
     }
     return obj;
   },
@@ -4079,6 +4106,7 @@ export const RunRequest: MessageFns<RunRequest> = {
         break;
       }
     }
+    message.question = object.question ?? 0;
     return message;
   },
 };
@@ -4833,13 +4861,16 @@ export const Best: MessageFns<Best> = {
 };
 
 function createBaseRunResponse(): RunResponse {
-  return { points: undefined };
+  return { points: undefined, question: 0 };
 }
 
 export const RunResponse: MessageFns<RunResponse> = {
   encode(message: RunResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.points !== undefined) {
       Points.encode(message.points, writer.uint32(10).fork()).join();
+    }
+    if (message.question !== 0) {
+      writer.uint32(16).int32(message.question);
     }
     return writer;
   },
@@ -4865,6 +4896,14 @@ export const RunResponse: MessageFns<RunResponse> = {
             message.points = Points.decode(reader, reader.uint32());
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.question = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4878,13 +4917,19 @@ export const RunResponse: MessageFns<RunResponse> = {
   },
 
   fromJSON(object: any): RunResponse {
-    return { points: isSet(object.points) ? Points.fromJSON(object.points) : undefined };
+    return {
+      points: isSet(object.points) ? Points.fromJSON(object.points) : undefined,
+      question: isSet(object.question) ? globalThis.Number(object.question) : 0,
+    };
   },
 
   toJSON(message: RunResponse): unknown {
     const obj: any = {};
     if (message.points !== undefined) {
       obj.points = Points.toJSON(message.points);
+    }
+    if (message.question !== 0) {
+      obj.question = Math.round(message.question);
     }
     return obj;
   },
@@ -4897,6 +4942,7 @@ export const RunResponse: MessageFns<RunResponse> = {
     message.points = (object.points !== undefined && object.points !== null)
       ? Points.fromPartial(object.points)
       : undefined;
+    message.question = object.question ?? 0;
     return message;
   },
 };
@@ -5180,7 +5226,8 @@ export const StrategyServiceService = {
   /**
    * One search, from the first request to the end of the stream. Requests come in this order: `start`; `evaluated`,
    * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`, once or more, for more
-   * points each time. `ask` and `best` are answered by one message each, the others are not answered.
+   * points each time. `ask` and `best` are questions: each has a number, and is answered by one message with that number
+   * before the next one comes. The others are not answered.
    *
    * A run whose process died is replayed: a new stream gets the same requests up to where the old one broke off, and must
    * give the same answers. So random numbers come from the seed in `start` alone.
@@ -5200,7 +5247,8 @@ export interface StrategyServiceServer extends UntypedServiceImplementation {
   /**
    * One search, from the first request to the end of the stream. Requests come in this order: `start`; `evaluated`,
    * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`, once or more, for more
-   * points each time. `ask` and `best` are answered by one message each, the others are not answered.
+   * points each time. `ask` and `best` are questions: each has a number, and is answered by one message with that number
+   * before the next one comes. The others are not answered.
    *
    * A run whose process died is replayed: a new stream gets the same requests up to where the old one broke off, and must
    * give the same answers. So random numbers come from the seed in `start` alone.
@@ -5212,7 +5260,8 @@ export interface StrategyServiceClient extends Client {
   /**
    * One search, from the first request to the end of the stream. Requests come in this order: `start`; `evaluated`,
    * none or more; then `ask`, each followed by one `tell` unless the answer was empty; then `best`, once or more, for more
-   * points each time. `ask` and `best` are answered by one message each, the others are not answered.
+   * points each time. `ask` and `best` are questions: each has a number, and is answered by one message with that number
+   * before the next one comes. The others are not answered.
    *
    * A run whose process died is replayed: a new stream gets the same requests up to where the old one broke off, and must
    * give the same answers. So random numbers come from the seed in `start` alone.

@@ -332,18 +332,20 @@ class ScoreResponse(_message.Message):
     def __init__(self, layer: _Optional[int] = ..., kind: _Optional[_Union[UnitKind, str]] = ..., scores: _Optional[bytes] = ...) -> None: ...
 
 class RunRequest(_message.Message):
-    __slots__ = ("start", "evaluated", "ask", "tell", "best")
+    __slots__ = ("start", "evaluated", "ask", "tell", "best", "question")
     START_FIELD_NUMBER: _ClassVar[int]
     EVALUATED_FIELD_NUMBER: _ClassVar[int]
     ASK_FIELD_NUMBER: _ClassVar[int]
     TELL_FIELD_NUMBER: _ClassVar[int]
     BEST_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
     start: RunStart
     evaluated: EvaluatedPoints
     ask: Ask
     tell: Tell
     best: Best
-    def __init__(self, start: _Optional[_Union[RunStart, _Mapping]] = ..., evaluated: _Optional[_Union[EvaluatedPoints, _Mapping]] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., tell: _Optional[_Union[Tell, _Mapping]] = ..., best: _Optional[_Union[Best, _Mapping]] = ...) -> None: ...
+    question: int
+    def __init__(self, start: _Optional[_Union[RunStart, _Mapping]] = ..., evaluated: _Optional[_Union[EvaluatedPoints, _Mapping]] = ..., ask: _Optional[_Union[Ask, _Mapping]] = ..., tell: _Optional[_Union[Tell, _Mapping]] = ..., best: _Optional[_Union[Best, _Mapping]] = ..., question: _Optional[int] = ...) -> None: ...
 
 class RunStart(_message.Message):
     __slots__ = ("id", "options", "seed", "dimensions", "candidates", "objectives")
@@ -416,7 +418,9 @@ class Best(_message.Message):
     def __init__(self, count: _Optional[int] = ...) -> None: ...
 
 class RunResponse(_message.Message):
-    __slots__ = ("points",)
+    __slots__ = ("points", "question")
     POINTS_FIELD_NUMBER: _ClassVar[int]
+    QUESTION_FIELD_NUMBER: _ClassVar[int]
     points: Points
-    def __init__(self, points: _Optional[_Union[Points, _Mapping]] = ...) -> None: ...
+    question: int
+    def __init__(self, points: _Optional[_Union[Points, _Mapping]] = ..., question: _Optional[int] = ...) -> None: ...
