@@ -87,6 +87,7 @@ export type {
   Upload,
   UploadFileRequest,
   UploadFileResponse,
+  UploadFolderFile,
   UploadStart,
 } from '../gen/prunecast/v1/file.js';
 export { Dtype } from '../gen/prunecast/v1/model.js';

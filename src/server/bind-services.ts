@@ -31,6 +31,7 @@ import { createPredictorService } from './rpc/predictor-service.js';
 import { createPruningService } from './rpc/pruning-service.js';
 import { createStudyService } from './rpc/study-service.js';
 import { createUploadFiles, uploadsRootOf } from './transfers/upload-files.js';
+import { retentionMsOf } from './transfers/uploads.js';
 import type { Config } from './config/config.js';
 import { createTextSource } from './texts/text-source.js';
 import { TOKENS } from './tokens.js';
@@ -73,9 +74,13 @@ function bindModels(container: Container): void {
       createUploadFiles({ root: uploadsRootOf(stateDirectory), limitBytes: uploadBytes, clock }),
     { config, clock: TOKENS.clock },
   );
-  provide(container, PARTS.texts, ({ config }) => createTextSource({ ...config, dataRoots: listDataRoots(config) }), {
-    config,
-  });
+  provide(
+    container,
+    PARTS.texts,
+    ({ config, uploads: { noteUse } }) =>
+      createTextSource({ ...config, dataRoots: listDataRoots(config) }, { noteUse }),
+    { config, uploads: PARTS.uploads },
+  );
   provide(container, PARTS.recipes, ({ plugins, texts }) => new RecipeResolver(plugins, texts), {
     plugins: PARTS.plugins,
     texts: PARTS.texts,
@@ -84,12 +89,19 @@ function bindModels(container: Container): void {
   provide(
     container,
     PARTS.predictors,
-    ({ config, ...needs }) =>
+    ({ config, uploads: { noteUse }, ...needs }) =>
       createFittedPredictors({
         ...needs,
-        readFiles: createPluginFileReader([...listDataRoots(config), ...config.modelRoots], config.dataLinks),
+        readFiles: createPluginFileReader([...listDataRoots(config), ...config.modelRoots], config.dataLinks, noteUse),
       }),
-    { config, store: TOKENS.store, records: PARTS.predictorRecords, plugins: PARTS.plugins, clock: TOKENS.clock },
+    {
+      config,
+      uploads: PARTS.uploads,
+      store: TOKENS.store,
+      records: PARTS.predictorRecords,
+      plugins: PARTS.plugins,
+      clock: TOKENS.clock,
+    },
   );
 }
 
@@ -168,7 +180,12 @@ function bindApi(container: Container): void {
     events: PARTS.jobEvents,
   });
   provide(container, PARTS.rpcService, createModelService, { config, models, plugins, recipes, preparer });
-  provide(container, PARTS.rpcService, createFileService, { outputs, uploads: PARTS.uploads, store });
+  provide(
+    container,
+    PARTS.rpcService,
+    ({ config, ...needs }) => createFileService({ ...needs, retentionMs: retentionMsOf(config) }),
+    { config, outputs, uploads: PARTS.uploads, store },
+  );
   provide(
     container,
     PARTS.rpcService,

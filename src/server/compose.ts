@@ -31,6 +31,7 @@ import { provide } from './provide.js';
 import type { PairSetRecords } from './records/pair-set-records.js';
 import type { RpcService } from './rpc/rpc-service.js';
 import { TOKENS } from './tokens.js';
+import { deleteUnused, retentionMsOf } from './transfers/uploads.js';
 
 /** What must be there before a server can be composed. */
 export interface Foundations {
@@ -56,8 +57,10 @@ export interface ServerParts {
   readonly pairSets: PairSetRecords;
   /** Removes what an earlier server has left in the scratch folder and nothing goes on with. */
   sweepScratch(): Promise<void>;
-  /** Removes what broken uploads left. */
-  sweepUploads(): Promise<void>;
+  /** Removes what broken uploads left. To be called before any upload. */
+  sweepBrokenUploads(): Promise<void>;
+  /** Deletes the uploads that nobody has used for as long as the settings keep them. */
+  sweepUnusedUploads(): Promise<void>;
   /** Those that a module has bound come before the built-in ones. */
   readonly services: readonly RpcService[];
   /** Closes what the server has opened itself; to be called once all jobs have settled. */
@@ -94,7 +97,14 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         await sweepTrainings(scratchDirectory, container.get(TOKENS.store).jobs);
         await sweepCheckpoints(scratchDirectory);
       },
-      sweepUploads: () => container.get(PARTS.uploads).sweep(),
+      sweepBrokenUploads: () => container.get(PARTS.uploads).removeBroken(),
+      sweepUnusedUploads: async () => {
+        const uploads = container.get(PARTS.uploads);
+        const services = { uploads, store: container.get(TOKENS.store), retentionMs: retentionMsOf(config) };
+        const deleted = await deleteUnused(services, container.get(TOKENS.clock));
+        if (deleted.length > 0)
+          container.get(TOKENS.log).info({ uploads: deleted.map(({ path }) => path) }, 'deleted unused uploads');
+      },
       services: container.getAll(PARTS.rpcService),
       close: async () => {
         const closed = await Promise.allSettled([

@@ -9,6 +9,8 @@ import { composeServer } from './compose.js';
 import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
 import { readPage } from './dashboard/page-files.js';
 import type { JobRunner } from './jobs/create-jobs.js';
+import { UPLOAD_SWEEP_MS } from './config/limits.js';
+import { repeatUntil } from './repeat-until.js';
 import { createApiCalls } from './rpc/api-calls.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import { TOKENS } from './tokens.js';
@@ -63,7 +65,8 @@ export async function startServer(
     await parts.pairSets.sweep();
     await jobs.recover();
     await parts.sweepScratch();
-    await parts.sweepUploads();
+    await parts.sweepBrokenUploads();
+    await parts.sweepUnusedUploads();
     const settings = {
       log,
       stopping: stopping.signal,
@@ -87,6 +90,11 @@ export async function startServer(
         'everyone who reaches this address can call the server, and nothing is encrypted: set tlsCertificate and tlsKey and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
       );
     await jobs.begin();
+    repeatUntil(stopping.signal, {
+      everyMs: UPLOAD_SWEEP_MS,
+      work: parts.sweepUnusedUploads,
+      failed: (error) => log.warn({ err: error }, 'unused uploads were not deleted'),
+    });
     log.info({ addresses, dashboard: dashboard?.url, state_directory: config.stateDirectory }, 'listening');
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

@@ -117,6 +117,12 @@ export const SERVE_FLAGS = [
     summary: 'disk space for files that callers upload',
   },
   {
+    flag: '--upload-retention-days <DAYS>',
+    variable: 'PRUNECAST_UPLOAD_RETENTION_DAYS',
+    group: 'Resources',
+    summary: 'days after which an upload is deleted that nobody has uploaded or read again',
+  },
+  {
     flag: '--concurrent-jobs <COUNT>',
     variable: 'PRUNECAST_CONCURRENT_JOBS',
     group: 'Jobs',

@@ -208,12 +208,12 @@ export const REASONS = {
   UPLOADS_FULL: {
     code: 'RESOURCE_EXHAUSTED',
     meaning:
-      'The uploaded file, with those that are stored, takes more than the server allows for uploads; metadata has the limit and what is taken.',
+      'The upload, with those that are stored, takes more than the server allows for uploads; metadata has the limit and what is taken.',
   },
-  UPLOAD_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No uploaded file has this path.' },
+  UPLOAD_NOT_FOUND: { code: 'NOT_FOUND', meaning: 'No uploaded file or folder has this path.' },
   UPLOAD_IN_USE: {
     code: 'FAILED_PRECONDITION',
-    meaning: 'The uploaded file is named by a job that has not ended, which reads it again when it is resumed.',
+    meaning: 'The upload is named by a job that has not ended, which reads it again when it is resumed.',
   },
   STATE_UNAVAILABLE: {
     code: 'UNAVAILABLE',

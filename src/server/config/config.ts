@@ -98,6 +98,14 @@ export const CONFIG_SCHEMA = z
       .describe(
         'Disk space in the state folder for files that callers upload, all together. An upload beyond it is refused; 0 refuses all.',
       ),
+    uploadRetentionDays: z
+      .int()
+      .min(1)
+      .max(36_500)
+      .default(30)
+      .describe(
+        'Days after which an uploaded file or folder is deleted that nobody has uploaded or read again. One that a job names which has not ended is kept. The server looks at its start and every hour.',
+      ),
     concurrentJobs: z
       .int()
       .min(1)

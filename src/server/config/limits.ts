@@ -32,3 +32,8 @@ export const STORE_RETRY_MS = 1000;
  * meanwhile.
  */
 export const INLINE_CALL_LIMIT_MS = 5000;
+
+/** How often the server looks for uploads that are to be deleted. */
+export const UPLOAD_SWEEP_MS = 3_600_000;
+
+export const DAY_MS = 86_400_000;

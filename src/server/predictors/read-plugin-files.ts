@@ -16,21 +16,24 @@ const MAX_FILE_BYTES = 32 * 2 ** 20;
 /**
  * @param roots absolute folders that hold the files
  * @param links where symbolic links may lead
+ * @param noteUse told each path before its file is read
  * @throws PrunecastError (from the returned function) REGRESSOR_INVALID if a file is missing or too large,
  * PATH_OUTSIDE_ROOTS
  */
 export function createPluginFileReader(
   roots: readonly string[],
   links: PathField['links'] = 'within-roots',
+  noteUse: (path: string) => Promise<void> = async () => undefined,
 ): ReadPluginFiles {
   return async ({ plugin, options }) => {
     const paths = isChooser(plugin) ? undefined : plugin.files?.(options);
     if (paths === undefined) return undefined;
     return Object.fromEntries(
       await Promise.all(
-        Object.entries(paths).map(
-          async ([name, path]) => [name, await readWithin(roots, path, `predictor.options.${name}`, links)] as const,
-        ),
+        Object.entries(paths).map(async ([name, path]) => {
+          await noteUse(path);
+          return [name, await readWithin(roots, path, `predictor.options.${name}`, links)] as const;
+        }),
       ),
     );
   };

@@ -64,10 +64,16 @@ export interface TextSource {
   locate(path: string): Promise<string | undefined>;
 }
 
+/** Told each path of a request before what it names is read. */
+export type NoteUse = (path: string) => Promise<void>;
+
 /** Reads texts under the data roots, and keeps the most recently tokenized ones. */
 export function createTextSource(
   { dataRoots, dataLinks, memoryBudgetBytes }: Pick<Config, 'dataRoots' | 'dataLinks' | 'memoryBudgetBytes'>,
-  { wholeBytes = WHOLE_TEXT_BYTES }: { readonly wholeBytes?: number } = {},
+  {
+    wholeBytes = WHOLE_TEXT_BYTES,
+    noteUse = async () => undefined,
+  }: { readonly wholeBytes?: number; readonly noteUse?: NoteUse } = {},
 ): TextSource {
   const known = createSharedWorks<TokenizedText, WorkProgress>(CACHED_TEXTS, {
     most: Math.min(CACHED_BYTES, memoryBudgetBytes * CACHED_SHARE),
@@ -157,6 +163,7 @@ export function createTextSource(
       switch (text?.source?.$case) {
         case 'path': {
           const { value } = text.source;
+          await noteUse(value);
           let [lead, beyond]: [Lead | undefined, number] = [undefined, 0];
           do {
             lead = await readLead({ path: value, textField: text.field, documents }, model, field, {
@@ -195,6 +202,7 @@ export function createTextSource(
         throw PrunecastError.ofField(`${field}.documents`, 'is set, but rows are no text: leave it out');
       const tokenizer = requireTokenizer(model, field);
       const work: WorkContext = { signal: new AbortController().signal, ...asked };
+      await noteUse(text.source.value);
       const data = await readDataFiles(
         { dataRoots, dataLinks },
         { path: text.source.value, field: `${field}.path` },

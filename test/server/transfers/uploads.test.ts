@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JobState, type DeepPartial, type UploadFileRequest } from '../../../src/client/index.js';
 import { makeStump } from '../../support/regressors.js';
@@ -15,8 +16,11 @@ afterAll(() => verbs[Symbol.asyncDispose]());
 
 const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-const start = (name: string, more: { readonly digest?: string; readonly bytes?: bigint } = {}) =>
-  ({ part: { $case: 'start', value: { name, ...more } } }) as const;
+const start = (
+  name: string,
+  more: { readonly digest?: string; readonly bytes?: bigint; readonly folder?: boolean } = {},
+) => ({ part: { $case: 'start', value: { name, ...more } } }) as const;
+const file = (path: string) => ({ part: { $case: 'file', value: { path } } }) as const;
 const chunk = (value: Uint8Array) => ({ part: { $case: 'chunk', value: Buffer.from(value) } }) as const;
 
 const send = async (...parts: readonly DeepPartial<UploadFileRequest>[]) => {
@@ -85,6 +89,130 @@ describe('an uploaded text', () => {
       reason: 'UPLOAD_NOT_FOUND',
     });
     expect(await refusalOf(verbs, () => verbs.client.runSearch(search))).toMatchObject({ reason: 'TEXT_NOT_FOUND' });
+  });
+});
+
+const ROW = 'Where is the bone?,arm,leg,head,foot,B\n';
+/** MMLU of one subject: five examples and four questions. */
+const MMLU: Readonly<Record<string, string>> = {
+  'test/anatomy_test.csv': ROW.repeat(4),
+  'dev/anatomy_dev.csv': ROW.repeat(5),
+};
+
+/** The parts of a folder's upload, each file in two chunks. */
+const folderParts = (name: string, files: Readonly<Record<string, string>>, digest = '') => [
+  start(name, { folder: true, digest }),
+  ...Object.entries(files).flatMap(([path, text]) => [
+    file(path),
+    chunk(Buffer.from(text.slice(0, 9))),
+    chunk(Buffer.from(text.slice(9))),
+  ]),
+];
+
+const askQuestions = (path: string) =>
+  verbs.client.runEvaluate({
+    model: DEMO,
+    targets: [{ target: { $case: 'dense', value: {} } }],
+    measurement: { text: { source: { $case: 'path', value: path } }, evaluator: { id: 'mmlu' } },
+  });
+
+describe('an uploaded folder', () => {
+  // What `sha256sum dev/anatomy_dev.csv test/anatomy_test.csv | sha256sum` prints of these files.
+  const digest = digestOf(
+    Buffer.from(
+      ['dev/anatomy_dev.csv', 'test/anatomy_test.csv']
+        .map((path) => `${digestOf(Buffer.from(MMLU[path] ?? ''))}  ${path}\n`)
+        .join(''),
+    ),
+  );
+
+  it('is measured by an evaluator that reads folders, as one under a data root', async () => {
+    const upload = await send(...folderParts('mmlu', MMLU));
+    expect(upload).toMatchObject({
+      path: `uploads/folder-${digest}/mmlu`,
+      name: 'mmlu',
+      digest,
+      folder: true,
+      files: 2,
+      bytes: BigInt(9 * ROW.length),
+      inUse: false,
+    });
+    for (const [path, text] of Object.entries(MMLU)) {
+      await mkdir(dirname(verbs.path('texts', 'mmlu', path)), { recursive: true });
+      await writeFile(verbs.path('texts', 'mmlu', path), text);
+    }
+    const [[own], [root]] = [await askQuestions(upload.path), await askQuestions('mmlu')];
+    expect(own?.items).toBe(4);
+    expect(own?.metrics['accuracy']).toBeGreaterThanOrEqual(0);
+    expect(own?.metrics).toEqual(root?.metrics);
+  });
+
+  it('is stored once, and its files can be named one by one', async () => {
+    const texts = { 'first.json': JSON.stringify(['Once upon a time there was a cat. '.repeat(40)]), 'other.txt': 'x' };
+    const upload = await send(...folderParts('texts', texts));
+    const again = await send(start('texts', { folder: true, digest: upload.digest }));
+    expect({ ...again, createTime: undefined, expireTime: undefined }).toEqual({
+      ...upload,
+      createTime: undefined,
+      expireTime: undefined,
+    });
+    await send(...folderParts('texts', texts));
+    expect((await list()).filter(({ name }) => name === 'texts')).toHaveLength(1);
+    const [result] = await evaluate(`${upload.path}/first.json`);
+    expect(result?.metrics['perplexity']).toBeGreaterThan(1);
+    await verbs.client.services.files.deleteUpload({ path: upload.path });
+    expect((await list()).map(({ path }) => path)).not.toContain(upload.path);
+    expect(await stored()).not.toContain('first.json');
+  });
+
+  it('is not taken for a file that has its list as contents', async () => {
+    const upload = await send(...folderParts('pair', { a: '1', b: '2' }));
+    const lines = [...'12'].map((text, index) => `${digestOf(Buffer.from(text))}  ${'ab'[index]}\n`).join('');
+    const own = await send(start('pair', { digest: upload.digest }), chunk(Buffer.from(lines)));
+    expect([own.digest, own.folder, own.files]).toEqual([upload.digest, false, 1]);
+    expect(own.path).not.toBe(upload.path);
+    expect((await list()).filter(({ name }) => name === 'pair')).toHaveLength(2);
+  });
+
+  it.each([
+    ['without a file', [start('f', { folder: true })], 'file'],
+    ['with bytes before a file', [start('f', { folder: true }), chunk(Buffer.from('x'))], 'chunk'],
+    ['of another digest than was told', folderParts('f', MMLU, '0'.repeat(64)), 'start.digest'],
+    ['with a path to its parent', folderParts('f', { '../a': 'x' }), 'file.path'],
+    ['with a path out of it', folderParts('f', { 'a/../../b': 'x' }), 'file.path'],
+    ['with an absolute path', folderParts('f', { '/etc/passwd': 'x' }), 'file.path'],
+    ['with a path of two slashes', folderParts('f', { 'a//b': 'x' }), 'file.path'],
+    ['with the path of a folder', folderParts('f', { 'a/': 'x' }), 'file.path'],
+    ['with a hidden file', folderParts('f', { '.git/config': 'x' }), 'file.path'],
+    ['with a backslash', folderParts('f', { 'a\\b': 'x' }), 'file.path'],
+    ['with an empty path', folderParts('f', { '': 'x' }), 'file.path'],
+    ['with a name that no disk takes', folderParts('f', { ['ü'.repeat(128)]: 'x' }), 'file.path'],
+    ['that is too deep', folderParts('f', { [Array.from({ length: 17 }, () => 'a').join('/')]: 'x' }), 'file.path'],
+    ['with a path of too many characters', folderParts('f', { ['a/'.repeat(600)]: 'x' }), 'file.path'],
+    ['with a file twice', [...folderParts('f', { a: 'x' }), file('a')], 'file.path'],
+    ['with a file in a file', folderParts('f', { a: 'x', 'a/b': 'x' }), 'file.path'],
+    ['with a file in the place of a folder', folderParts('f', { 'a/b': 'x', a: 'x' }), 'file.path'],
+    [
+      'of more files than allowed',
+      [start('f', { folder: true }), ...Array.from({ length: 4097 }, (_, index) => file(`${index}`))],
+      'file',
+    ],
+  ])('%s is refused by its field, and leaves nothing', async (_, parts, field) => {
+    const before = await stored();
+    expect(await refuse(...parts)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      reason: 'INVALID_REQUEST',
+      fields: [field],
+    });
+    expect(await stored()).toEqual(before);
+  });
+
+  it('beyond the space for all is refused, and leaves nothing', async () => {
+    const before = await stored();
+    const mebibyte = chunk(new Uint8Array(2 ** 20));
+    const parts = [start('large', { folder: true }), ...['a', 'b', 'c', 'd'].flatMap((path) => [file(path), mebibyte])];
+    expect(await refuse(...parts)).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'UPLOADS_FULL' });
+    expect(await stored()).toEqual(before);
   });
 });
 
@@ -162,6 +290,8 @@ describe('an upload', () => {
     ['without a name', [start(''), chunk(Buffer.from('x'))], 'start.name'],
     ['whose name has folders', [start('../../etc/passwd'), chunk(Buffer.from('x'))], 'start.name'],
     ['whose name is hidden', [start('.bashrc'), chunk(Buffer.from('x'))], 'start.name'],
+    ['whose name no disk takes', [start('ü'.repeat(128)), chunk(Buffer.from('x'))], 'start.name'],
+    ['of one file that names files', [start('a.txt'), file('b.txt')], 'file'],
     ['with a chunk above 1 MiB', [start('a.txt'), chunk(new Uint8Array(2 ** 20 + 1))], 'chunk'],
   ])('%s is refused by its field, and leaves nothing', async (_, parts, field) => {
     const before = await stored();
@@ -180,6 +310,30 @@ describe('an upload', () => {
     const mebibyte = new Uint8Array(2 ** 20);
     expect(await refuse(start('large.txt'), ...Array.from({ length: 4 }, () => chunk(mebibyte)))).toMatchObject(full);
     expect(await stored()).toEqual(before);
+  });
+
+  it('of two at once that fit only one by one is refused for one', async () => {
+    const room = LIMIT - (await list()).reduce((sum, { bytes }) => sum + Number(bytes), 0);
+    const halves = (letter: string) =>
+      Array.from({ length: 2 }, () => Buffer.alloc(Math.ceil(room / 3), letter)).flatMap((part) =>
+        part.length > 2 ** 20 ? [part.subarray(0, 2 ** 20), part.subarray(2 ** 20)] : [part],
+      );
+    let begun = 0;
+    async function* slowly(name: string) {
+      yield start(name);
+      const [first = Buffer.of(), ...rest] = halves(name.slice(0, 1));
+      yield chunk(first);
+      begun += 1;
+      await expect.poll(() => begun).toBe(2); // both have begun before either goes on
+      for (const part of rest) yield chunk(part);
+    }
+    const { uploadFile } = verbs.client.services.files;
+    const ends = await Promise.allSettled([uploadFile(slowly('x.txt')), uploadFile(slowly('y.txt'))]);
+    const bytes = (await list()).reduce((sum, upload) => sum + Number(upload.bytes), 0);
+    expect(ends.map(({ status }) => status).toSorted()).toContain('rejected');
+    expect(bytes).toBeLessThanOrEqual(LIMIT);
+    for (const { path, name } of await list())
+      if (name === 'x.txt' || name === 'y.txt') await verbs.client.services.files.deleteUpload({ path });
   });
 
   it('is listed in pages, in the order of paths', async () => {

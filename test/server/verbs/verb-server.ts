@@ -1,5 +1,6 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
 import { expect } from 'vitest';
 import {
@@ -44,16 +45,19 @@ export async function startVerbServer({
   config = {},
   plugins = [],
   log,
+  modules = [],
 }: {
   readonly folder?: string;
   readonly config?: ConfigOptions;
   readonly plugins?: readonly PluginEntry[];
   readonly log?: Logger;
+  readonly modules?: readonly ContainerModule[];
 } = {}): Promise<VerbServer> {
   const base = folder ?? (await makeFolder());
   const server = await startTestServer({
     folder: base,
     plugins,
+    modules,
     ...(log !== undefined && { log }),
     config: {
       modelRoots: [MODELS_ROOT, join(base, 'models'), join(base, 'outputs')],

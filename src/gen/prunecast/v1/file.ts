@@ -123,7 +123,7 @@ export interface DownloadOutputResponse {
   digest: string;
 }
 
-/** A part of an upload: first a start, then chunks. */
+/** A part of an upload: first a start, then the chunks of a file, or each file of a folder with its chunks after it. */
 export interface UploadFileRequest {
   /** Which part. */
   part:
@@ -136,19 +136,34 @@ export interface UploadFileRequest {
      * At most 1,048,576 bytes.
      */
     { $case: "chunk"; value: Buffer }
+    | //
+    /** The next file of a folder: the chunks after it are its bytes. A folder has at most 4,096 files. */
+    { $case: "file"; value: UploadFolderFile }
     | undefined;
+}
+
+/** A file of an uploaded folder. */
+export interface UploadFolderFile {
+  /**
+   * Relative to the folder, with `/` between at most 16 names, none of which begins with a dot:
+   * `test/anatomy_test.csv`.
+   * At most 1,024 characters.
+   */
+  path: string;
 }
 
 /** What is going to come. */
 export interface UploadStart {
   /**
-   * The name of the file, without a folder: `stories.jsonl`. Its ending tells the form of a text.
+   * The name of the file or folder, without those that it lies in: `stories.jsonl`. The ending of a file tells the form
+   * of a text.
    * At most 128 characters.
    */
   name: string;
   /**
-   * SHA-256 (hex) of the file. Optional: what has come is compared with it, and if the server has this file under this
-   * name already, the answer comes at once.
+   * SHA-256 (hex) of the file; of a folder that of its list, which has for each file its SHA-256 (hex), two blanks, its
+   * path and a line feed, in the order of the bytes of the paths, as `sha256sum` writes it. Optional: what has come is
+   * compared with it, and if the server has the same under this name already, the answer comes at once.
    * At most 128 characters.
    */
   digest: string;
@@ -156,7 +171,11 @@ export interface UploadStart {
    * How many bytes will come. Optional: what cannot be stored is then refused at once, and a file that was cut as well.
    * Allowed: 0 to 9,007,199,254,740,991.
    */
-  bytes?: bigint | undefined;
+  bytes?:
+    | bigint
+    | undefined;
+  /** Whether it is a folder. */
+  folder: boolean;
 }
 
 /** What was stored. */
@@ -165,13 +184,16 @@ export interface UploadFileResponse {
   upload: Upload | undefined;
 }
 
-/** An uploaded file. */
+/** An uploaded file or folder. */
 export interface Upload {
-  /** What names it in requests: the `path` of a text, or a file in the options of a predictor. */
+  /**
+   * What names it in requests: the `path` of a text, or a file in the options of a predictor. A file in a folder is
+   * named by this, `/` and its path in the folder.
+   */
   path: string;
   /** As the upload gave it. */
   name: string;
-  /** SHA-256 (hex). */
+  /** SHA-256 (hex), as in `UploadStart`. */
   digest: string;
   /** Its size. */
   bytes: bigint;
@@ -181,6 +203,12 @@ export interface Upload {
     | undefined;
   /** Whether a job that has not ended names it: it is not deleted then. */
   inUse: boolean;
+  /** Whether it is a folder. */
+  folder: boolean;
+  /** How many files a folder has; 1 for a file. */
+  files: number;
+  /** When it is deleted, unless somebody uploads or reads it before, or a job that has not ended names it then. */
+  expireTime: Timestamp | undefined;
 }
 
 /** Which uploads are asked for. */
@@ -1002,6 +1030,9 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
       case "chunk":
         writer.uint32(18).bytes(message.part.value);
         break;
+      case "file":
+        UploadFolderFile.encode(message.part.value, writer.uint32(26).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1035,6 +1066,14 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
             message.part = { $case: "chunk", value: Buffer.from(reader.bytes()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.part = { $case: "file", value: UploadFolderFile.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1053,6 +1092,8 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
         ? { $case: "start", value: UploadStart.fromJSON(object.start) }
         : isSet(object.chunk)
         ? { $case: "chunk", value: Buffer.from(bytesFromBase64(object.chunk)) }
+        : isSet(object.file)
+        ? { $case: "file", value: UploadFolderFile.fromJSON(object.file) }
         : undefined,
     };
   },
@@ -1063,6 +1104,8 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
       obj.start = UploadStart.toJSON(message.part.value);
     } else if (message.part?.$case === "chunk") {
       obj.chunk = base64FromBytes(message.part.value);
+    } else if (message.part?.$case === "file") {
+      obj.file = UploadFolderFile.toJSON(message.part.value);
     }
     return obj;
   },
@@ -1085,13 +1128,86 @@ export const UploadFileRequest: MessageFns<UploadFileRequest> = {
         }
         break;
       }
+      case "file": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "file", value: UploadFolderFile.fromPartial(object.part.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
+function createBaseUploadFolderFile(): UploadFolderFile {
+  return { path: "" };
+}
+
+export const UploadFolderFile: MessageFns<UploadFolderFile> = {
+  encode(message: UploadFolderFile, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UploadFolderFile {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUploadFolderFile();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UploadFolderFile {
+    return { path: isSet(object.path) ? globalThis.String(object.path) : "" };
+  },
+
+  toJSON(message: UploadFolderFile): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UploadFolderFile>): UploadFolderFile {
+    return UploadFolderFile.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UploadFolderFile>): UploadFolderFile {
+    const message = createBaseUploadFolderFile();
+    message.path = object.path ?? "";
+    return message;
+  },
+};
+
 function createBaseUploadStart(): UploadStart {
-  return { name: "", digest: "", bytes: undefined };
+  return { name: "", digest: "", bytes: undefined, folder: false };
 }
 
 export const UploadStart: MessageFns<UploadStart> = {
@@ -1107,6 +1223,9 @@ export const UploadStart: MessageFns<UploadStart> = {
         throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
       }
       writer.uint32(24).int64(message.bytes);
+    }
+    if (message.folder !== false) {
+      writer.uint32(32).bool(message.folder);
     }
     return writer;
   },
@@ -1148,6 +1267,14 @@ export const UploadStart: MessageFns<UploadStart> = {
             message.bytes = reader.int64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.folder = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1165,6 +1292,7 @@ export const UploadStart: MessageFns<UploadStart> = {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       digest: isSet(object.digest) ? globalThis.String(object.digest) : "",
       bytes: isSet(object.bytes) ? BigInt(object.bytes) : undefined,
+      folder: isSet(object.folder) ? globalThis.Boolean(object.folder) : false,
     };
   },
 
@@ -1179,6 +1307,9 @@ export const UploadStart: MessageFns<UploadStart> = {
     if (message.bytes !== undefined) {
       obj.bytes = message.bytes.toString();
     }
+    if (message.folder !== false) {
+      obj.folder = message.folder;
+    }
     return obj;
   },
 
@@ -1190,6 +1321,7 @@ export const UploadStart: MessageFns<UploadStart> = {
     message.name = object.name ?? "";
     message.digest = object.digest ?? "";
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : undefined;
+    message.folder = object.folder ?? false;
     return message;
   },
 };
@@ -1264,7 +1396,17 @@ export const UploadFileResponse: MessageFns<UploadFileResponse> = {
 };
 
 function createBaseUpload(): Upload {
-  return { path: "", name: "", digest: "", bytes: 0n, createTime: undefined, inUse: false };
+  return {
+    path: "",
+    name: "",
+    digest: "",
+    bytes: 0n,
+    createTime: undefined,
+    inUse: false,
+    folder: false,
+    files: 0,
+    expireTime: undefined,
+  };
 }
 
 export const Upload: MessageFns<Upload> = {
@@ -1289,6 +1431,15 @@ export const Upload: MessageFns<Upload> = {
     }
     if (message.inUse !== false) {
       writer.uint32(48).bool(message.inUse);
+    }
+    if (message.folder !== false) {
+      writer.uint32(56).bool(message.folder);
+    }
+    if (message.files !== 0) {
+      writer.uint32(64).int32(message.files);
+    }
+    if (message.expireTime !== undefined) {
+      Timestamp.encode(message.expireTime, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -1354,6 +1505,30 @@ export const Upload: MessageFns<Upload> = {
             message.inUse = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.folder = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.files = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.expireTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1382,6 +1557,13 @@ export const Upload: MessageFns<Upload> = {
         : isSet(object.in_use)
         ? globalThis.Boolean(object.in_use)
         : false,
+      folder: isSet(object.folder) ? globalThis.Boolean(object.folder) : false,
+      files: isSet(object.files) ? globalThis.Number(object.files) : 0,
+      expireTime: isSet(object.expireTime)
+        ? fromJsonTimestamp(object.expireTime)
+        : isSet(object.expire_time)
+        ? fromJsonTimestamp(object.expire_time)
+        : undefined,
     };
   },
 
@@ -1405,6 +1587,15 @@ export const Upload: MessageFns<Upload> = {
     if (message.inUse !== false) {
       obj.inUse = message.inUse;
     }
+    if (message.folder !== false) {
+      obj.folder = message.folder;
+    }
+    if (message.files !== 0) {
+      obj.files = Math.round(message.files);
+    }
+    if (message.expireTime !== undefined) {
+      obj.expireTime = fromTimestamp(message.expireTime).toISOString();
+    }
     return obj;
   },
 
@@ -1421,6 +1612,11 @@ export const Upload: MessageFns<Upload> = {
       ? Timestamp.fromPartial(object.createTime)
       : undefined;
     message.inUse = object.inUse ?? false;
+    message.folder = object.folder ?? false;
+    message.files = object.files ?? 0;
+    message.expireTime = (object.expireTime !== undefined && object.expireTime !== null)
+      ? Timestamp.fromPartial(object.expireTime)
+      : undefined;
     return message;
   },
 };
@@ -1758,8 +1954,10 @@ export const FileServiceService = {
     responseDeserialize: (value: Buffer): DownloadOutputResponse => DownloadOutputResponse.decode(value),
   },
   /**
-   * Stores a text or another file that requests name. It is there whole or not at all: an upload that breaks off leaves
-   * nothing. The same file is stored once. Errors: INVALID_REQUEST, UPLOADS_FULL, STORAGE_FULL.
+   * Stores a file or a folder of files that requests name: a text, a regressor, a data set. It is there whole or not at
+   * all: an upload that breaks off leaves nothing. The same is stored once. What nobody uploads or reads for some time
+   * (the setting uploadRetentionDays) is deleted, unless a job that has not ended names it. Errors: INVALID_REQUEST,
+   * UPLOADS_FULL, STORAGE_FULL.
    */
   uploadFile: {
     path: "/prunecast.v1.FileService/UploadFile" as const,
@@ -1770,7 +1968,7 @@ export const FileServiceService = {
     responseSerialize: (value: UploadFileResponse): Buffer => Buffer.from(UploadFileResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UploadFileResponse => UploadFileResponse.decode(value),
   },
-  /** The uploaded files, in the order of their paths, in pages. */
+  /** The uploaded files and folders, in the order of their paths, in pages. */
   listUploads: {
     path: "/prunecast.v1.FileService/ListUploads" as const,
     requestStream: false as const,
@@ -1780,7 +1978,7 @@ export const FileServiceService = {
     responseSerialize: (value: ListUploadsResponse): Buffer => Buffer.from(ListUploadsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListUploadsResponse => ListUploadsResponse.decode(value),
   },
-  /** Deletes an uploaded file. Errors: UPLOAD_NOT_FOUND, UPLOAD_IN_USE. */
+  /** Deletes an uploaded file or folder. Errors: UPLOAD_NOT_FOUND, UPLOAD_IN_USE. */
   deleteUpload: {
     path: "/prunecast.v1.FileService/DeleteUpload" as const,
     requestStream: false as const,
@@ -1805,13 +2003,15 @@ export interface FileServiceServer extends UntypedServiceImplementation {
    */
   downloadOutput: handleServerStreamingCall<DownloadOutputRequest, DownloadOutputResponse>;
   /**
-   * Stores a text or another file that requests name. It is there whole or not at all: an upload that breaks off leaves
-   * nothing. The same file is stored once. Errors: INVALID_REQUEST, UPLOADS_FULL, STORAGE_FULL.
+   * Stores a file or a folder of files that requests name: a text, a regressor, a data set. It is there whole or not at
+   * all: an upload that breaks off leaves nothing. The same is stored once. What nobody uploads or reads for some time
+   * (the setting uploadRetentionDays) is deleted, unless a job that has not ended names it. Errors: INVALID_REQUEST,
+   * UPLOADS_FULL, STORAGE_FULL.
    */
   uploadFile: handleClientStreamingCall<UploadFileRequest, UploadFileResponse>;
-  /** The uploaded files, in the order of their paths, in pages. */
+  /** The uploaded files and folders, in the order of their paths, in pages. */
   listUploads: handleUnaryCall<ListUploadsRequest, ListUploadsResponse>;
-  /** Deletes an uploaded file. Errors: UPLOAD_NOT_FOUND, UPLOAD_IN_USE. */
+  /** Deletes an uploaded file or folder. Errors: UPLOAD_NOT_FOUND, UPLOAD_IN_USE. */
   deleteUpload: handleUnaryCall<DeleteUploadRequest, DeleteUploadResponse>;
 }
 
@@ -1849,8 +2049,10 @@ export interface FileServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<DownloadOutputResponse>;
   /**
-   * Stores a text or another file that requests name. It is there whole or not at all: an upload that breaks off leaves
-   * nothing. The same file is stored once. Errors: INVALID_REQUEST, UPLOADS_FULL, STORAGE_FULL.
+   * Stores a file or a folder of files that requests name: a text, a regressor, a data set. It is there whole or not at
+   * all: an upload that breaks off leaves nothing. The same is stored once. What nobody uploads or reads for some time
+   * (the setting uploadRetentionDays) is deleted, unless a job that has not ended names it. Errors: INVALID_REQUEST,
+   * UPLOADS_FULL, STORAGE_FULL.
    */
   uploadFile(
     callback: (error: ServiceError | null, response: UploadFileResponse) => void,
@@ -1868,7 +2070,7 @@ export interface FileServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UploadFileResponse) => void,
   ): ClientWritableStream<UploadFileRequest>;
-  /** The uploaded files, in the order of their paths, in pages. */
+  /** The uploaded files and folders, in the order of their paths, in pages. */
   listUploads(
     request: ListUploadsRequest,
     callback: (error: ServiceError | null, response: ListUploadsResponse) => void,
@@ -1884,7 +2086,7 @@ export interface FileServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListUploadsResponse) => void,
   ): ClientUnaryCall;
-  /** Deletes an uploaded file. Errors: UPLOAD_NOT_FOUND, UPLOAD_IN_USE. */
+  /** Deletes an uploaded file or folder. Errors: UPLOAD_NOT_FOUND, UPLOAD_IN_USE. */
   deleteUpload(
     request: DeleteUploadRequest,
     callback: (error: ServiceError | null, response: DeleteUploadResponse) => void,

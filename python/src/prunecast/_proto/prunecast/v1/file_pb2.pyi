@@ -82,22 +82,32 @@ class DownloadOutputResponse(_message.Message):
     def __init__(self, file: _Optional[str] = ..., offset: _Optional[int] = ..., chunk: _Optional[bytes] = ..., bytes: _Optional[int] = ..., digest: _Optional[str] = ...) -> None: ...
 
 class UploadFileRequest(_message.Message):
-    __slots__ = ("start", "chunk")
+    __slots__ = ("start", "chunk", "file")
     START_FIELD_NUMBER: _ClassVar[int]
     CHUNK_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
     start: UploadStart
     chunk: bytes
-    def __init__(self, start: _Optional[_Union[UploadStart, _Mapping]] = ..., chunk: _Optional[bytes] = ...) -> None: ...
+    file: UploadFolderFile
+    def __init__(self, start: _Optional[_Union[UploadStart, _Mapping]] = ..., chunk: _Optional[bytes] = ..., file: _Optional[_Union[UploadFolderFile, _Mapping]] = ...) -> None: ...
+
+class UploadFolderFile(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...
 
 class UploadStart(_message.Message):
-    __slots__ = ("name", "digest", "bytes")
+    __slots__ = ("name", "digest", "bytes", "folder")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
     name: str
     digest: str
     bytes: int
-    def __init__(self, name: _Optional[str] = ..., digest: _Optional[str] = ..., bytes: _Optional[int] = ...) -> None: ...
+    folder: bool
+    def __init__(self, name: _Optional[str] = ..., digest: _Optional[str] = ..., bytes: _Optional[int] = ..., folder: bool = ...) -> None: ...
 
 class UploadFileResponse(_message.Message):
     __slots__ = ("upload",)
@@ -106,20 +116,26 @@ class UploadFileResponse(_message.Message):
     def __init__(self, upload: _Optional[_Union[Upload, _Mapping]] = ...) -> None: ...
 
 class Upload(_message.Message):
-    __slots__ = ("path", "name", "digest", "bytes", "create_time", "in_use")
+    __slots__ = ("path", "name", "digest", "bytes", "create_time", "in_use", "folder", "files", "expire_time")
     PATH_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     IN_USE_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     path: str
     name: str
     digest: str
     bytes: int
     create_time: _timestamp_pb2.Timestamp
     in_use: bool
-    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[str] = ..., bytes: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., in_use: bool = ...) -> None: ...
+    folder: bool
+    files: int
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, path: _Optional[str] = ..., name: _Optional[str] = ..., digest: _Optional[str] = ..., bytes: _Optional[int] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., in_use: bool = ..., folder: bool = ..., files: _Optional[int] = ..., expire_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ListUploadsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
