@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Plugin } from '../core/ports/plugin-entry.js';
+import { nameType } from '../core/ports/plugin-errors.js';
 import { PLUGIN_API_VERSION, PLUGIN_KINDS, type PluginKind } from '../core/ports/plugin.js';
 
 /**
@@ -15,6 +16,12 @@ export function checkManifest(exported: unknown, place: string): Plugin {
   const value: unknown = typeof exported === 'object' && exported !== null ? { ...exported } : exported;
   const { kind, id } = (value ?? {}) as { readonly kind?: unknown; readonly id?: unknown };
   const name = typeof id === 'string' ? `${String(kind)} "${id}"` : 'its default export';
+  if (kind === undefined && id === undefined)
+    throw new PrunecastError(
+      'PLUGIN_INVALID',
+      `${place}: its default export is no plug-in, but ${describeValue(exported)}: export as default what a define... function gives, or a list of such`,
+      { metadata: { place } },
+    );
   const parsed = MANIFEST.safeParse(value);
   const methods = FORMS[parsed.success ? parsed.data.kind : (kind as PluginKind)]?.safeParse(value);
   const issues = [...(parsed.error?.issues ?? []), ...(methods?.error?.issues ?? [])];
@@ -34,31 +41,44 @@ export function describeOptions({ options }: Pick<Plugin, 'options'>): Readonly<
   return z.toJSONSchema(options, { io: 'input' }) as Record<string, unknown>;
 }
 
+function describeValue(value: unknown): string {
+  if (value instanceof Promise) return 'a promise of something';
+  if (Array.isArray(value)) return 'a list inside of a list';
+  return typeof value === 'object' && value !== null ? 'an object without kind and id' : nameType(value);
+}
+
 const method = z.custom<unknown>((value) => typeof value === 'function', 'is not a function');
 
 const options = z.unknown().superRefine((value, context) => {
   try {
-    describeOptions({ options: value as Plugin['options'] });
+    const { type = 'object' } = describeOptions({ options: value as Plugin['options'] });
+    if (type === 'object') return;
+    context.addIssue({ code: 'custom', message: `describes a value of type ${String(type)}: options are an object` });
   } catch (error) {
     context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
   }
 });
 
-const MANIFEST = z.object(
-  {
-    kind: z.enum(PLUGIN_KINDS, `is not one of ${PLUGIN_KINDS.join(', ')}: use the define... function of its kind`),
-    apiVersion: z.literal(
-      PLUGIN_API_VERSION,
-      `this server takes plug-ins of interface version ${PLUGIN_API_VERSION}: build the plug-in with the version of prunecast that runs it`,
-    ),
-    id: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'is not kebab-case'),
-    version: z.string().min(1).optional(),
-    overrides: z.boolean().optional(),
-    summary: z.string().min(1),
-    options,
-  },
-  'is not an object: export a plug-in, or a list of plug-ins, as default',
-);
+/** As many as a request may name one by. */
+const MOST_ID_CHARACTERS = 128;
+
+const MANIFEST = z.object({
+  kind: z.enum(PLUGIN_KINDS, `is not one of ${PLUGIN_KINDS.join(', ')}: use the define... function of its kind`),
+  apiVersion: z.literal(PLUGIN_API_VERSION, {
+    error: ({ input }) =>
+      `is ${String(input)}, and this server takes plug-ins of interface version ${PLUGIN_API_VERSION}: build the plug-in with the version of prunecast that runs it`,
+  }),
+  id: z
+    .string()
+    .regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, 'is not kebab-case')
+    .max(MOST_ID_CHARACTERS, {
+      error: ({ input }) => `has ${String(input).length} characters, and at most ${MOST_ID_CHARACTERS} are allowed`,
+    }),
+  version: z.string().min(1).optional(),
+  overrides: z.boolean().optional(),
+  summary: z.string().min(1),
+  options,
+});
 
 const bounds = z.object({ least: z.int().min(1), most: z.int().min(1) });
 

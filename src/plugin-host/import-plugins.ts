@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { isNativeError } from 'node:util/types';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Plugin, PluginAddress, PluginsByKind } from '../core/ports/plugin-entry.js';
 import { FIRST_VERSION, type PluginKind } from '../core/ports/plugin.js';
@@ -88,7 +90,8 @@ async function importExported(moduleUrl: string, place: string): Promise<readonl
 
 /** Why a module cannot be loaded, in one line. */
 async function describeLoading(error: unknown, moduleUrl: string): Promise<string> {
-  if (!(error instanceof Error)) return `it throws ${String(error)}`;
+  if (!isNativeError(error))
+    return `it throws ${typeof error === 'string' ? error : inspect(error, { depth: 1, breakLength: Infinity })}`;
   const [words = ''] = error.message.split('\n');
   if ('code' in error && error.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[mc]?ts\b/.test(words))
     return `${words}. Node ${process.versions.node} does not run TypeScript, Node 22.18 and later do; or compile it (npx tsc --module nodenext --target es2023 FILE.ts) and name the .js file`;
@@ -96,15 +99,26 @@ async function describeLoading(error: unknown, moduleUrl: string): Promise<strin
   return place === undefined ? words : `${words} (${place})`;
 }
 
-/** Node tells the line of a syntax error only where it ends a process. undefined: the module itself has none. */
+/** How long Node may take to come to a syntax error. */
+const SYNTAX_LIMIT_MS = 10_000;
+
+/**
+ * Node tells the file and the line of a syntax error only where it ends a process. Nothing of the module runs before all
+ * that it imports was read. undefined: it is not found that way.
+ */
 async function findSyntaxError(moduleUrl: string): Promise<string | undefined> {
   const { execFile } = await import('node:child_process');
-  const path = fileURLToPath(moduleUrl);
   const complaint = await new Promise<string>((resolve) => {
-    execFile(process.execPath, ['--check', path], (_error, _stdout, stderr) => resolve(stderr));
+    execFile(
+      process.execPath,
+      ['--input-type=module', '--eval', 'await import(process.argv[1])', moduleUrl],
+      { timeout: SYNTAX_LIMIT_MS, killSignal: 'SIGKILL' },
+      (_error, _stdout, stderr) => resolve(stderr),
+    );
   });
-  const [, line] = /^\S.*:(\d+)$/m.exec(complaint) ?? [];
-  return line === undefined ? undefined : `line ${line} of ${path}`;
+  const [, file, line] = /^(file:.*|\/.*):(\d+)$/m.exec(complaint) ?? [];
+  if (file === undefined) return undefined;
+  return `line ${line} of ${file.startsWith('file:') ? fileURLToPath(file) : file}`;
 }
 
 const UNVERSIONED = '0.0.0';

@@ -189,6 +189,18 @@ const UNLOADABLE: readonly (readonly [string, string, string, RegExp])[] = [
     /Unexpected token ',' \(line 2 of \/.*open\.mjs\)$/,
   ],
   [
+    'imports a module with a syntax error',
+    'importing.mjs',
+    "import './open.mjs';\nexport default {};\n",
+    /Unexpected token ',' \(line 2 of \/.*open\.mjs\)$/,
+  ],
+  [
+    'exports two modules as default, in a folder without a package.json',
+    'twice.js',
+    'const a = 1;\nexport default 5; export { a as default };\n',
+    /Duplicate export of 'default' \(line 2 of \/.*twice\.js\)$/,
+  ],
+  [
     'needs a package that is not installed',
     'lacking.mjs',
     "import 'not-installed';",
@@ -198,7 +210,7 @@ const UNLOADABLE: readonly (readonly [string, string, string, RegExp])[] = [
     'asks for a name that there is not',
     'wrong.mjs',
     "import { opne } from 'node:fs';",
-    /The requested module 'node:fs' does not provide an export named 'opne'$/,
+    /The requested module 'node:fs' does not provide an export named 'opne' \(line 1 of \/.*wrong\.mjs\)$/,
   ],
   ['throws', 'throwing.mjs', "throw new Error('no luck');", /no luck$/],
   [

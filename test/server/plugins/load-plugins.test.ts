@@ -106,7 +106,27 @@ describe('loadPlugins', () => {
       'await new Promise(() => setTimeout(() => {}, 60_000).unref());',
       /not loaded within 3 s/,
     ],
-    ['exports nothing', 'export const a = 1;', /its default export is no plug-in that can be used: is not an object/],
+    [
+      'throws what cannot be written as text',
+      'throw { toString() { throw new Error(); } };',
+      /cannot be loaded: it throws \{ toString/,
+    ],
+    [
+      'exports nothing',
+      'export const a = 1;',
+      /its default export is no plug-in, but undefined: export as default what a define\.\.\. function gives, or a list/,
+    ],
+    [
+      'exports a promise',
+      `export default Promise.resolve(${criterion('odd')});`,
+      /no plug-in, but a promise of something: /,
+    ],
+    [
+      'exports a list in a list',
+      `export default [[${criterion('odd')}]];`,
+      /no plug-in, but a list inside of a list: /,
+    ],
+    ['exports a function', `export default () => ${criterion('odd')};`, /no plug-in, but a value of function: /],
     ['exports an empty list', 'export default [];', /its default export is an empty list/],
     [
       'has options that are not Zod',
@@ -126,7 +146,17 @@ describe('loadPlugins', () => {
     [
       'is of a later interface',
       `export default { ...${criterion('odd')}, apiVersion: 2 };`,
-      /apiVersion: this server takes plug-ins of interface version 1/,
+      /apiVersion: is 2, and this server takes plug-ins of interface version 1/,
+    ],
+    [
+      'has options that are no object',
+      `export default { ...${criterion('odd')}, options: plugin.z.string() };`,
+      /criterion "odd" .*: options: describes a value of type string: options are an object/,
+    ],
+    [
+      'has an id that no request can name',
+      `export default ${criterion('a'.repeat(129))};`,
+      /id: has 129 characters, and at most 128 are allowed/,
     ],
     [
       'exports an instance of a class',
