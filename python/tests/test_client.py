@@ -135,6 +135,22 @@ def test_labels_the_pairs_of_a_search_alone(client: prunecast.Client) -> None:
     assert sampled.pairs == len(client.pairs(sampled.study_id)) == 9
 
 
+def test_fits_a_predictor_to_the_pairs_that_it_exported(
+    client: prunecast.Client, report: prunecast.SearchReport
+) -> None:
+    pairs = client.pairs(report.study_id)
+    fitted = client.fit_predictor(pairs=pairs, predictor="ridge", seed=3)
+    assert (fitted.pairs, fitted.dimensions) == (len(pairs), pairs.dimensions)
+    del pairs[9:]
+    assert client.fit_predictor(pairs=pairs, predictor="ridge", seed=3).pairs == 9
+
+
+def test_says_in_short_what_a_field_cannot_be() -> None:
+    with pytest.raises(ValueError, match=r"^pairs cannot be \[0, 1, 2, .*\.\.\.\]: PairSet takes") as caught:
+        make_request("PredictorService.FitPredictor", pairs=list(range(100_000)))
+    assert len(str(caught.value)) < 200
+
+
 def test_exports_pairs_that_it_imports_again(client: prunecast.Client, report: prunecast.SearchReport) -> None:
     pairs = client.pairs(report.study_id)
     imported = client.import_pairs(pairs.shared, pairs)

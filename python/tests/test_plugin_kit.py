@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import pytest
 from conftest import ROOT
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message_factory import GetMessageClass
+from google.protobuf.struct_pb2 import Struct
 
 import prunecast
+from prunecast import plugin
 from prunecast._proto.grpc.health.v1 import health_pb2
 from prunecast._proto.pool import pool
 from prunecast._proto.prunecast.plugin.v1 import plugin_pb2 as p
@@ -241,3 +245,82 @@ def test_says_what_is_wrong_before_it_listens(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("PRUNECAST_PLUGIN_PROTOCOL", "2")
     with pytest.raises(ValueError, match="speaks version 2 of the plug-in protocol, this kit version 1"):
         prunecast.serve(Nearest(), address="unix:/tmp/nobody.sock")
+
+
+class Constant(plugin.Predictor):
+    id = "constant"
+
+    def fit(self, problem: plugin.FitProblem, options: Any) -> Any:
+        return 1.0
+
+    def predict(self, model: Any, rates: Any) -> Any:
+        return numpy.full(len(rates), model)
+
+
+class Unmeasured(plugin.Evaluator):
+    id = "unmeasured"
+
+    def evaluate(self, candidate: plugin.Candidate, options: Any) -> plugin.Measured:
+        return plugin.Measured({})
+
+
+def variant(**members: Any) -> Any:
+    """A predictor with some members of its own."""
+    return type("Variant", (Constant,), members)()
+
+
+class Bare:
+    trees: int = 5
+
+
+@pytest.mark.parametrize(
+    ("served", "message"),
+    [
+        (Constant, r"is no plug-in, .*: write Constant\(\)$"),
+        (print, r"<built-in function print> is no plug-in, but plug-ins are instances of classes of prunecast.plugin$"),
+        (variant(id=None), r'^Variant has no id: give it one, such as id = "nearest-pairs"$'),
+        (
+            variant(id="My Predictor"),
+            r"^the id of Variant is 'My Predictor': ids are kebab-case, such as nearest-pairs",
+        ),
+        (variant(id="a" * 129), r"with at most 128 characters$"),
+        (variant(version=2), r'^the version of Variant is 2: it is a text, such as "2"$'),
+        (variant(Options=Bare), r"^Options is .*Bare.*: make it a dataclass by @dataclass, or a model of pydantic$"),
+        (Unmeasured(), r'^Unmeasured has no metrics: say what it measures, \[Metric\("solved", "higher"\)\]$'),
+    ],
+    ids=str,
+)
+def test_refuses_what_no_server_would_take_as_a_plug_in(served: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        prunecast.serve(served, address="127.0.0.1:0")
+
+
+def test_does_not_go_without_tls_where_half_of_it_was_given() -> None:
+    for half in ({"certificate": "host.pem"}, {"key": "host.key"}):
+        with pytest.raises(ValueError, match="TLS needs both a certificate and its key"):
+            prunecast.serve(Constant(), address="127.0.0.1:0", **half)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="concurrent_calls is 0: it is at least 1"):
+        prunecast.serve(Constant(), address="127.0.0.1:0", concurrent_calls=0)
+
+
+@dataclass
+class Mixed:
+    folds: int
+    power: Literal[1, 2, True, "auto"] = plugin.option(2, "Which one.")
+    share: float = plugin.option(0.5, "How much.")
+
+
+def test_says_which_options_must_be_given_and_reads_numbers_as_the_types_say() -> None:
+    given = variant(Options=Mixed)
+    schema = MessageToDict(given.describe().options_schema)
+    assert schema["required"] == ["folds"]
+    assert schema["properties"]["folds"] == {"type": "integer"}
+    assert schema["properties"]["power"]["default"] == 2
+    sent = Struct()
+    for power, kind in ((1, int), (2, int), (True, bool), ("auto", str)):
+        sent.update({"folds": 3, "power": power, "share": 1})
+        options = given.read_options(sent)
+        assert (options.folds, options.power, options.share) == (3, power, 1)
+        assert (type(options.folds), type(options.power), type(options.share)) == (int, kind, float)
+    with pytest.raises(plugin.InvalidOptions, match="folds"):
+        given.read_options(Struct())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -47,19 +48,18 @@ def _set(message: Message, field: Any, value: Any, path: str) -> None:
         else:
             setattr(message, field.name, _scalar(field, value, path))
     except TypeError as error:
-        raise ValueError(f"{path} cannot be {value!r}: {error}") from error
+        raise ValueError(f"{path} cannot be {shorten(value)}: {error}") from error
 
 
 def _fill_message(message: Message, value: Any, path: str) -> None:
     name = message.DESCRIPTOR.full_name
+    whole = getattr(value, "message", None)
     if isinstance(value, Message):
         message.MergeFromString(value.SerializeToString())
+    elif isinstance(whole, Message) and whole.DESCRIPTOR is message.DESCRIPTOR:
+        message.CopyFrom(whole)
     elif is_dataclass(value) and not isinstance(value, type):
-        whole = getattr(value, "message", None)
-        if isinstance(whole, Message) and whole.DESCRIPTOR is message.DESCRIPTOR:
-            message.CopyFrom(whole)
-        else:
-            fill(message, {field.name: getattr(value, field.name) for field in fields(value)}, f"{path}.")
+        fill(message, {field.name: getattr(value, field.name) for field in fields(value)}, f"{path}.")
     elif name == "google.protobuf.Struct":
         message.update(dict(value))  # type: ignore[attr-defined]
     elif isinstance(value, Mapping):
@@ -80,7 +80,7 @@ def _expand(message: Message, value: Any, path: str) -> Mapping[str, Any]:
     known: list[Any] = list(message.DESCRIPTOR.fields)
     if len(known) == 1 and _is_repeated(known[0]):
         return {known[0].name: value}
-    raise ValueError(f"{path} cannot be {value!r}: {message.DESCRIPTOR.name} takes a mapping or a message")
+    raise ValueError(f"{path} cannot be {shorten(value)}: {message.DESCRIPTOR.name} takes a mapping or a message")
 
 
 SHORT_FORMS = {
@@ -93,9 +93,16 @@ SHORT_FORMS = {
 """Which field a lone string fills."""
 
 
+def shorten(value: Any) -> str:
+    """A value for a message: thousands of pairs are not to fill the screen."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 100
+    return short.repr(value)
+
+
 def _list_of(value: Any, path: str) -> Iterable[Any]:
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise ValueError(f"{path} cannot be {value!r}: it is a list")
+        raise ValueError(f"{path} cannot be {shorten(value)}: it is a list")
     return value
 
 
@@ -108,7 +115,7 @@ def _scalar(field: Any, value: Any, path: str) -> Any:
         if wanted in (name.upper(), field.enum_type.values_by_number[number].name):
             return number
     allowed = ", ".join(name for number, name in names.items() if number != 0)
-    raise ValueError(f"{path} cannot be {value!r}: allowed are {allowed}")
+    raise ValueError(f"{path} cannot be {shorten(value)}: allowed are {allowed}")
 
 
 def enum_names(enum: Any) -> dict[int, str]:

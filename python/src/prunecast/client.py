@@ -370,7 +370,7 @@ class Client:
         *,
         request: messages.FitPredictorRequest | None = None,
         study_id: str | None = None,
-        pairs: messages.PairSet | Fields | None = None,
+        pairs: results.Pairs | messages.PairSet | Fields | None = None,
         predictor: PluginLike | None = None,
         metrics: Sequence[str] | None = None,
         features: str | None = None,

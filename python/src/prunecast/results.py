@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from prunecast import messages
+from prunecast._requests import fill
 from prunecast.errors import PrunecastError
 
 if TYPE_CHECKING:
@@ -309,6 +310,14 @@ class Pairs(list[Pair]):
         """The model, and what was measured."""
         self.dimensions = tuple(shared.dimensions)
         """The names of the columns of `rates`."""
+
+    @property
+    def message(self) -> messages.PairSet:
+        """The pairs as they are sent, such as to `fit_predictor`."""
+        message = messages.PairSet()
+        message.CopyFrom(self.shared)
+        fill(message, {"pairs": list(self)})
+        return message
 
     def to_pandas(self) -> pandas.DataFrame:
         """A row per pair, with a column per metric and one per dimension. Needs pandas."""

@@ -55,6 +55,16 @@ def serve(
     protocol = os.environ.get("PRUNECAST_PLUGIN_PROTOCOL", str(PROTOCOL))
     if protocol != str(PROTOCOL):
         raise ValueError(f"Prunecast speaks version {protocol} of the plug-in protocol, this kit version {PROTOCOL}")
+    if (certificate is None) != (key is None):
+        raise ValueError("TLS needs both a certificate and its key: give both, or none for a connection without TLS")
+    if concurrent_calls < 1:
+        raise ValueError(f"concurrent_calls is {concurrent_calls}: it is at least 1")
+    for plugin in plugins:
+        if not isinstance(plugin, Plugin):
+            hint = f": write {plugin.__name__}()" if isinstance(plugin, type) and issubclass(plugin, Plugin) else ""
+            raise TypeError(
+                f"{plugin!r} is no plug-in, but plug-ins are instances of classes of prunecast.plugin{hint}"
+            )
     _refuse_pickle_for_others(plugins, at)
     server = grpc.server(
         ThreadPoolExecutor(THREADS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import types
 import typing
 from abc import ABC, abstractmethod
@@ -12,6 +13,8 @@ from typing import Any, ClassVar
 from google.protobuf.json_format import MessageToDict
 
 from prunecast._proto.prunecast.plugin.v1 import plugin_pb2
+
+MOST_ID_CHARACTERS = 128
 
 
 class Plugin(ABC):
@@ -26,13 +29,23 @@ class Plugin(ABC):
     overrides: ClassVar[bool] = False
     """Whether it takes the place of a built-in plug-in of the same kind and id."""
     Options: ClassVar[Any] = None
-    """A dataclass whose fields are made by `option`, or a model of pydantic: methods get one with all options. None for
-    a plug-in without options."""
+    """A dataclass whose fields are made by `option`, or a model of pydantic: methods get one with all options. A field
+    without a default must be given by requests. None for a plug-in without options."""
 
     kind: ClassVar[str]
 
     def describe(self) -> plugin_pb2.PluginInfo:
-        """What the server is told of it."""
+        """What the server is told of it. Raises TypeError or ValueError for what no server would take."""
+        name = type(self).__name__
+        if not isinstance(getattr(self, "id", None), str):
+            raise TypeError(f'{name} has no id: give it one, such as id = "nearest-pairs"')
+        if re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.id) is None or len(self.id) > MOST_ID_CHARACTERS:
+            raise ValueError(
+                f"the id of {name} is {self.id!r}: ids are kebab-case, such as nearest-pairs, with at most "
+                f"{MOST_ID_CHARACTERS} characters"
+            )
+        if not isinstance(self.version, str) or self.version == "":
+            raise TypeError(f'the version of {name} is {self.version!r}: it is a text, such as "2"')
         info = plugin_pb2.PluginInfo(
             id=self.id, version=self.version, summary=self.summary or _first_line(self), overrides=self.overrides
         )
@@ -72,7 +85,8 @@ class Unavailable(Exception):
 
 
 def option(default: Any, description: str, **schema: Any) -> Any:
-    """A field of `Options`. `schema` are further words of JSON Schema: `minimum=1`, `enum=["l1", "l2"]`."""
+    """A field of `Options`. `schema` are further words of JSON Schema: `minimum=1`, `enum=["l1", "l2"]`. The default
+    `dataclasses.MISSING` is none: requests must give the option."""
     return dataclasses.field(default=default, metadata={"description": description, **schema})
 
 
@@ -80,18 +94,28 @@ JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
 def _make_schema(options: Any) -> dict[str, Any]:
-    if not dataclasses.is_dataclass(options):
+    if hasattr(options, "model_json_schema"):
         schema: dict[str, Any] = options.model_json_schema()
         return schema
+    if not dataclasses.is_dataclass(options):
+        raise TypeError(f"Options is {options!r}: make it a dataclass by @dataclass, or a model of pydantic")
     hints = typing.get_type_hints(options)
+    fields = dataclasses.fields(options)
+    properties = {
+        field.name: {**_type_of(hints[field.name], field.name), **_default_of(field), **field.metadata}
+        for field in fields
+    }
+    required = [field.name for field in fields if "default" not in properties[field.name]]
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            field.name: {**_type_of(hints[field.name], field.name), "default": field.default, **field.metadata}
-            for field in dataclasses.fields(options)
-        },
+        "properties": properties,
+        **({"required": required} if required else {}),
     }
+
+
+def _default_of(field: dataclasses.Field[Any]) -> dict[str, Any]:
+    return {} if field.default is dataclasses.MISSING else {"default": field.default}
 
 
 def _type_of(hint: Any, name: str) -> dict[str, Any]:
@@ -105,7 +129,15 @@ def _type_of(hint: Any, name: str) -> dict[str, Any]:
 
 def _restore(value: Any, hint: Any) -> Any:
     """Numbers come as floats."""
+    if typing.get_origin(hint) is typing.Literal:
+        return next(
+            (each for each in typing.get_args(hint) if each == value and _is_bool(each) == _is_bool(value)), value
+        )
     return int(value) if hint is int and isinstance(value, float) and value.is_integer() else value
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _first_line(plugin: Plugin) -> str:

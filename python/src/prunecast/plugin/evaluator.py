@@ -80,6 +80,8 @@ class Evaluator(Plugin):
         """Measures one candidate."""
 
     def _describe_kind(self, info: plugin_pb2.PluginInfo) -> None:
+        if not getattr(self, "metrics", None):
+            raise TypeError(f'{type(self).__name__} has no metrics: say what it measures, [Metric("solved", "higher")]')
         info.evaluator.exporter = self.exporter
         if self.exporter_options is not None:
             info.evaluator.exporter_options.update(self.exporter_options)
