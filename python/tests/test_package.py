@@ -74,7 +74,7 @@ def test_its_sources_are_clean(tool: list[str]) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize("page", ["python.md", "clients.md"])
+@pytest.mark.parametrize("page", ["python.md", "clients.md", "plugin-python.md"])
 def test_code_on_the_page_is_that_of_the_tested_examples(page: str) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
     examples = [path.read_text() for path in (PACKAGE / "examples").glob("*.py")]

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -8,6 +9,21 @@ import { apiRegistry } from '../../src/server/requests/api-registry.js';
 const root = resolve(import.meta.dirname, '../..');
 const DOCS = readdirSync(resolve(root, 'docs')).filter((page) => page.endsWith('.md'));
 const PAGES = ['README.md', ...DOCS.map((page) => `docs/${page}`)];
+/** All Markdown of the repository: that of examples and packages too. */
+const ALL_PAGES = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\0')
+  .filter((page) => page !== '' && existsSync(resolve(root, page)));
+/** Pages that show whole files of tested examples: the files, in the order in which they are shown. */
+const WHOLE_FILES = {
+  'docs/plugin-typescript.md': [
+    'examples/typescript-predictor/tsconfig.json',
+    'examples/typescript-predictor/nearest.ts',
+  ],
+  'docs/plugin-python.md': ['python/examples/boosted_predictor.py'],
+} as const satisfies Record<string, readonly string[]>;
 
 /** The command lines in the code blocks of a page, each on one line. */
 function listCommandLines(page: string): string[] {
@@ -84,8 +100,8 @@ describe('the pages', () => {
   });
 
   it('link to files that there are', () => {
-    const pages = [...PAGES, 'ARCHITECTURE.md', 'SECURITY.md'];
-    const missing = pages.flatMap((page) =>
+    expect(ALL_PAGES).toEqual(expect.arrayContaining(['CONTRIBUTING.md', 'examples/README.md', 'python/README.md']));
+    const missing = ALL_PAGES.flatMap((page) =>
       listLinks(page)
         .filter((link) => !existsSync(resolve(root, dirname(page), link)))
         .map((link) => `${page}: ${link}`),
@@ -94,9 +110,7 @@ describe('the pages', () => {
   });
 
   it('link to places that there are', () => {
-    const links = [...PAGES, 'ARCHITECTURE.md', 'SECURITY.md'].flatMap((page) =>
-      listAnchorLinks(page).map((link) => ({ page, ...link })),
-    );
+    const links = ALL_PAGES.flatMap((page) => listAnchorLinks(page).map((link) => ({ page, ...link })));
     const anchors = new Map([...new Set(links.map(({ target }) => target))].map((page) => [page, listAnchors(page)]));
     expect(links.length).toBeGreaterThan(500);
     expect(
@@ -104,6 +118,12 @@ describe('the pages', () => {
         .filter(({ target, anchor }) => anchors.get(target)?.has(anchor) !== true)
         .map(({ page, target, anchor }) => `${page}: ${target}#${anchor}`),
     ).toEqual([]);
+  });
+
+  it.each(Object.entries(WHOLE_FILES))('show the files of tested examples as they are: %s', (page, files) => {
+    const text = readFileSync(resolve(root, page), 'utf8');
+    const shown = [...text.matchAll(/```(?:ts|json|python)\n(.*?)```/gs)].map(([, code = '']) => code);
+    expect(shown).toEqual(files.map((file) => readFileSync(resolve(root, file), 'utf8')));
   });
 
   it('describe every method, field and value of the protos', () => {

@@ -20,6 +20,8 @@ import { installPacked } from '../support/packed-package.js';
  */
 
 const ROOT = resolve(import.meta.dirname, '../..');
+/** That of docs/plugin-typescript.md. */
+const EXAMPLE = join(ROOT, 'examples/typescript-predictor');
 const run = promisify(execFile);
 
 let folder: string;
@@ -28,6 +30,8 @@ beforeAll(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'plugin-package-')));
   packageRoot = installPacked(folder);
   await cp(join(ROOT, 'test/fixtures/plugin-package'), join(folder, 'plugins'), { recursive: true });
+  await cp(join(EXAMPLE, 'nearest.ts'), join(folder, 'plugins/ts/nearest.ts'));
+  await cp(EXAMPLE, join(folder, 'example'), { recursive: true });
   await writeFile(join(folder, 'plugins/ts/from-readme.ts'), await readExample());
   await mkdir(join(folder, 'node_modules/@acme'));
   await symlink('../../plugins', join(folder, 'node_modules/@acme/prunecast-plugins'));
@@ -42,10 +46,10 @@ async function readExample(): Promise<string> {
   return example;
 }
 
-const compile = (project: string) =>
-  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project], {
-    cwd: join(folder, 'plugins'),
-  }).catch((error: { readonly stdout: string }) => ({ stdout: error.stdout }));
+const compile = (project: string, cwd = join(folder, 'plugins')) =>
+  run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project], { cwd }).catch(
+    (error: { readonly stdout: string }) => ({ stdout: error.stdout }),
+  );
 
 describe('a package of plug-ins outside the source tree', () => {
   it('compiles, with declarations and strictly, for Node and for bundlers', async () => {
@@ -53,6 +57,15 @@ describe('a package of plug-ins outside the source tree', () => {
     const declaration = await readFile(join(folder, 'plugins/built/ts/weight-spread.d.ts'), 'utf8');
     expect(declaration).toContain('import("prunecast/plugin").Criterion<');
     await stat(join(folder, 'plugins/built/js/nearest.d.ts'));
+  });
+
+  it('compiles and passes `plugin check` as docs/plugin-typescript.md shows', { timeout: 180_000 }, async () => {
+    const cwd = join(folder, 'example');
+    expect((await compile('tsconfig.json', cwd)).stdout).toBe('');
+    const env = { ...process.env, PRUNECAST_STATE_DIRECTORY: join(folder, 'state') };
+    const { stdout } = await run('npx', ['--no', 'prunecast', 'plugin', 'check', './nearest.js'], { cwd, env });
+    expect(stdout).toMatch(/^predictor nearest 0\.1\.0: /);
+    expect(stdout).toMatch(/^all 16 checks passed$/m);
   });
 
   it('passes the conformance kits of the packed package, which loads no native module', async () => {
