@@ -201,9 +201,7 @@ interface Import {
   readonly isOwn: boolean;
 }
 
-const imports = readdirSync(src, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.ts'))
-  .flatMap((file) => readImports(file.replaceAll('\\', '/')));
+const imports = listFiles().flatMap((file) => readImports(file));
 
 describe('the sources', () => {
   it('import along the arrows only', () => {
@@ -243,12 +241,34 @@ describe('the sources', () => {
   it('name a model family in its own file only', () => {
     const families = FAMILIES.flatMap(({ id, architecture }) => [id, architecture]);
     const named = new RegExp(`\\b(?:${families.join('|')})\\b(?!\\.cpp)`, 'i');
-    const files = readdirSync(src, { recursive: true, encoding: 'utf8' })
-      .map((file) => file.replaceAll('\\', '/'))
-      .filter((file) => file.endsWith('.ts') && !isUnder(file, 'engine/families'));
+    const files = listFiles().filter((file) => !isUnder(file, 'engine/families'));
     expect(named.test(readCode('engine/families/window-layers.ts'))).toBe(false); // only its comments do
     expect(named.test(readCode('engine/families/ministral.ts'))).toBe(true);
     expect(files.filter((file) => named.test(readCode(file)))).toEqual([]);
+  });
+
+  it('of the search and the domain reach no plug-in and nothing that loads one, however many imports away', () => {
+    const files = listFiles().filter((file) => isUnder(file, 'search') || isUnder(file, 'core'));
+    expect(files.length).toBeGreaterThan(100);
+    const reached = listReached(files);
+    // What a strategy is and what asks it are among them; the strategies that there are, are not.
+    expect(reached).toEqual(
+      expect.arrayContaining(['core/ports/strategy', 'search/phases/search/propose-candidates', 'search/machine']),
+    );
+    expect(reached.filter(isOfPlugins)).toEqual([]);
+    expect(files.filter((file) => /\bimport\(|\bcreateRequire\b/.test(readCode(file)))).toEqual([]);
+
+    const wrong = { file: 'core/ports/strategy.ts', target: 'plugins/strategies/random', isOwn: true };
+    const found = listReached(files, [...imports, wrong]).filter(isOfPlugins);
+    expect(found).toEqual(expect.arrayContaining(['plugins/strategies/random', 'plugins/define']));
+  });
+
+  it('load modules that are not their own in one place, from which plug-ins of local files come', () => {
+    const loading = listFiles().filter((file) => /\bimport\((?!\s*['"])/.test(readCode(file)));
+    expect(loading).toEqual(['plugin-host/import-plugins.ts']);
+    const importers = imports.flatMap(({ file, target }) => (target === 'plugin-host/import-plugins' ? [file] : []));
+    expect(importers).toContain('server/plugins/load-plugins.ts');
+    expect(importers.filter((file) => isUnder(file, 'search') || isUnder(file, 'core'))).toEqual([]);
   });
 
   it('keep packages with one home in it', () => {
@@ -379,6 +399,31 @@ function listFolderEdges(): [from: string, to: string][] {
       return [neighbour(from), neighbour(to)];
     })
     .filter(([from, to]) => from !== to);
+}
+
+/** The sources below `src`. */
+function listFiles(): string[] {
+  return readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => file.endsWith('.ts'));
+}
+
+/** These files and all that they import, directly or by way of others, without their endings. */
+function listReached(files: readonly string[], among: readonly Import[] = imports): string[] {
+  const targets = new Map<string, string[]>();
+  for (const { file, target, isOwn } of among) {
+    const from = file.replace(/\.ts$/, '');
+    if (isOwn) targets.set(from, [...(targets.get(from) ?? []), target]);
+  }
+  const reached = new Set(files.map((file) => file.replace(/\.ts$/, '')));
+  // A set that grows is walked to its new end.
+  for (const path of reached) for (const target of targets.get(path) ?? []) reached.add(target);
+  return [...reached];
+}
+
+/** A plug-in, or what loads, checks, calls or lists plug-ins. */
+function isOfPlugins(path: string): boolean {
+  return ['plugins', 'plugin-host', 'remote-plugins', 'server'].some((folder) => isUnder(path, folder));
 }
 
 /** The text of a source without its comments. */

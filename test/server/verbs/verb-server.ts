@@ -1,7 +1,5 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { ContainerModule } from 'inversify';
-import type { Logger } from 'pino';
 import { expect } from 'vitest';
 import {
   CallError,
@@ -20,7 +18,7 @@ import {
 } from '../../../src/client/index.js';
 import type { KeptUnits } from '../../../src/core/model/units.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
-import type { PluginEntry } from '../../../src/core/ports/plugin-entry.js';
+import type { ServerAdditions } from '../../../src/server/start-server.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
 
@@ -43,22 +41,15 @@ export interface VerbServer extends AsyncDisposable {
 export async function startVerbServer({
   folder,
   config = {},
-  plugins = [],
-  log,
-  modules = [],
+  ...additions
 }: {
   readonly folder?: string;
   readonly config?: ConfigOptions;
-  readonly plugins?: readonly PluginEntry[];
-  readonly log?: Logger;
-  readonly modules?: readonly ContainerModule[];
-} = {}): Promise<VerbServer> {
+} & ServerAdditions = {}): Promise<VerbServer> {
   const base = folder ?? (await makeFolder());
   const server = await startTestServer({
     folder: base,
-    plugins,
-    modules,
-    ...(log !== undefined && { log }),
+    ...additions,
     config: {
       modelRoots: [MODELS_ROOT, join(base, 'models'), join(base, 'outputs')],
       dataRoots: [join(base, 'texts'), MODELS_ROOT],
