@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { DeepPartial } from '../gen/prunecast/v1/common.js';
+import type { Upload } from '../gen/prunecast/v1/file.js';
 import type { EvaluationResult, Job, JobEvent, PruneResult, SamplePairsResult } from '../gen/prunecast/v1/job.js';
 import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
@@ -14,9 +15,11 @@ import type {
 } from '../gen/prunecast/v1/pruning.js';
 import type { StudyReport } from '../gen/prunecast/v1/study_types.js';
 import { CallError } from './call-error.js';
+import { download, type Downloaded, type DownloadOptions } from './download.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
 import { METHODS } from './methods.js';
 import { createService, type Service } from './service.js';
+import { listUpload, upload, type UploadOptions, type UploadSource } from './upload.js';
 import { createTransport, type CallOptions, type Transport, type TransportOptions } from './transport.js';
 
 type Methods = typeof METHODS;
@@ -60,6 +63,16 @@ export interface PrunecastClient {
   /** Waits for the labelled pairs. */
   runSamplePairs(request: DeepPartial<SamplePairsRequest>, options?: RunOptions): Promise<SamplePairsResult>;
   predict(request: DeepPartial<PredictRequest>, options?: CallOptions): Promise<PredictResponse>;
+  /**
+   * Stores a file or a folder of this machine at the server; requests name it by the `path` of what is returned. The same
+   * is stored once. A path, or what `listUpload` tells of one.
+   */
+  upload(source: string | UploadSource, options?: UploadOptions): Promise<Upload>;
+  /**
+   * Brings an output into a folder that does not exist yet, across lost connections: whole, or not at all. A download
+   * that fails is gone on with by the next one into the same folder.
+   */
+  download(output: string, folder: string, options?: DownloadOptions): Promise<Downloaded>;
   /** Any method by its path, messages as bytes. */
   readonly exchange: Transport['exchange'];
   /** Waits until the server takes the connection. Throws CallError UNAVAILABLE as soon as nobody takes it. */
@@ -137,6 +150,10 @@ export function createClient(options: TransportOptions): PrunecastClient {
       return takeResult(followJob(requireJob(job).id, options), 'samplePairs', options);
     },
     predict: pruning.predict,
+    upload: async (source, options) =>
+      upload(services.files, typeof source === 'string' ? await listUpload(source) : source, options),
+    download: (output, folder, options) =>
+      download({ files: services.files, breaksWithServer }, { output, folder }, options),
     exchange: transport.exchange,
     connect: transport.connect,
     close: transport.close,

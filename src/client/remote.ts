@@ -12,7 +12,10 @@
  */
 export { CallError, type StatusName } from './call-error.js';
 export { createClient, type PrunecastClient, type RunOptions } from './create-client.js';
-export type { FollowOptions, ReattachPolicy } from './follow-events.js';
+export type { Downloaded, DownloadOptions } from './download.js';
+export type { FollowOptions } from './follow-events.js';
+export type { ReattachOptions, ReattachPolicy } from './reattach.js';
+export { listUpload, type TransferProgress, type UploadOptions, type UploadSource } from './upload.js';
 export { MAX_MESSAGE_BYTES, type CallOptions, type TransportOptions } from './transport.js';
 export { packUnits, unpackUnits } from '../core/model/unit-bitmap.js';
 export * from './messages.js';

@@ -126,6 +126,7 @@ describe('printReport', () => {
       note: () => undefined,
       next: () => undefined,
       waiting: () => () => undefined,
+      transfer: () => () => undefined,
       endProgress: () => undefined,
     };
     const lifts = [

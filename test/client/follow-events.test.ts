@@ -154,7 +154,7 @@ describe('followEvents', () => {
       if (event.sequence === 2n) await new Promise((done) => setTimeout(done, 100));
     }
     expect(sequences).toEqual([1, 2, 3]);
-    expect(losses).toEqual(['nothing was heard of the job for 0.04 s']);
+    expect(losses).toEqual(['nothing was heard of the server for 0.04 s']);
   });
 
   it('waits on a silent stream that breaks with its server: the machine is busy', async () => {

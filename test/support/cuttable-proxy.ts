@@ -8,6 +8,8 @@ export interface CuttableProxy extends AsyncDisposable {
   readonly connections: () => number;
   /** Breaks the connections that there are; later ones are taken. */
   cut(): void;
+  /** Breaks them once so many more bytes have come from the server. */
+  cutAfter(bytes: number): void;
 }
 
 /** Listens on a port of this machine, and passes all on to `host:port`. */
@@ -15,9 +17,16 @@ export async function startCuttableProxy(target: string): Promise<CuttableProxy>
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(target) ?? [];
   const open = new Set<Socket>();
   let connections = 0;
+  let bytesLeft = Infinity;
   const server = createServer((caller) => {
     connections += 1;
     const callee = connect(Number(port), host);
+    callee.on('data', ({ length }: Buffer) => {
+      bytesLeft -= length;
+      if (bytesLeft > 0) return;
+      bytesLeft = Infinity;
+      cut();
+    });
     for (const [from, to] of [
       [caller, callee],
       [callee, caller],
@@ -40,6 +49,9 @@ export async function startCuttableProxy(target: string): Promise<CuttableProxy>
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     connections: () => connections,
     cut,
+    cutAfter: (bytes) => {
+      bytesLeft = bytes;
+    },
     [Symbol.asyncDispose]: async () => {
       cut();
       server.close();

@@ -12,6 +12,7 @@ import {
 import { labelFlag } from '../../flags/paths.js';
 import type { RequestFlag } from '../../flags/request-flag.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
+import { formatTime } from '../output/format-time.js';
 import { addServerFlags } from '../options/server.js';
 import { enumForm } from '../../flags/enum-form.js';
 import { parseCount, parseRange } from '../../flags/values.js';
@@ -168,11 +169,13 @@ function printJob(job: Job | undefined, printer: Printer): void {
 }
 
 function describeJob(job: Job): string[] {
-  const created =
-    job.createTime === undefined
-      ? ''
-      : new Date(Number(job.createTime.seconds) * 1000).toISOString().replace('.000', '');
-  return [job.id, formatEnum(JobKind, job.kind), formatEnum(JobState, job.state), created, describeProgress(job)];
+  return [
+    job.id,
+    formatEnum(JobKind, job.kind),
+    formatEnum(JobState, job.state),
+    formatTime(job.createTime),
+    describeProgress(job),
+  ];
 }
 
 function writeLabels(labels: Job['labels']): string {

@@ -9,10 +9,10 @@ import {
 } from '../../gen/prunecast/v1/file.js';
 import { addRequestFlags, RequestArgument, type RequestType } from '../options/request-option.js';
 import { FlagOption } from '../options/flag-option.js';
+import { formatTime } from '../output/format-time.js';
 import { addServerFlags } from '../options/server.js';
 import { formatBytes, formatCount, formatShare } from '../../words/format.js';
 import { callServer } from '../session/call-server.js';
-import { receiveOutput } from '../session/receive-output.js';
 
 const LIST: RequestType<ListOutputsRequest> = {
   typeName: 'prunecast.v1.ListOutputsRequest',
@@ -80,7 +80,7 @@ function describeOutput(summary: OutputSummary): string[] {
       ? ['', '']
       : [formatCount(parameters), formatShare(1 - Number(parameters) / Number(denseParameters))]),
     formatBytes(bytes),
-    new Date(Number(createTime?.seconds ?? 0n) * 1000).toISOString().replace('.000', ''),
+    formatTime(createTime),
     studyId,
     '',
   ];
@@ -90,7 +90,7 @@ function addDownload(outputs: Command): void {
   const command = outputs
     .command('download')
     .addArgument(new RequestArgument('<OUTPUT>', 'output'))
-    .description('copy an output from the server to a folder here');
+    .description('copy an output from the server to a folder here; one that broke off is gone on with');
   addServerFlags(command)
     .addOption(
       new FlagOption({
@@ -100,16 +100,28 @@ function addDownload(outputs: Command): void {
       }),
     )
     .action(async (_, { to }: { readonly to?: string }) => {
-      await callServer(command, DOWNLOAD, async ({ client, request, printer, places }) => {
+      await callServer(command, DOWNLOAD, async ({ client, request, printer, places, serverEnded }) => {
         const folder = resolve(to ?? basename(request.output));
         if (existsSync(folder)) throw new InvalidArgumentError(`${folder} exists: name another folder with --to.`);
-        const output = places.toOutput(request.output);
-        const { files, bytes } = await receiveOutput(
-          client.services.files.downloadOutput({ ...request, output }),
-          folder,
-        );
-        if (printer.format === 'json') printer.json({ folder, files, bytes });
-        printer.lines(`${folder}: ${files} files, ${formatBytes(bytes)}`);
+        let isLost = false;
+        const show = printer.transfer('downloading');
+        const { files, bytes, keptBytes } = await client
+          .download(places.toOutput(request.output), folder, {
+            signal: serverEnded,
+            onProgress: (progress) => {
+              if (isLost) printer.note('the server is back');
+              isLost = false;
+              show(progress);
+            },
+            onLost: () => {
+              if (!isLost) printer.note('lost the server; trying again, Ctrl-C ends that');
+              isLost = true;
+            },
+          })
+          .finally(printer.endProgress);
+        if (printer.format === 'json') printer.json({ folder, files, bytes, kept_bytes: keptBytes });
+        const kept = keptBytes === 0 ? '' : `; ${formatBytes(keptBytes)} of it were here already`;
+        printer.lines(`${folder}: ${files} files, ${formatBytes(bytes)}${kept}`);
       });
     });
 }

@@ -8,6 +8,7 @@ import {
   StudySummary as StudySummaryMessage,
 } from '../../gen/prunecast/v1/study.js';
 import { RequestArgument, type RequestType } from '../options/request-option.js';
+import { formatTime } from '../output/format-time.js';
 import { addServerFlags } from '../options/server.js';
 import { formatCount, formatEnum } from '../../words/format.js';
 import { printReport } from '../output/print-report.js';
@@ -52,7 +53,7 @@ function addList(studies: Command): void {
           formatEnum(JobState, state),
           model,
           formatCount(trials),
-          new Date(Number(createTime?.seconds ?? 0n) * 1000).toISOString().replace('.000', ''),
+          formatTime(createTime),
           jobId,
         ]),
       );

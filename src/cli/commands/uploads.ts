@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
-import type { DeepPartial, Upload, UploadFileRequest } from '../../client/index.js';
+import { CallError, listUpload, type Upload } from '../../client/index.js';
 import { DeleteUploadRequest, ListUploadsRequest, Upload as UploadMessage } from '../../gen/prunecast/v1/file.js';
 import { PathArgument } from '../options/flag-option.js';
 import { RequestArgument, type RequestType } from '../options/request-option.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
+import { formatTime } from '../output/format-time.js';
 import { createPrinter } from '../output/printer.js';
 import { formatBytes } from '../../words/format.js';
 import { callServer } from '../session/call-server.js';
@@ -24,7 +21,7 @@ const DELETE: RequestType<DeleteUploadRequest> = {
 
 /** `prunecast uploads`: files for a server that shares no disk with the caller. */
 export function addUploadsCommand(program: Command): void {
-  const uploads = program.command('uploads').description('send texts and regressors to a server elsewhere');
+  const uploads = program.command('uploads').description('send texts, data sets and regressors to a server elsewhere');
   addAdd(uploads);
   addList(uploads);
   addDelete(uploads);
@@ -33,17 +30,17 @@ export function addUploadsCommand(program: Command): void {
 function addAdd(uploads: Command): void {
   const command = uploads
     .command('add')
-    .addArgument(new PathArgument('<FILE>', { from: 'files' }))
-    .description('send a file, and print the path that requests name it by');
-  addServerFlags(command).action(async (file: string, flags: ServerFlags) => {
+    .addArgument(new PathArgument('<PATH>', { from: 'files' }))
+    .description('send a file, or a folder without what is hidden in it, and print the path that requests name it by');
+  addServerFlags(command).action(async (path: string, flags: ServerFlags) => {
     const printer = createPrinter(flags);
-    const size = await stat(file).catch(() => undefined);
-    if (size?.isFile() !== true) throw new InvalidArgumentError(`${file} is no file.`);
-    const digest = await digestFile(file);
-    await useServer(flags, async ({ client }) => {
-      const start = { name: basename(file), digest, bytes: BigInt(size.size) };
-      const { upload: message } = await client.services.files.uploadFile(readParts(file, start));
-      if (message === undefined) return;
+    const source = await listUpload(path).catch((error: unknown) => {
+      throw error instanceof CallError ? new InvalidArgumentError(`${error.message}.`) : error;
+    });
+    await useServer(flags, async ({ client, serverEnded }) => {
+      const message = await client
+        .upload(source, { onProgress: printer.transfer('uploading'), ...(serverEnded && { signal: serverEnded }) })
+        .finally(printer.endProgress);
       if (printer.format === 'json')
         printer.message({ typeName: 'prunecast.v1.Upload', codec: UploadMessage, message });
       printer.lines({ verbatim: message.path });
@@ -52,7 +49,7 @@ function addAdd(uploads: Command): void {
 }
 
 function addList(uploads: Command): void {
-  const command = uploads.command('list').description('list uploaded files');
+  const command = uploads.command('list').description('list uploaded files and folders');
   addServerFlags(command).action(() =>
     callServer(command, LIST, async ({ client, request, printer }) => {
       const listed: Upload[] = [];
@@ -66,12 +63,21 @@ function addList(uploads: Command): void {
         for (const message of listed)
           printer.message({ typeName: 'prunecast.v1.Upload', codec: UploadMessage, message });
       printer.table(
-        ['path', 'bytes', 'in use', { title: 'uploaded', optional: true }],
-        listed.map(({ path, bytes, inUse, createTime }) => [
+        [
+          'path',
+          'files',
+          'bytes',
+          'in use',
+          { title: 'uploaded', optional: true },
+          { title: 'kept until', optional: true },
+        ],
+        listed.map(({ path, files, bytes, inUse, createTime, expireTime }) => [
           path,
+          String(files),
           formatBytes(bytes),
           inUse ? 'yes' : 'no',
-          new Date(Number(createTime?.seconds ?? 0n) * 1000).toISOString().replace('.000', ''),
+          formatTime(createTime),
+          formatTime(expireTime),
         ]),
       );
     }),
@@ -82,28 +88,11 @@ function addDelete(uploads: Command): void {
   const command = uploads
     .command('delete')
     .addArgument(new RequestArgument('<PATH>', 'path'))
-    .description('delete an uploaded file that no unfinished job names');
+    .description('delete an uploaded file or folder that no unfinished job names');
   addServerFlags(command).action(() =>
     callServer(command, DELETE, async ({ client, request, printer }) => {
       await client.services.files.deleteUpload(request);
       printer.lines(`deleted ${request.path}`);
     }),
   );
-}
-
-const CHUNK_BYTES = 2 ** 20;
-
-async function* readParts(
-  file: string,
-  start: { readonly name: string; readonly digest: string; readonly bytes: bigint },
-): AsyncGenerator<DeepPartial<UploadFileRequest>, void, undefined> {
-  yield { part: { $case: 'start', value: start } };
-  for await (const value of createReadStream(file, { highWaterMark: CHUNK_BYTES }))
-    yield { part: { $case: 'chunk', value: value as Buffer } };
-}
-
-async function digestFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -1,9 +1,10 @@
-import type { JobEvent } from '../../client/index.js';
+import type { JobEvent, TransferProgress } from '../../client/index.js';
 import { JobEvent as JobEventMessage } from '../../gen/prunecast/v1/job.js';
 import { toProtoJson } from '../proto/proto-json.js';
 import { colorsFor, type Colors } from './color.js';
 import { createProgressDisplay } from './progress.js';
 import { showEvent } from './show-event.js';
+import { showTransfer } from './show-transfer.js';
 import { showWaiting } from './show-waiting.js';
 import { formatTable, type Column } from './table.js';
 import { widthOf, wrapLines, type Line } from './wrap-lines.js';
@@ -38,6 +39,11 @@ export interface Printer {
   next(...commands: readonly NextLine[]): void;
   /** Says, for people, what takes a while if it does. Returns what ends that. */
   waiting(activity: string): () => void;
+  /**
+   * For people, how far a transfer of bytes is, once it takes a while. Returns what is told of it; `endProgress` removes
+   * the line.
+   */
+  transfer(activity: string): (progress: TransferProgress) => void;
   /** Removes a progress line. */
   endProgress(): void;
 }
@@ -89,6 +95,7 @@ export function createPrinter({ json = false, quiet = false, color }: PrintFlags
       if (!json && !quiet) for (const line of describeNext(commands, dim)) progress.note(line);
     },
     waiting: json || quiet ? () => () => undefined : (activity) => showWaiting(progress, activity),
+    transfer: json || quiet ? () => () => undefined : (activity) => showTransfer(progress, activity),
     endProgress: progress.end,
   };
 }
