@@ -2,18 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { LeaseOwner } from '../../core/ports/job-store.js';
+import { isRunning, readStart } from './process-life.js';
 
 /** This process as an owner of leases. Of owners on another machine it knows nothing. */
 export function createLeaseOwner(): LeaseOwner {
   const place = `${hostname()}/${readBootId()}/${readProcessSpace()}`;
-  const name = [place, process.pid, randomUUID()].join(' ');
+  const name = [place, process.pid, randomUUID(), readStart(process.pid) ?? ''].join(' ');
   return {
     name,
     isGone: (other) => {
-      const [otherPlace, pid] = other.split(' ');
+      const [otherPlace, pid, , start = ''] = other.split(' ');
       if (other === name || otherPlace !== place) return false;
       // Another owner with this process's own id was an earlier process, or an earlier server of this one.
-      return Number(pid) === process.pid || !isAlive(Number(pid));
+      if (Number(pid) === process.pid || !isRunning(Number(pid))) return true;
+      return start !== '' && (readStart(Number(pid)) ?? start) !== start;
     },
   };
 }
@@ -35,14 +37,5 @@ function readProcessSpace(): string {
     return readlinkSync('/proc/self/ns/pid');
   } catch {
     return '';
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
 }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { JobState } from '../../../../src/gen/prunecast/v1/job.js';
 import { Trial } from '../../../../src/gen/prunecast/v1/study_types.js';
-import { createLeaseOwner } from '../../../../src/server/jobs/lease-owner.js';
 import { newStudy, studyStep } from '../../../../src/server/records/study-records.js';
 import { recordsIn, useDatabase } from '../../../support/test-database.js';
 
@@ -75,17 +74,5 @@ describe('a lease', () => {
     expect(await jobs.get('job-1')).toMatchObject({ state: JobState.RUNNING, lastSequence: 3n });
     expect((await studies.events('study-1')).map(({ event }) => event)).toEqual([{ number: 1 }, { number: 3 }]);
     expect((await studies.trials('study-1')).map(({ number }) => number)).toEqual([1, 3]);
-  });
-});
-
-describe('createLeaseOwner', () => {
-  it('knows an earlier process of this machine as gone, but not itself, one that lives, or one of another machine', () => {
-    const owner = createLeaseOwner();
-    const place = owner.name.split(' ')[0] ?? '';
-    expect(owner.isGone(owner.name)).toBe(false);
-    expect(owner.isGone(createLeaseOwner().name)).toBe(true); // of this process id, and not this one
-    expect(owner.isGone(`${place} ${process.ppid} server-1`)).toBe(false);
-    expect(owner.isGone(`${place} ${2 ** 30} server-1`)).toBe(true); // above any process id of Linux
-    expect(owner.isGone(`elsewhere/boot ${2 ** 30} server-1`)).toBe(false);
   });
 });
