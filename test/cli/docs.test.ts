@@ -94,6 +94,21 @@ describe('the pages', () => {
     );
   });
 
+  it('name every command in the table of commands', () => {
+    const [table = ''] = readFileSync(resolve(root, 'docs/cli.md'), 'utf8').split('\n## ');
+    const named = new Set(
+      [...table.matchAll(/^\| `([a-z]+)/gm), ...table.matchAll(/, `([a-z]+) list`/g)].map(([, name]) => name),
+    );
+    const program = createProgram();
+    const commands = program
+      .createHelp()
+      .visibleCommands(program)
+      .map((command) => command.name())
+      .filter((name) => name !== 'help');
+    expect(commands.length).toBeGreaterThan(15);
+    expect(commands.filter((name) => !named.has(name))).toEqual([]);
+  });
+
   it('are all in the index', () => {
     const linked = listLinks('docs/README.md');
     expect(DOCS.filter((page) => page !== 'README.md' && !linked.includes(page))).toEqual([]);

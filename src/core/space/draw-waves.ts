@@ -7,8 +7,8 @@ import type { Dimension, DimensionKind, SearchSpace } from './search-space.js';
  * what the last ones gain) to `MOST_WAVES`, few as often as many. One or several kinds of dimensions change.
  *
  * What a layer can give up depends smoothly on its depth: a hundred measured points determine a few waves, but not
- * fifty dimensions, and a change of single layers mostly follows the predictor's errors (docs/search.md has the
- * figures).
+ * fifty dimensions, and a change of single layers mostly follows the predictor's errors (docs/search-experiments.md has
+ * the figures).
  */
 export function drawWaves({ dimensions }: SearchSpace, rng: Rng): number[] {
   const changes = dimensions.map(() => 0);
