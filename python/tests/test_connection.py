@@ -50,6 +50,11 @@ def test_gives_up_soon_where_nobody_ever_answered(tmp_path: Path) -> None:
     assert (caught.value.code, caught.value.reason) == ("UNAVAILABLE", "")
 
 
+def test_refuses_an_address_that_is_a_url() -> None:
+    with pytest.raises(ValueError, match=r"^the address 'https://host:50051' is a URL: it is host:port or unix:/path"):
+        prunecast.Client("https://host:50051", tls=True)
+
+
 def test_connects_by_tls_with_the_certificate_of_the_server(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]

@@ -238,6 +238,18 @@ describe('a plug-in that cannot be loaded', () => {
   );
 });
 
+it('a server that a plug-in ends as it is loaded says which one it was', async () => {
+  writeFileSync(join(folder, 'exiting.mjs'), 'process.exit(3);');
+  const { code, stderr } = await runCli(['serve', '--plugin', './exiting.mjs', '--log-level', 'silent'], {
+    cwd: folder,
+    environment: { PRUNECAST_STATE_DIRECTORY: join(folder, 'state') },
+  });
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    'the process was ended while the plug-in "./exiting.mjs" was loaded\nprunecast: the server ended with exit code 3\n',
+  );
+});
+
 it.runIf(RUNS_TYPESCRIPT)('a plug-in in TypeScript is loaded where Node runs it', async () => {
   writePlugin(join(folder, 'typed.ts'), `const id: string = 'typed';\nexport default ${criterion('typed', GOOD)};`);
   expect((await run('check', './typed.ts')).code).toBe(0);

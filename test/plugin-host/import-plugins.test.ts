@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PrunecastError } from '../../src/core/errors/prunecast-error.js';
 import type { LayerUnits } from '../../src/core/ports/criterion.js';
+import { pluginFailed } from '../../src/core/ports/plugin-errors.js';
 import { createRng } from '../../src/core/random.js';
 import { loadPlugin } from '../../src/plugin-host/import-plugins.js';
 import { writePlugin } from '../support/fixture-plugins.js';
@@ -68,6 +69,39 @@ describe('loadPlugin', () => {
       metadata: { kind: 'criterion', id: 'plain', method: 'score' },
     });
   });
+});
+
+describe('an error of a plug-in', () => {
+  it('names the plug-in also where it threw what has no text', async () => {
+    const { href: moduleUrl } = writePlugin(
+      join(folder, 'odd.mjs'),
+      `export default plugin.defineCriterion({
+        id: 'odd', summary: 'Throws.', needs: [], options: plugin.z.strictObject({}),
+        score: () => { throw { toString() { throw new Error('no text'); } }; },
+      });`,
+    );
+    const criterion = await loadPlugin({ moduleUrl, kind: 'criterion', id: 'odd', version: undefined });
+    expect(await thrownBy(() => criterion.score?.(layer, {}))).toMatchObject({
+      reason: 'PLUGIN_FAILED',
+      message: 'criterion "odd" failed in score(): it threw a value of Object',
+    });
+  });
+
+  it.each([
+    ['ERR_WORKER_OUT_OF_MEMORY', 'MEMORY_EXCEEDED', undefined],
+    ['EMFILE', 'OVERLOADED', 5000],
+  ])(
+    'names the plug-in in whose call the system had no more (%s), and keeps the reason',
+    (code, reason, retryAfterMs) => {
+      const call = { kind: 'predictor', id: 'greedy', method: 'fit' } as const;
+      expect(pluginFailed(call, Object.assign(new Error('no more'), { code }))).toMatchObject({
+        reason,
+        retryAfterMs,
+        message: expect.stringMatching(/^predictor "greedy" failed in fit\(\): the (system|server) has /) as string,
+        metadata: call,
+      });
+    },
+  );
 });
 
 async function thrownBy(work: () => unknown): Promise<unknown> {

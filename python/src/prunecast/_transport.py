@@ -45,6 +45,11 @@ class Transport:
         certificate = (
             ca_certificate if isinstance(ca_certificate, (bytes, type(None))) else Path(ca_certificate).read_bytes()
         )
+        if "://" in address:
+            raise ValueError(
+                f"the address {address!r} is a URL: it is host:port or unix:/path/of.sock, and tls=True or "
+                "ca_certificate= ask for TLS"
+            )
         if tls is False and certificate is not None:
             raise ValueError("a ca_certificate is for a connection with TLS: leave out tls=False")
         self._channel = (

@@ -12,16 +12,28 @@ export interface PluginCall {
 
 /**
  * PLUGIN_FAILED: the method threw, or did not come back. `cause` is an error, or a sentence. A lack of memory, threads
- * or files is not the plug-in's fault: it keeps its own reason.
+ * or files may not be the plug-in's fault: it keeps its own reason.
  */
 export function pluginFailed({ kind, id, method }: PluginCall, cause: unknown): PrunecastError {
   const lack = ofSystem(cause);
-  if (lack !== undefined) return lack;
-  const words = cause instanceof Error ? cause.message : String(cause);
-  return new PrunecastError('PLUGIN_FAILED', `${kind} "${id}" failed in ${method}(): ${words}`, {
-    metadata: { kind, id, method },
-    cause,
-  });
+  return new PrunecastError(
+    lack?.reason ?? 'PLUGIN_FAILED',
+    `${kind} "${id}" failed in ${method}(): ${lack?.message ?? describeThrown(cause)}`,
+    {
+      metadata: { kind, id, method },
+      ...(lack?.retryAfterMs !== undefined && { retryAfterMs: lack.retryAfterMs }),
+      cause,
+    },
+  );
+}
+
+function describeThrown(thrown: unknown): string {
+  if (thrown instanceof Error) return thrown.message;
+  try {
+    return String(thrown);
+  } catch {
+    return `it threw ${nameType(thrown)}`; // an object without a text
+  }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { orAborted } from '../../core/or-aborted.js';
 import type { PluginEntry } from '../../core/ports/plugin-entry.js';
@@ -43,11 +44,11 @@ export async function loadPlugins(
   );
   for (const specifier of distinct) {
     const place = `the plug-in "${specifier}"`;
-    const process = parseRemoteSpecifier(specifier, folder);
+    const target = parseRemoteSpecifier(specifier, folder);
     const moduleUrl =
-      process === undefined
+      target === undefined
         ? modules.find((module) => module.specifier === specifier)?.moduleUrl
-        : await remote.open(process, place);
+        : await remote.open(target, place);
     if (moduleUrl === undefined || loaded.has(moduleUrl.href)) continue; // named twice
     loaded.add(moduleUrl.href);
     const plugins = await within(limitMs, place, importPlugins(moduleUrl.href, place));
@@ -60,9 +61,13 @@ async function within<Result>(limitMs: number, place: string, loading: Promise<R
   const limit = new AbortController();
   const reason = new PrunecastError('PLUGIN_INVALID', `${place} was not loaded within ${limitMs / 1000} s`);
   const timer = setTimeout(() => limit.abort(reason), limitMs);
+  // A module may end the process itself: nothing else would say where it went.
+  const tellEnd = (): void => void writeSync(2, `the process was ended while ${place} was loaded\n`);
+  process.once('exit', tellEnd);
   try {
     return await orAborted(loading, limit.signal);
   } finally {
     clearTimeout(timer);
+    process.off('exit', tellEnd);
   }
 }

@@ -177,7 +177,14 @@ function violationsOf(issue: OptionsIssue, options: unknown, schema: unknown, pr
   const given = valueAt(options, issue.path);
   const allowed = 'values' in issue && Array.isArray(issue.values) ? issue.values.map(String) : [];
   const suggestion = typeof given === 'string' ? didYouMean(given, allowed) : '';
-  return [{ field: path.join('.'), description: `${issue.message}${suggestion}` }];
+  return [{ field: path.join('.'), description: `${describeIssue(issue)}${suggestion}` }];
+}
+
+/** Of a union Zod says only that nothing of it fits: here each form says why, once. */
+function describeIssue(issue: OptionsIssue): string {
+  const forms = 'errors' in issue && Array.isArray(issue.errors) ? (issue.errors as readonly OptionsIssue[][]) : [];
+  const faults = forms.flat().map((inner) => [...inner.path.map(String), describeIssue(inner)].join(': '));
+  return [...new Set(faults)].join(', or ') || issue.message;
 }
 
 /** What lies at a path of keys in plain data; undefined if there is nothing. */

@@ -101,6 +101,24 @@ describe('resolve', () => {
       'finish.options.nested.weigth',
     ]);
   });
+
+  it('says of an option with several forms what each of them allows', () => {
+    const { plugin, moduleUrl } = compensationEntry('forms');
+    const rate = z.union([z.number(), z.literal('auto'), z.strictObject({ from: z.number() })]).default('auto');
+    const forms = new PluginRegistry([
+      { plugin: { ...plugin, options: z.strictObject({ rate }) }, moduleUrl },
+    ] as const);
+    const describe = (given: unknown) =>
+      thrownBy(() => forms.resolve('compensation', { id: 'forms', options: { rate: given } }, '', 'f')).violations;
+    expect(describe('of')).toEqual([
+      {
+        field: 'f.options.rate',
+        description:
+          'Invalid input: expected number, received string, or Invalid input: expected "auto", or Invalid input: expected object, received string',
+      },
+    ]);
+    expect(describe({ from: 'a' })[0]?.description).toContain('from: Invalid input: expected number, received string');
+  });
 });
 
 describe('PluginRegistry', () => {
