@@ -1,16 +1,35 @@
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestUserConfig } from 'vitest/config';
+import { SlowFirst } from './test/support/slow-first.js';
+
+/** What all files have in common. */
+const common = {
+  setupFiles: './test/support/own-state.ts',
+  // What is built runs as Node runs it: an address in the URL of a module reaches it.
+  server: { deps: { external: [/\/dist\/src\//] } },
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+} satisfies TestUserConfig;
+
+/** Files that only compute: a process runs many of them, so that it loads what they import once. */
+const COMPUTING = [
+  'test/core/**/*.test.ts',
+  'test/flags/**/*.test.ts',
+  'test/search/**/*.test.ts',
+  'test/words/**/*.test.ts',
+  'test/plugins/{criteria,strategies,testing}/**/*.test.ts',
+  'test/server/{encoding,errors,estimates,records,requests}/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     globalSetup: './test/support/build.ts',
-    setupFiles: './test/support/own-state.ts',
-    // What is built runs as Node runs it: an address in the URL of a module reaches it.
-    server: { deps: { external: [/\/dist\/src\//] } },
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    // ONNX Runtime uses both cores itself; more files at once only make each other slower.
-    maxWorkers: 2,
+    // Many files mostly wait, for a server or a command: on two cores, three of them keep both busy.
+    maxWorkers: 3,
+    sequence: { sequencer: SlowFirst },
     reporters: ['default', './test/support/summary-reporter.ts'],
+    projects: [
+      { test: { ...common, name: 'apart', include: ['test/**/*.test.ts'], exclude: COMPUTING } },
+      { test: { ...common, name: 'together', include: COMPUTING, isolate: false } },
+    ],
   },
 });

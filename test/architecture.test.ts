@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FAMILIES } from '../src/engine/families/find-family.js';
+import { SLOW_FILES } from './support/slow-first.js';
 
 const src = resolve(import.meta.dirname, '../src');
 
@@ -364,6 +365,14 @@ describe('a plug-in author', () => {
       console.log(JSON.stringify(process.report.getReport().sharedObjects.filter((path) => path.endsWith('.node'))));`;
     const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
     expect(JSON.parse(output)).toEqual([]);
+  });
+});
+
+describe('the order of the tests', () => {
+  it('begins with files that exist, each named once', () => {
+    const root = resolve(import.meta.dirname, '..');
+    expect(SLOW_FILES.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(new Set(SLOW_FILES).size).toBe(SLOW_FILES.length);
   });
 });
 
