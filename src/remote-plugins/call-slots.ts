@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Places for calls of one process, over all threads of the server. */
 export interface CallSlots {
-  /** Waits for a place. Returns what gives it back. */
-  take(): Promise<() => void>;
+  /** Waits for a place, as long as the signal does not fire. Returns what gives it back. */
+  take(signal?: AbortSignal): Promise<() => void>;
 }
 
 /**
@@ -24,11 +24,11 @@ export function createCallSlots(memory: SharedArrayBuffer | undefined): CallSlot
   if (memory === undefined) return { take: () => Promise.resolve(() => undefined) };
   const until = new BigInt64Array(memory);
   return {
-    take: async () => {
+    take: async (signal) => {
       for (;;) {
         const free = findFree(until);
         if (free !== undefined) return hold(until, free);
-        await pause(BETWEEN_LOOKS_MS);
+        await pause(BETWEEN_LOOKS_MS, undefined, signal && { signal });
       }
     },
   };

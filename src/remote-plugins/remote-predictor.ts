@@ -14,6 +14,7 @@ import {
   type PredictResponse,
 } from '../gen/prunecast/plugin/v1/plugin.js';
 import { readFloat64, toBytes } from './little-endian.js';
+import type { ExchangeOptions } from './channel.js';
 import type { RemoteManifest } from './remote-manifest.js';
 import { isServiceError } from './remote-errors.js';
 import type { RemoteProcess } from './remote-process.js';
@@ -36,33 +37,33 @@ export function createRemotePredictor(manifest: RemoteManifest, info: PredictorI
   const { callMs, workMs } = remote.target.limits;
   const at = (method: string): PluginCall => ({ kind: 'predictor', id, method });
 
-  const loadState = (stateId: string, state: Uint8Array) =>
-    remote.askOnce(at('load'), PredictorServiceService.loadState, describeState(id, stateId, state), {
-      limitMs: callMs,
-    });
+  const loadState = (stateId: string, state: Uint8Array, options: ExchangeOptions) =>
+    remote.askOnce(at('load'), PredictorServiceService.loadState, describeState(id, stateId, state), options);
 
   const open = (state: Uint8Array): FittedPredictor => {
     const stateId = createHash('sha256').update(state).digest('hex');
-    const ask = async (encodings: Encodings): Promise<PredictResponse> => {
+    const ask = async (encodings: Encodings, options: ExchangeOptions): Promise<PredictResponse> => {
       const request = { id, stateId, encodings };
       for (let loads = 0; ; loads++) {
         try {
-          return await remote.askOnce(at('predict'), PredictorServiceService.predict, [request], { limitMs: callMs });
+          return await remote.askOnce(at('predict'), PredictorServiceService.predict, [request], options);
         } catch (error) {
           if (!isServiceError(error) || error.code !== status.NOT_FOUND || loads >= MOST_LOADS) throw error;
         }
-        await loadState(stateId, state);
+        await loadState(stateId, state, options);
       }
     };
     return {
       save: () => state,
-      predict: async (batch) => {
+      predict: async (batch, work) => {
+        const call = at('predict');
+        const options = { limitMs: callMs, ...(work && { signal: work.signal }) };
         const parts: Prediction[] = [];
-        for (const part of splitRows(batch))
-          parts.push(
-            readPrediction(at('predict'), countRows(part), await remote.run(at('predict'), () => ask(encode(part)))),
-          );
-        return join(at('predict'), parts);
+        for (const part of splitRows(batch)) {
+          const answer = await remote.run(call, () => ask(encode(part), options), options);
+          parts.push(readPrediction(call, countRows(part), answer));
+        }
+        return join(call, parts);
       },
     };
   };
@@ -73,25 +74,29 @@ export function createRemotePredictor(manifest: RemoteManifest, info: PredictorI
     runsIn: 'worker',
     pairs: { least: info.leastPairs || DEFAULT_PAIRS.least, most: info.mostPairs || DEFAULT_PAIRS.most },
     ...(info.quickOptions !== undefined && { quick: info.quickOptions }),
-    fit: async (pairs, options, seed) =>
-      open(
-        await remote.run(at('fit'), async () => {
-          const requests = describeFit(id, pairs, options, seed);
-          const pieces: Uint8Array[] = [];
-          let bytes = 0;
-          const method = PredictorServiceService.fit;
-          for await (const { state } of remote.channel.exchange(method, requests, { limitMs: workMs })) {
-            pieces.push(state);
-            bytes += state.length;
-            if (bytes > MOST_STATE_BYTES || pieces.length > MOST_PIECES)
-              throw pluginInvalid(
-                at('fit'),
-                `sent a state of more than ${MOST_STATE_BYTES} bytes or ${MOST_PIECES} pieces`,
-              );
-          }
-          return new Uint8Array(Buffer.concat(pieces));
-        }),
-      ),
+    fit: async (pairs, options, seed, _files, work) => {
+      const signalled = work && { signal: work.signal };
+      const fitOnce = async (): Promise<Uint8Array> => {
+        const requests = describeFit(id, pairs, options, seed);
+        const pieces: Uint8Array[] = [];
+        let bytes = 0;
+        const answers = remote.channel.exchange(PredictorServiceService.fit, requests, {
+          limitMs: workMs,
+          ...signalled,
+        });
+        for await (const { state } of answers) {
+          pieces.push(state);
+          bytes += state.length;
+          if (bytes > MOST_STATE_BYTES || pieces.length > MOST_PIECES)
+            throw pluginInvalid(
+              at('fit'),
+              `sent a state of more than ${MOST_STATE_BYTES} bytes or ${MOST_PIECES} pieces`,
+            );
+        }
+        return new Uint8Array(Buffer.concat(pieces));
+      };
+      return open(await remote.run(at('fit'), fitOnce, signalled));
+    },
     load: (bytes) => Promise.resolve(open(bytes)),
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { status, type MethodDefinition } from '@grpc/grpc-js';
+import { orAborted } from '../core/or-aborted.js';
 import { pluginFailed, pluginInvalid, type PluginCall } from '../core/ports/plugin-errors.js';
 import { GetInfoResponse } from '../gen/prunecast/plugin/v1/plugin.js';
 import { createCallSlots } from './call-slots.js';
@@ -61,12 +62,13 @@ export function openRemoteProcess(target: RemoteTarget): RemoteProcess {
     run: async (call, work, { place = 'counted', signal } = {}) => {
       for (let retries = 0; ; retries++) {
         signal?.throwIfAborted();
-        const release = place === 'counted' ? await slots.take() : () => undefined;
+        const release = place === 'counted' ? await slots.take(signal) : () => undefined;
         try {
           known ??= requireSame(call);
-          await known;
+          await (signal === undefined ? known : orAborted(known, signal));
           return await work();
         } catch (error) {
+          signal?.throwIfAborted();
           known = undefined;
           if (!isTemporary(error)) throw fromStatus(error, call, address);
           if (retries >= limits.retries)

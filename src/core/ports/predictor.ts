@@ -57,7 +57,8 @@ export interface PredictorComparison {
 }
 
 export interface FittedPredictor {
-  predict(batch: EncodingBatch): Promise<Prediction>;
+  /** @param work its signal fires when the caller no longer waits; undefined for a call that nobody can leave */
+  predict(batch: EncodingBatch, work?: WorkContext): Promise<Prediction>;
   /** The whole model, for `load`. */
   save(): Uint8Array;
 }

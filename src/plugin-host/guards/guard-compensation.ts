@@ -19,8 +19,11 @@ export function guardCompensation(compensation: Compensation, limit: CallLimit, 
   return {
     ...compensation,
     prepare: async (half, options, work) => {
-      const prepared: unknown = await awaitPlugin(at('prepare'), limit, () =>
-        compensation.prepare(half, options, makeContext(work)),
+      const prepared: unknown = await awaitPlugin(
+        at('prepare'),
+        limit,
+        () => compensation.prepare(half, options, makeContext(work)),
+        work?.signal,
       );
       if (!isPrepared(prepared))
         throw pluginInvalid(at('prepare'), `gave ${nameType(prepared)} in place of an object with compensate()`);
@@ -96,7 +99,12 @@ function guardStream(
     fit: async (map, options, work) => {
       const call = at('stream.fit');
       const { rows, columns } = map;
-      const fitted: unknown = await awaitPlugin(call, limit, () => stream.fit(map, options, makeContext(work)));
+      const fitted: unknown = await awaitPlugin(
+        call,
+        limit,
+        () => stream.fit(map, options, makeContext(work)),
+        work?.signal,
+      );
       return requireFloats(call, fitted, 'weights', { expected: rows * columns, of: `${rows} rows` });
     },
   };

@@ -12,7 +12,12 @@ export function guardCriterion(criterion: Criterion, limit: CallLimit, host?: Pl
   return {
     ...criterion,
     score: async (layer, options, work) => {
-      const scores: unknown = await awaitPlugin(call, limit, () => criterion.score(layer, options, makeContext(work)));
+      const scores: unknown = await awaitPlugin(
+        call,
+        limit,
+        () => criterion.score(layer, options, makeContext(work)),
+        work?.signal,
+      );
       const units = `the ${layer.units.length} units of kind ${layer.kind} in layer ${layer.layer}`;
       if (!(scores instanceof Float32Array))
         throw pluginInvalid(call, `gave ${nameType(scores)} in place of a Float32Array for ${units}`);

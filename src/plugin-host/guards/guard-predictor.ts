@@ -1,4 +1,5 @@
 import { countRows, type EncodingBatch } from '../../core/pairs.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { FittedPredictor, Prediction, Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { contextsOf, type PluginHost } from '../context/plugin-context.js';
@@ -17,16 +18,20 @@ function guardFitting(predictor: Predictor, limit: CallLimit, host: PluginHost |
   const at = (method: string): PluginCall => ({ kind: 'predictor', id: predictor.id, method });
   const { files } = predictor;
   const makeContext = contextsOf(predictor, host);
-  const open = async (method: string, work: () => Promise<FittedPredictor>): Promise<FittedPredictor> => {
-    const fitted: unknown = await awaitPlugin(at(method), limit, work);
+  const open = async (
+    method: string,
+    begin: () => Promise<FittedPredictor>,
+    work: WorkContext | undefined,
+  ): Promise<FittedPredictor> => {
+    const fitted: unknown = await awaitPlugin(at(method), limit, begin, work?.signal);
     if (isFitted(fitted)) return guardFitted(fitted, at, limit);
     throw pluginInvalid(at(method), `gave ${nameType(fitted)} in place of an object with predict() and save()`);
   };
   return {
     ...predictor,
     fit: (pairs, options, seed, held, work) =>
-      open('fit', () => predictor.fit(pairs, options, seed, held, makeContext(work))),
-    load: (bytes, work) => open('load', () => predictor.load(bytes, makeContext(work))),
+      open('fit', () => predictor.fit(pairs, options, seed, held, makeContext(work)), work),
+    load: (bytes, work) => open('load', () => predictor.load(bytes, makeContext(work)), work),
     ...(files !== undefined && {
       files: (options: unknown) => {
         const named: unknown = callPlugin(at('files'), limit, () => files.call(predictor, options));
@@ -39,8 +44,14 @@ function guardFitting(predictor: Predictor, limit: CallLimit, host: PluginHost |
 
 function guardFitted(fitted: FittedPredictor, at: (method: string) => PluginCall, limit: CallLimit): FittedPredictor {
   return {
-    predict: async (batch) =>
-      requirePrediction(at('predict'), batch, await awaitPlugin(at('predict'), limit, () => fitted.predict(batch))),
+    predict: async (batch, work) => {
+      const call = at('predict');
+      return requirePrediction(
+        call,
+        batch,
+        await awaitPlugin(call, limit, () => fitted.predict(batch, work), work?.signal),
+      );
+    },
     save: () => {
       const saved: unknown = callPlugin(at('save'), limit, () => fitted.save());
       if (saved instanceof Uint8Array) return saved;

@@ -31,10 +31,12 @@ export function guardStrategy(strategy: Strategy, limit: CallLimit, host?: Plugi
           `gave ${Array.isArray(bad) ? `[${bad.join(', ')}]` : nameType(bad)}, which is no point of the space: ${dimensions.length} counts are needed`,
         );
       };
+      const wait = <Answer>(method: string, answer: () => Answer | Promise<Answer>): Promise<Answer> =>
+        awaitPlugin(at(method), limit, answer, work?.signal);
       return {
-        ask: async () => requirePoints(at('ask'), await awaitPlugin(at('ask'), limit, () => run.ask())),
-        tell: async (predictions) => awaitPlugin(at('tell'), limit, () => run.tell(predictions)),
-        best: async (count) => requirePoints(at('best'), await awaitPlugin(at('best'), limit, () => run.best(count))),
+        ask: async () => requirePoints(at('ask'), await wait('ask', () => run.ask())),
+        tell: async (predictions) => wait('tell', () => run.tell(predictions)),
+        best: async (count) => requirePoints(at('best'), await wait('best', () => run.best(count))),
         end: () => {
           if ('end' in run) callPlugin(at('end'), limit, () => run.end?.());
         },

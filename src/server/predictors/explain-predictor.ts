@@ -107,7 +107,7 @@ export async function traceEffects(
   return measureEffects(
     async (batch) => {
       signal.throwIfAborted();
-      return (await (metrics[place] as OpenMetric).fitted.predict(batch, signal)).mean;
+      return (await (metrics[place] as OpenMetric).fitted.predict(batch, { signal })).mean;
     },
     { rates: spreadRows(rates, columns), columns },
     ranges,

@@ -25,7 +25,7 @@ export async function predictMetrics(
 ): Promise<MetricPrediction[]> {
   return Promise.all(
     metrics.map(async ({ metric, fitted, residuals }) => {
-      const { mean, deviation } = await fitted.predict(batch, signal);
+      const { mean, deviation } = await fitted.predict(batch, { signal });
       const halfWidth = conformalHalfWidth(residuals, INTERVAL_COVERAGE);
       const spread = rmse(residuals, new Float64Array(residuals.length));
       if (deviation !== undefined) requireFinite(deviation, `deviation of ${metric}`);

@@ -3,6 +3,7 @@ import type { EncodingBatch, PairTable } from '../../core/pairs.js';
 import { pluginFailed } from '../../core/ports/plugin-errors.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/predictor.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
 import type { PredictorCalls } from './serve-predictor.js';
@@ -76,8 +77,8 @@ export function describeModule(
 
 /** A fitted predictor in a thread or process. If a call fails or hangs, only that call is lost. */
 export interface HostedPredictor extends FittedPredictor {
-  /** @param signal ends the wait for an answer; a worker that does not stop soon after is ended and replaced */
-  predict(batch: EncodingBatch, signal?: AbortSignal): Promise<Prediction>;
+  /** @param work its signal ends the wait for an answer; a worker that does not stop soon after is ended and replaced */
+  predict(batch: EncodingBatch, work?: WorkContext): Promise<Prediction>;
   /** Gives its thread or process back; open and later calls are rejected with CANCELLED. */
   close(): Promise<void>;
 }
@@ -165,9 +166,9 @@ async function hold(
   const model = worker.saved;
   return {
     save: () => model,
-    predict: async ({ rates, columns }, asked) => {
+    predict: async ({ rates, columns }, work = { signal: life.signal }) => {
       life.signal.throwIfAborted(); // the worker may hold another predictor by now
-      return orAborted(thread.call('predict', { rates, columns }, { signal: asked ?? life.signal }), life.signal);
+      return orAborted(thread.call('predict', { rates, columns }, work), life.signal);
     },
     close: () => end(closed(address), 'sound'),
   };

@@ -1,5 +1,5 @@
 import type { FittedPredictor, Predictor, Prediction } from '../../core/ports/predictor.js';
-import { serveCalls, type CallChannel } from '../../engine/workers/serve-calls.js';
+import { serveCalls, type CallChannel, type CallHandlers } from '../../engine/workers/serve-calls.js';
 import { loadPlugin } from '../../plugin-host/import-plugins.js';
 import type { WriteLine } from '../../plugin-host/context/plugin-context.js';
 import type { EncodingBatch, PairTable } from '../../core/pairs.js';
@@ -49,7 +49,7 @@ export function servePredictor(channel: CallChannel, { address, saved }: Predict
   const open = async (): Promise<Predictor> => (await loadPlugin(address, write)) as Predictor;
   const load = async (bytes: Uint8Array, work?: WorkContext): Promise<FittedPredictor> =>
     (await open()).load(bytes, work);
-  serveCalls<PredictorCalls>(channel, {
+  const handlers: CallHandlers<PredictorCalls> = {
     fit: async ({ pairs, options, seed, files }, { work: { signal } }) => {
       const predictor = await open();
       fitted = predictor.fit(pairs, options, seed, files, { signal });
@@ -60,12 +60,14 @@ export function servePredictor(channel: CallChannel, { address, saved }: Predict
       await fitted;
       return undefined;
     },
-    predict: async (batch) => {
+    predict: async (batch, { work: { signal } }) => {
       if (fitted === undefined && saved === undefined)
         throw new RangeError('the predictor was asked before it was fitted or loaded');
       // Later calls need it too: a cancel of this one must not end it.
       fitted ??= load(saved ?? new Uint8Array());
-      return (await fitted).predict(batch);
+      return (await fitted).predict(batch, { signal });
     },
-  });
+  };
+  // Connections that are still open would keep a thread from ending by itself.
+  serveCalls<PredictorCalls>(channel, handlers, { close: () => Promise.resolve(process.exit()) });
 }

@@ -1,6 +1,7 @@
 import type { Predictor } from '../../core/ports/predictor.js';
-import type { CallAnswer } from '../../engine/workers/call-messages.js';
+import type { CallAnswer, CallRequest } from '../../engine/workers/call-messages.js';
 import type { CallWorker } from '../../engine/workers/call-thread.js';
+import { closeGently } from '../../engine/workers/close-gently.js';
 import { workerUrl } from '../../engine/workers/worker-url.js';
 import { startProcess } from '../../onnx-runtime/start-process.js';
 import { startWorker } from '../../onnx-runtime/start-worker.js';
@@ -21,6 +22,7 @@ function startInThread(task: PredictorTask): CallWorker {
   });
   worker.stdout.resume();
   worker.stderr.resume();
+  const exited = new Promise<void>((resolve) => void worker.once('exit', () => resolve()));
   const end = async (): Promise<void> => {
     worker.ref(); // the caller waits for its end
     await worker.terminate();
@@ -33,7 +35,11 @@ function startInThread(task: PredictorTask): CallWorker {
       worker.once('exit', (code) => gone(new Error(`its thread ended by itself with code ${code}`)));
     },
     setAwaited: (isAwaited) => (isAwaited ? worker.ref() : worker.unref()),
-    close: end,
+    // A call that was just cancelled can give back what it holds, such as its place in a process of plug-ins.
+    close: () => {
+      worker.ref();
+      return closeGently(() => worker.postMessage({ kind: 'close' } satisfies CallRequest, []), exited, end);
+    },
     end,
   };
 }

@@ -47,13 +47,13 @@ export async function loadWidened(
 function widen(hosted: HostedPredictor, { dimensions, tables }: Features): HostedPredictor {
   return {
     ...hosted,
-    predict: async (batch, signal) => {
+    predict: async (batch, work) => {
       if (batch.columns !== dimensions.length)
         throw new PrunecastError(
           'PREDICTOR_FAILED',
           `the predictor was asked with ${batch.columns} columns and has ${dimensions.length}, recipes included: ask it by Predict, with a recipe_digest`,
         );
-      return hosted.predict(addErrors(batch, dimensions, tables), signal);
+      return hosted.predict(addErrors(batch, dimensions, tables), work);
     },
   };
 }

@@ -130,6 +130,7 @@ export async function askPredictors(
   signal: AbortSignal,
 ): Promise<Record<string, Prediction>> {
   const predictions: Record<string, Prediction> = {};
-  for (const [metric, predictor] of open) predictions[metric] = await modelOf(predictor, metric).predict(batch, signal);
+  for (const [metric, predictor] of open)
+    predictions[metric] = await modelOf(predictor, metric).predict(batch, { signal });
   return predictions;
 }

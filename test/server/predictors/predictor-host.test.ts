@@ -143,7 +143,7 @@ describe('fitHosted', () => {
     async (runsIn) => {
       const fitted = await fitHosted({ ...hostile('hang-on-ask'), runsIn }, pairs, 1);
       const cancel = new AbortController();
-      const hung = fitted.predict(batch, cancel.signal);
+      const hung = fitted.predict(batch, { signal: cancel.signal });
       const behind = fitted.predict(batch);
       const cancelledAt = performance.now();
       cancel.abort(new Error('enough'));

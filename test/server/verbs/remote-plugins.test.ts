@@ -1,7 +1,13 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CallError, DeepPartial, PairSet, SearchRequest } from '../../../src/client/index.js';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  JobState,
+  type CallError,
+  type DeepPartial,
+  type PairSet,
+  type SearchRequest,
+} from '../../../src/client/index.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
 import { launchSpecifier, socketIn, startRemotePlugin, type Faults } from '../../support/remote-plugin.js';
 import { makeSelfSigned } from '../../support/self-signed.js';
@@ -292,6 +298,26 @@ describe('a predictor process that misbehaves', () => {
     const { reason, message } = failure as { readonly reason: string; readonly message: string };
     expect(`${reason} ${message}`).toMatch(error);
     expect((await verbs.client.services.jobs.listJobs({})).jobs).toHaveLength(1);
+  });
+
+  it('and hangs in a job that is cancelled: it ends within two seconds, and the process takes the next fit', async () => {
+    const file = join(folder, 'cancelled');
+    await using verbs = await start(launchSpecifier({ hang: 'Fit', hangs: 1, concurrent: 1, startsFile: file }));
+    const until = (line: string) =>
+      vi.waitFor(async () => expect(await readFile(file, 'utf8')).toContain(line), { timeout: 30_000, interval: 10 });
+    const { job } = await verbs.client.services.predictors.fitPredictor({
+      source: { $case: 'pairs', value: BOWL },
+      predictor: { id: 'nearest' },
+    });
+    const jobId = job?.id ?? '';
+    await until('hangs in Fit');
+    const cancelledAt = performance.now();
+    const { job: cancelled } = await verbs.client.services.jobs.cancelJob({ jobId });
+    expect(cancelled?.state).toBe(JobState.CANCELLED);
+    await until('Fit was cancelled');
+    expect(performance.now() - cancelledAt).toBeLessThan(2000);
+    expect((await fitNearest(verbs)).backend).toBe('nearest');
+    expect((await readFile(file, 'utf8')).match(/^\d+$/gm)).toHaveLength(1); // the same process as before
   });
 
   it.each<[what: string, faults: Faults | string, error: RegExp]>([
