@@ -216,8 +216,9 @@ async function show(found: StudyReport, elsewhere: Awaited<ReturnType<typeof mea
           ],
     ),
   );
+  const difference = `${summary.recovered === null ? '' : ', with its winner trained'}${flags.fit === 'one-shot' ? ', one-shot' : ''}`;
   if (flags.markdown !== undefined)
-    await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}`, summary, settings));
+    await writeFile(flags.markdown, formatMarkdown(`A search on ${basename(model)}${difference}`, summary, settings));
   if (flags.json !== undefined)
     await writeFile(
       flags.json,

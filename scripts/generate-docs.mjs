@@ -176,7 +176,7 @@ const headings = {
 write(
   'plugins.md',
   '# Plug-ins',
-  'The built-in plug-ins, as `ListPlugins` lists them. A request names one as `{"id": …, "options": {…}}`; omitted options take their defaults. [Writing plug-ins](writing-plugins.md) shows how to add your own.',
+  'The built-in plug-ins, as `ListPlugins` lists them. A request names one as `{"id": …, "options": {…}}`; omitted options take their defaults. [Concepts](concepts.md) says what each kind does, [Writing plug-ins](writing-plugins.md) how to add your own.',
   ...kinds.flatMap((kind) => {
     const plugins = BUILTIN_PLUGINS.filter(({ plugin }) => plugin.kind === kind)
       .map(({ plugin }) => plugin)

@@ -16,7 +16,7 @@ import {
  */
 export function formatResults({ model, settings, dense, rows }: Results, file: string): string {
   return `${[
-    '# Recipes compared',
+    `# Recipes compared on ${model}`,
     `Written by \`npm run bench:recipes\`; the figures are in [bench/results/${file}](../bench/results/${file}).`,
     `${model} at ${percent(settings['removed_share'])} fewer parameters (unpruned: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, perplexity ${dense.perplexity.toFixed(2)}). Perplexity of ${String(settings['text'])}, every third of its first ${String(settings['first_windows'])} windows of ${String(settings['window'])} tokens; calibrated on ${count(Number(settings['calibration_tokens']))} tokens, ${String(settings['sequences'])} sequences spread over ${String(settings['calibration_text'])}. The first and last layers are protected as by default. \`uniform-best\` was chosen among the uniform shapes on every twelfth window, none of which is reported on; on the stream it keeps the shape that \`least-squares\` chose. \`half-ffn\` keeps half of the FFN channels of every layer, the first and last ones too.`,
     ...CONTROLS.flatMap((control) =>
