@@ -22,7 +22,7 @@ type events func() (*pb.JobEvent, error)
 // Follows a job from its start to its end: each event is shown once, also when the connection is lost on the way.
 // The job goes on without its caller; WatchJob gives what came after the last event that was seen.
 func (s *server) follow(ctx context.Context, open func() (events, error), show func(*pb.JobEvent)) (*pb.JobEnded, error) {
-	jobID, last, heard := "", int64(0), time.Now()
+	jobID, last, heard := "", int64(0), time.Time{} // nothing was heard yet: a server that is not there is not waited for
 	for {
 		next, err := open()
 		for err == nil {
@@ -44,7 +44,7 @@ func (s *server) follow(ctx context.Context, open func() (events, error), show f
 			return nil, err
 		}
 		fmt.Printf("lost the server after event %d, resuming: %v\n", last, err)
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(time.Second)
 		if jobID != "" {
 			open = start(ctx, s.jobs.WatchJob, &pb.WatchJobRequest{JobId: jobID, AfterSequence: last})
 		}

@@ -21,7 +21,7 @@ events=$(mktemp)
 trap 'rm -f "$events"' EXIT
 show='select(.event.sequence) | .event | "search: event \(.sequence), " +
   if .progress then "\(.progress.activity) \(.progress.done // 0)/\(.progress.total // 0)"
-  elif .ended then "ended: \(.ended.search.summary)"
+  elif .ended then "ended: \(.ended.search.summary // .ended.error.message)"
   else keys - ["jobId", "sequence", "time"] | first end'
 follow() { call "$@" | tee -a "$events" | jq --unbuffered -r "$show"; }
 last() { jq -scr "map(.event) | map(select(.sequence)) | last | $1 // empty" "$events"; }
@@ -31,12 +31,16 @@ follow PruningService/Search "{
   \"budgets\": [{\"removed_share\": 0.2}], \"effort\": \"EFFORT_QUICK\",
   \"output\": \"grpcurl-winner\", \"overwrite\": true
 }" || true
-[ -s "$events" ] || exit 1 # refused: grpcurl has said why
+[ -n "$(last .jobId)" ] || exit 1 # refused: grpcurl has said why
+give_up=$((SECONDS + 60)) seen=$(last .sequence)
 while [ -z "$(last .ended)" ]; do
-  echo "search: lost the server after event $(last .sequence), resuming"
+  [ "$seen" = "$(last .sequence)" ] || give_up=$((SECONDS + 60)) seen=$(last .sequence)
+  [ "$SECONDS" -lt "$give_up" ] || exit 1
+  echo "search: lost the server after event $seen, resuming"
   sleep 1
-  follow JobService/WatchJob "{\"job_id\": \"$(last .jobId)\", \"after_sequence\": $(last .sequence)}" || true
+  follow JobService/WatchJob "{\"job_id\": \"$(last .jobId)\", \"after_sequence\": $seen}" || true
 done
+[ -n "$(last .ended.search)" ] || exit 1 # the job failed
 
 # Asks the predictor of the study about the winner, without running the model.
 call PruningService/Predict "$(last '.ended.search | {predictor_id: .predictorId, architectures: [.winner.architecture]}')" |

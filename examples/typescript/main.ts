@@ -11,6 +11,9 @@ try {
   await predict(await search());
   await prune();
   await pruneTooMuch();
+} catch (error) {
+  printError(error);
+  process.exitCode = 1;
 } finally {
   client.close();
 }
@@ -77,13 +80,18 @@ async function prune(): Promise<void> {
   console.log(`prune: wrote ${output}, ${bytes} bytes`);
 }
 
-/** A rate above 1 is refused: the error has a code, a reason to match on, and the fields at fault. */
+/** A rate above 1 is refused. */
 async function pruneTooMuch(): Promise<void> {
-  try {
-    await client.runPrune({ model: MODEL, selection: { $case: 'uniformRate', value: 1.5 }, output: 'never' });
-  } catch (error) {
-    if (!(error instanceof CallError)) throw error;
-    console.log(`error: ${error.code} ${error.reason}: ${error.message}`);
-    for (const { field, description } of error.violations) console.log(`error: field ${field}: ${description}`);
-  }
+  const refused = client.runPrune({ model: MODEL, selection: { $case: 'uniformRate', value: 1.5 }, output: 'never' });
+  await refused.then(() => {
+    throw new Error('a rate of 1.5 was taken');
+  }, printError);
+}
+
+/** Prints all that an error of the server says: its code, a reason to match on, facts, and the fields at fault. */
+function printError(error: unknown): void {
+  if (!(error instanceof CallError)) throw error;
+  console.log(`error: ${error.code}: ${error.message}`);
+  if (error.reason !== '') console.log(`error: reason ${error.reason} ${JSON.stringify(error.metadata)}`);
+  for (const { field, description } of error.violations) console.log(`error: field ${field}: ${description}`);
 }

@@ -32,7 +32,7 @@ final class FollowJob {
   <R> JobEnded toEnd(Supplier<Iterator<R>> start, Function<R, JobEvent> eventOf, Consumer<JobEvent> show) {
     String jobId = "";
     long last = 0;
-    Instant heard = Instant.now();
+    Instant heard = Instant.EPOCH; // nothing was heard yet: a server that is not there is not waited for
     while (true) {
       try {
         Iterator<JobEvent> events = jobId.isEmpty() ? map(start.get(), eventOf) : watch(jobId, last);
@@ -49,6 +49,7 @@ final class FollowJob {
             return requireSuccess(event.getEnded());
           }
         }
+        throw Status.UNAVAILABLE.withDescription("the stream ended before the job").asRuntimeException();
       } catch (StatusRuntimeException error) {
         boolean isPatient = Duration.between(heard, Instant.now()).compareTo(GIVE_UP_AFTER) < 0;
         if (error.getStatus().getCode() != Status.Code.UNAVAILABLE || !isPatient) {
@@ -88,7 +89,7 @@ final class FollowJob {
 
   private static void sleep() {
     try {
-      Thread.sleep(200);
+      Thread.sleep(1000);
     } catch (InterruptedException interrupted) {
       throw new IllegalStateException(interrupted);
     }

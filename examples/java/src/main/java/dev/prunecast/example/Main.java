@@ -48,6 +48,9 @@ public final class Main {
       main.predict(main.search());
       main.prune();
       main.pruneTooMuch();
+    } catch (StatusRuntimeException error) {
+      PrintError.print(error);
+      System.exit(1);
     } finally {
       channel.shutdownNow();
     }
