@@ -1,28 +1,26 @@
-// The blocks of docs/api.md: all services, messages and enums of the API with their comments.
+// The blocks of docs/api.md and docs/plugin-api.md: all services, messages and enums of a package of the protos with
+// their comments.
 import { ScalarType } from '@bufbuild/protobuf';
 import { REASONS } from '../dist/src/core/errors/reasons.js';
-import { documentedRegistry } from '../dist/src/server/requests/api-registry.js';
 import { code, table } from './markdown.mjs';
 
-const PACKAGE = 'prunecast.v1';
 /** Field numbers of descriptor.proto, which make up the path of a comment. */
-const IN_FILE = { message: 4, enum: 5, service: 6 };
+const IN_FILE = { message: 4, enum: 5, service: 6, syntax: 12 };
 const IN_SERVICE = { method: 2 };
 const IN_MESSAGE = { field: 2, oneof: 8 };
 const IN_ENUM = { value: 2 };
 
 /**
- * The API in Markdown, a block each. Names of types link to their tables, and reasons of errors to docs/errors.md.
- * Throws where two headings would have one anchor.
+ * A package of a registry in Markdown, a block each, below `head`. Names of types link to their tables, and reasons of
+ * errors to docs/errors.md. Throws where two headings would have one anchor.
  */
-export function describeApi() {
-  const files = [...documentedRegistry().files].filter((file) => file.proto.package === PACKAGE).map(openFile);
+export function describePackage(registry, name, head) {
+  const files = [...registry.files].filter((file) => file.proto.package === name).map(openFile);
   requireDistinct(files.flatMap(({ file: { messages, enums, services } }) => [...messages, ...enums, ...services]));
   const services = files.flatMap(({ file, comments }) => file.services.map((service) => ({ service, comments })));
   const types = files.filter(({ file }) => file.messages.length + file.enums.length > 0);
   return [
-    '# The API',
-    `The package \`${PACKAGE}\`, as the [protos](../proto/${PACKAGE.replace('.', '/')}) declare it and reflection tells it. [Calling it from other languages](clients.md) shows how; [Limits](limits.md) has the bounds of all requests in one table, [Errors](errors.md) what each reason means.`,
+    ...head,
     files.flatMap(({ conventions }) => conventions).join('\n\n'),
     '## Services',
     services
@@ -35,20 +33,31 @@ export function describeApi() {
       ...file.messages.flatMap((message) => describeMessage(message, comments)),
       ...file.enums.flatMap((each) => describeEnum(each, comments)),
     ]),
-    '## Reasons of errors',
-    Object.keys(REASONS).map(linkReason).join(', '),
   ];
 }
 
-/** A file, its comments by their path, and what it says of all files: a comment before its first message. */
+/** The list of all reasons, with links to docs/errors.md. */
+export function describeReasons() {
+  return ['## Reasons of errors', Object.keys(REASONS).map(linkReason).join(', ')];
+}
+
+/** A file, its comments by their path, and what it says of all files: a comment before its first line or message. */
 function openFile(file) {
   const locations = file.proto.sourceCodeInfo?.location ?? [];
   const comments = new Map(
     locations.map(({ path, leadingComments }) => [path.join(), leadingComments.replace(/^ /gm, '').trim()]),
   );
   const conventions = locations
-    .flatMap(({ leadingDetachedComments }) => leadingDetachedComments)
-    .map((comment) => comment.replace(/^ /gm, '').trim());
+    .flatMap(({ path, leadingComments, leadingDetachedComments }) =>
+      path.join() === String(IN_FILE.syntax) ? [...leadingDetachedComments, leadingComments] : leadingDetachedComments,
+    )
+    .filter((comment) => comment !== '')
+    .map((comment) =>
+      comment
+        .replace(/^ /gm, '')
+        .trim()
+        .replace(/^[A-Z][A-Z ]+$/gm, toHeading),
+    );
   return { file, conventions, comments: (...path) => comments.get(path.join()) ?? '' };
 }
 
@@ -131,7 +140,7 @@ function describeType(field) {
 }
 
 function linkTo(type) {
-  return type.typeName.startsWith(`${PACKAGE}.`) ? `[${type.name}](#${anchorOf(type)})` : code(type.typeName);
+  return type.typeName.startsWith('prunecast.') ? `[${type.name}](#${anchorOf(type)})` : code(type.typeName);
 }
 
 function anchorOf({ name }) {
@@ -142,10 +151,17 @@ function linkReason(reason) {
   return `[${reason}](errors.md#${reason.toLowerCase()})`;
 }
 
-/** A comment on one line, with links to the reasons that it names. */
+/** `ATTACHED OR LAUNCHED`, a line of its own in a comment, as a heading. */
+function toHeading(line) {
+  return `## ${line[0]}${line.slice(1).toLowerCase()}`;
+}
+
+/** A comment on one line, with links to the reasons that it names, and without what it tells buf. */
 function inText(comment) {
   return comment
-    .replaceAll('\n', ' ')
+    .replace(/^buf:lint:.*$/gm, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')
     .replaceAll('<', '&lt;')
     .replace(/\b[A-Z]+(?:_[A-Z]+)+\b/g, (word) => (Object.hasOwn(REASONS, word) ? linkReason(word) : word));
 }

@@ -10,6 +10,8 @@
  * client.close();
  * ```
  */
+/** Makes `credentials` for a server with TLS: `credentials.createSsl(readFileSync('ca.pem'))`. */
+export { credentials } from '@grpc/grpc-js';
 export { CallError, type StatusName } from './call-error.js';
 export { createClient, type PrunecastClient, type RunOptions } from './create-client.js';
 export type { Downloaded, DownloadOptions } from './download.js';

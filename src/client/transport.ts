@@ -51,8 +51,14 @@ export interface Transport {
 
 const CONNECT_MS = 20_000;
 
-/** One channel for all services. Connects with the first call. */
+/**
+ * One channel for all services. Connects with the first call. Throws CallError INVALID_ARGUMENT for what is no address.
+ */
 export function createTransport({ address, credentials: given, headers = {} }: TransportOptions): Transport {
+  if (address === '' || /^https?:/.test(address))
+    throw new CallError(`the address is "${address}"; allowed are host:port and unix:/path/of.sock`, {
+      code: 'INVALID_ARGUMENT',
+    });
   const client = new Client(address, given ?? credentials.createInsecure(), {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,

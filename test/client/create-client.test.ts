@@ -1,4 +1,4 @@
-import type { Server, ServerWritableStream } from '@grpc/grpc-js';
+import type { Metadata, Server, ServerWritableStream } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   createClient,
@@ -131,6 +131,32 @@ describe('createClient', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringMatching(/ModelService\/InspectModel.*5000000000/),
     });
+  });
+
+  it('sends its headers with each call', async () => {
+    const seen: unknown[] = [];
+    const { address } = await serve([
+      CatalogServiceService,
+      {
+        listPlugins: (call: { metadata: Metadata }, answer: (error: null, value: object) => void) => {
+          seen.push(call.metadata.get('authorization'));
+          answer(null, { plugins: [] });
+        },
+      },
+    ]);
+    const client = createClient({ address, headers: { authorization: 'Bearer secret' } });
+    ends.push(client.close);
+    for (const _ of 'ab') await client.services.catalog.listPlugins({});
+    expect(seen).toEqual([['Bearer secret'], ['Bearer secret']]);
+  });
+
+  it.each(['', 'http://127.0.0.1:50051', 'https://host:50051'])('refuses the address "%s" at once', (address) => {
+    expect(() => createClient({ address })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: `the address is "${address}"; allowed are host:port and unix:/path/of.sock`,
+      }),
+    );
   });
 
   it('names the address when no server is there', async () => {

@@ -8,6 +8,7 @@ import type {
   TextEvaluator,
   WindowProtocol,
 } from '../../core/ports/evaluator.js';
+import { MOST_WINDOW_TOKENS, MOST_WINDOWS } from '../../plugins/evaluators/windows/plan-windows.js';
 import {
   Precision,
   type FidelitySpec,
@@ -70,14 +71,6 @@ function cut(
   }
 }
 
-/** The most windows of one plan: each has a loss in every label. */
-const MOST_WINDOWS = 250_000;
-
-/**
- * The most tokens in the windows of one plan: 64 MB of them. A CPU takes hours for these even with the smallest models.
- */
-const MOST_WINDOW_TOKENS = 2 ** 24;
-
 /**
  * How a request cuts its text into windows.
  *
@@ -125,10 +118,9 @@ function requireFewWindows(
   { window, stride, bos, tokenLimit = Infinity }: WindowProtocol,
   field: string,
 ): void {
-  const windows = Math.min(
-    Math.floor(text.tokens.length / Math.min(stride, bos ? window - 1 : window)),
-    Math.floor(tokenLimit / window),
-  );
+  const width = bos ? window - 1 : window; // in tokens of the text
+  const cut = Math.floor((text.tokens.length - width) / Math.min(stride, width)) + 1;
+  const windows = Math.min(Math.max(0, cut), Math.floor(tokenLimit / window));
   if (windows <= MOST_WINDOWS && windows * window <= MOST_WINDOW_TOKENS) return;
   const [name, most] = [
     stride < window ? 'stride' : 'window',

@@ -102,8 +102,8 @@ describe('perplexity.plan', () => {
   it('measures as many windows and tokens as are allowed, and not one more', () => {
     expect(countOf(131_073, 2, 1)).toBe(131_072);
     expect(() => countOf(131_074, 2, 1)).toThrow('131073 windows');
-    expect(countOf(65_536 + 1023, 65_536, 1)).toBe(1024);
-    expect(() => countOf(65_536 + 1024, 65_536, 1)).toThrow('1025 windows');
+    expect(countOf(65_536 + 255, 65_536, 1)).toBe(256); // 2^24 tokens
+    expect(() => countOf(65_536 + 256, 65_536, 1)).toThrow('257 windows');
   });
 
   it('names what is measured and how well', () => {

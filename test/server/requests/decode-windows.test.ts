@@ -21,12 +21,12 @@ const decode = (tokens: number, windows: Partial<WindowProtocol>, fidelity?: Fid
 
 describe('the windows of a request', () => {
   it('are refused if there are too many, by the field that causes it', () => {
-    expect(decode(500_000, { window: 2 })).toMatchObject({ window: 2 });
-    expect(() => decode(500_002, { window: 2 })).toThrow(
+    expect(decode(262_145, { window: 2 })).toMatchObject({ window: 2 });
+    expect(() => decode(262_146, { window: 2 })).toThrow(
       expect.objectContaining({
         reason: 'INVALID_REQUEST',
         violations: [expect.objectContaining({ field: 'windows.window' })],
-        message: expect.stringContaining('250001 windows'),
+        message: expect.stringContaining('131073 windows'),
       }),
     );
     // A million tokens at stride 1 took 4.7 GB and 22 s.
@@ -35,9 +35,19 @@ describe('the windows of a request', () => {
     );
   });
 
+  it('are refused above the most that an evaluator plans, with the field at fault', () => {
+    expect(decode(131_073, { window: 2, stride: 1 })).toMatchObject({ stride: 1 });
+    expect(() => decode(131_074, { window: 2, stride: 1 })).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining('at most 131072 windows') as string,
+        violations: [expect.objectContaining({ field: 'windows.stride' })],
+      }),
+    );
+  });
+
   it('are refused where they hold too many tokens together, however few they are', () => {
-    expect(decode(8191 + 1, { window: 2048, stride: 1 })).toMatchObject({ stride: 1 }); // 8,192 windows of 2,048: 2^24 tokens
-    expect(() => decode(8193, { window: 2048, stride: 1 })).toThrow(
+    expect(decode(8191 + 2048, { window: 2048, stride: 1 })).toMatchObject({ stride: 1 }); // 8,192 windows of 2,048: 2^24 tokens
+    expect(() => decode(8192 + 2048, { window: 2048, stride: 1 })).toThrow(
       expect.objectContaining({ message: expect.stringContaining('16777216 tokens') }),
     );
   });

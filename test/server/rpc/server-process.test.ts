@@ -4,8 +4,9 @@ import { rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createClient, credentials } from '../../../src/client/index.js';
 import { CatalogServiceClient } from '../../../src/gen/prunecast/v1/catalog.js';
 import { makeSelfSigned } from '../../support/self-signed.js';
 import { ask, makeFolder, startTestServer } from '../../support/test-server.js';
@@ -188,9 +189,9 @@ describe('an address with TLS', () => {
       },
     });
     const list = async (trust: ChannelCredentials): Promise<unknown> => {
-      const client = new CatalogServiceClient(server.address.replace('127.0.0.1', 'localhost'), trust);
+      const client = createClient({ address: server.address.replace('127.0.0.1', 'localhost'), credentials: trust });
       try {
-        return await ask(client, client.listPlugins, { kind: 0 });
+        return await client.services.catalog.listPlugins({});
       } finally {
         client.close();
       }
@@ -199,7 +200,7 @@ describe('an address with TLS', () => {
     expect(await list(credentials.createSsl(trusted))).toMatchObject({ plugins: expect.any(Array) });
     const other = Buffer.from(makeSelfSigned().certificate);
     for (const trust of [credentials.createSsl(other), credentials.createInsecure()])
-      await expect(list(trust)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+      await expect(list(trust)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 });
 

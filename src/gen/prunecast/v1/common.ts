@@ -456,8 +456,8 @@ export interface Text {
   source:
     | //
     /**
-     * A file under a data root, or the path of an upload (`uploads/...`), in UTF-8: plain text; JSON lines (`*.jsonl`, `*.ndjson`), each an object; a JSON file
-     * (`*.json`) with an array of strings or of objects; Parquet (`*.parquet`); or CSV (`*.csv`) if `field` is named,
+     * A file under a data root, or the path of an upload (`uploads/...`), in UTF-8: plain text; JSON lines (`*.jsonl`,
+     * `*.ndjson`), each an object; a JSON file (`*.json`) with an array of strings or of objects; Parquet (`*.parquet`); or CSV (`*.csv`) if `field` is named,
      * whose first row names its columns. Of objects and rows one `field` is read. Documents are joined by a blank line.
      * A byte order mark is ignored. A file that is not UTF-8 or has a NUL is refused with the line and the offset of
      * the first such byte, and one that is not of its format with the line at fault. Of a file of more than 4 MiB that
@@ -663,7 +663,8 @@ export interface RecoveryResult {
 /**
  * How a text is cut into consecutive windows; a last short one is dropped. Every token of a window but the first is
  * predicted. With a stride shorter than the window, each window scores only the tokens that no earlier one has scored.
- * At most 250,000 windows are taken, with at most 16,777,216 tokens in all.
+ * At most 131,072 windows with 16,777,216 tokens in all are measured: for a longer text set a token limit, or send a
+ * part of it.
  */
 export interface WindowProtocol {
   /**
@@ -674,9 +675,8 @@ export interface WindowProtocol {
     | number
     | undefined;
   /**
-   * Tokens from the start of one window to the start of the next. Default: the window, so that none overlap. At most
-   * 131,072 windows with 67,108,864 tokens in all are measured: for a longer text set a token limit, or send a part of
-   * it.
+   * Tokens from the start of one window to the start of the next, at most the window. Default: the window, so that none
+   * overlap.
    * Allowed: 1 to 1,048,576.
    */
   stride?:

@@ -5486,7 +5486,10 @@ export const JobServiceService = {
     responseSerialize: (value: ResumeJobResponse): Buffer => Buffer.from(ResumeJobResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeJobResponse => ResumeJobResponse.decode(value),
   },
-  /** Deletes a job that has ended, and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
+  /**
+   * Deletes a job that has ended, and its events. Its study, its predictors and its output stay. Errors: JOB_NOT_FOUND,
+   * JOB_ACTIVE.
+   */
   deleteJob: {
     path: "/prunecast.v1.JobService/DeleteJob" as const,
     requestStream: false as const,
@@ -5518,7 +5521,10 @@ export interface JobServiceServer extends UntypedServiceImplementation {
    * BUDGET_INFEASIBLE, LEASE_HELD.
    */
   resumeJob: handleUnaryCall<ResumeJobRequest, ResumeJobResponse>;
-  /** Deletes a job that has ended, and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
+  /**
+   * Deletes a job that has ended, and its events. Its study, its predictors and its output stay. Errors: JOB_NOT_FOUND,
+   * JOB_ACTIVE.
+   */
   deleteJob: handleUnaryCall<DeleteJobRequest, DeleteJobResponse>;
 }
 
@@ -5603,7 +5609,10 @@ export interface JobServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeJobResponse) => void,
   ): ClientUnaryCall;
-  /** Deletes a job that has ended, and its events. Errors: JOB_NOT_FOUND, JOB_ACTIVE. */
+  /**
+   * Deletes a job that has ended, and its events. Its study, its predictors and its output stay. Errors: JOB_NOT_FOUND,
+   * JOB_ACTIVE.
+   */
   deleteJob(
     request: DeleteJobRequest,
     callback: (error: ServiceError | null, response: DeleteJobResponse) => void,

@@ -1776,7 +1776,10 @@ export const PredictorServiceService = {
       Buffer.from(ExplainPredictorResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExplainPredictorResponse => ExplainPredictorResponse.decode(value),
   },
-  /** How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
+  /**
+   * How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID, and those of
+   * InspectModel.
+   */
   proposeRefinement: {
     path: "/prunecast.v1.PredictorService/ProposeRefinement" as const,
     requestStream: false as const,
@@ -1805,7 +1808,10 @@ export interface PredictorServiceServer extends UntypedServiceImplementation {
   deletePredictor: handleUnaryCall<DeletePredictorRequest, DeletePredictorResponse>;
   /** Importances and effect curves. Errors: PREDICTOR_NOT_FOUND. */
   explainPredictor: handleUnaryCall<ExplainPredictorRequest, ExplainPredictorResponse>;
-  /** How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
+  /**
+   * How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID, and those of
+   * InspectModel.
+   */
   proposeRefinement: handleUnaryCall<ProposeRefinementRequest, ProposeRefinementResponse>;
 }
 
@@ -1894,7 +1900,10 @@ export interface PredictorServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ExplainPredictorResponse) => void,
   ): ClientUnaryCall;
-  /** How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID. */
+  /**
+   * How a space would be refined: narrower and wider ranges. Errors: PREDICTOR_NOT_FOUND, SPACE_INVALID, and those of
+   * InspectModel.
+   */
   proposeRefinement(
     request: ProposeRefinementRequest,
     callback: (error: ServiceError | null, response: ProposeRefinementResponse) => void,

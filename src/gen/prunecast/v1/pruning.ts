@@ -438,7 +438,7 @@ export interface PredictResponse {
     | undefined;
   /** The path of the pairs' text as the study named it; empty if the text was sent along, or as `parameters`. */
   text: string;
-  /** The share of new labels that lies within the intervals of `predictions`, from 0 to 1. */
+  /** The share of new labels that lies within the intervals of `predictions`, from 0 to 1: 0.9. */
   intervalCoverage: number;
   /**
    * What the unpruned model has on the report windows of the study, which are others than those of the pairs; empty if
@@ -5310,8 +5310,10 @@ export const FeasibleRange: MessageFns<FeasibleRange> = {
 export type PruningServiceService = typeof PruningServiceService;
 export const PruningServiceService = {
   /**
-   * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
-   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND, OUTPUT_EXISTS,
+   * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, MODEL_CHANGED,
+   * ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PLUGIN_FAILED,
+   * PLUGIN_INVALID, PATH_OUTSIDE_ROOTS, TEXT_NOT_FOUND, TEXT_TOO_SHORT, TOKENIZER_MISSING, CALIBRATION_UNUSABLE,
+   * MEMORY_EXCEEDED, OUTPUT_NOT_FOUND, OUTPUT_EXISTS, OUTPUT_PROTECTED, OUTPUT_NOT_WRITTEN, VALUES_OUT_OF_RANGE,
    * REQUEST_ID_REUSED, MESSAGE_TOO_LARGE.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
@@ -5339,8 +5341,8 @@ export const PruningServiceService = {
     responseDeserialize: (value: Buffer): PlanPruneResponse => PlanPruneResponse.decode(value),
   },
   /**
-   * Measures architectures, each result as it is ready. Errors: those of Prune, and TEXT_NOT_FOUND, TEXT_TOO_SHORT,
-   * TOKENIZER_MISSING, MEMORY_EXCEEDED.
+   * Measures architectures, each result as it is ready. Errors: those of Prune, and METRIC_INVALID,
+   * PRECISION_UNAVAILABLE, EXPORT_UNSUPPORTED.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   evaluate: {
@@ -5382,8 +5384,8 @@ export const PruningServiceService = {
     responseDeserialize: (value: Buffer): PredictResponse => PredictResponse.decode(value),
   },
   /**
-   * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and SPACE_INVALID,
-   * WINDOWS_OVERLAP, PAIRS_TOO_FEW.
+   * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and WINDOWS_OVERLAP,
+   * PAIRS_TOO_FEW, PREDICTOR_FAILED.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   search: {
@@ -5413,8 +5415,10 @@ export const PruningServiceService = {
 
 export interface PruningServiceServer extends UntypedServiceImplementation {
   /**
-   * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
-   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND, OUTPUT_EXISTS,
+   * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, MODEL_CHANGED,
+   * ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PLUGIN_FAILED,
+   * PLUGIN_INVALID, PATH_OUTSIDE_ROOTS, TEXT_NOT_FOUND, TEXT_TOO_SHORT, TOKENIZER_MISSING, CALIBRATION_UNUSABLE,
+   * MEMORY_EXCEEDED, OUTPUT_NOT_FOUND, OUTPUT_EXISTS, OUTPUT_PROTECTED, OUTPUT_NOT_WRITTEN, VALUES_OUT_OF_RANGE,
    * REQUEST_ID_REUSED, MESSAGE_TOO_LARGE.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
@@ -5426,8 +5430,8 @@ export interface PruningServiceServer extends UntypedServiceImplementation {
    */
   planPrune: handleUnaryCall<PruneRequest, PlanPruneResponse>;
   /**
-   * Measures architectures, each result as it is ready. Errors: those of Prune, and TEXT_NOT_FOUND, TEXT_TOO_SHORT,
-   * TOKENIZER_MISSING, MEMORY_EXCEEDED.
+   * Measures architectures, each result as it is ready. Errors: those of Prune, and METRIC_INVALID,
+   * PRECISION_UNAVAILABLE, EXPORT_UNSUPPORTED.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   evaluate: handleServerStreamingCall<EvaluateRequest, EvaluateResponse>;
@@ -5444,8 +5448,8 @@ export interface PruningServiceServer extends UntypedServiceImplementation {
    */
   predict: handleUnaryCall<PredictRequest, PredictResponse>;
   /**
-   * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and SPACE_INVALID,
-   * WINDOWS_OVERLAP, PAIRS_TOO_FEW.
+   * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and WINDOWS_OVERLAP,
+   * PAIRS_TOO_FEW, PREDICTOR_FAILED.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   search: handleServerStreamingCall<SearchRequest, SearchResponse>;
@@ -5459,8 +5463,10 @@ export interface PruningServiceServer extends UntypedServiceImplementation {
 
 export interface PruningServiceClient extends Client {
   /**
-   * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, ARCHITECTURE_INVALID,
-   * BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND, OUTPUT_EXISTS,
+   * Writes a pruned checkpoint. Errors: MODEL_NOT_FOUND, MODEL_MALFORMED, MODEL_UNSUPPORTED, MODEL_CHANGED,
+   * ARCHITECTURE_INVALID, SPACE_INVALID, BUDGET_INFEASIBLE, PLUGIN_NOT_FOUND, INVALID_OPTIONS, PLUGIN_FAILED,
+   * PLUGIN_INVALID, PATH_OUTSIDE_ROOTS, TEXT_NOT_FOUND, TEXT_TOO_SHORT, TOKENIZER_MISSING, CALIBRATION_UNUSABLE,
+   * MEMORY_EXCEEDED, OUTPUT_NOT_FOUND, OUTPUT_EXISTS, OUTPUT_PROTECTED, OUTPUT_NOT_WRITTEN, VALUES_OUT_OF_RANGE,
    * REQUEST_ID_REUSED, MESSAGE_TOO_LARGE.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
@@ -5491,8 +5497,8 @@ export interface PruningServiceClient extends Client {
     callback: (error: ServiceError | null, response: PlanPruneResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Measures architectures, each result as it is ready. Errors: those of Prune, and TEXT_NOT_FOUND, TEXT_TOO_SHORT,
-   * TOKENIZER_MISSING, MEMORY_EXCEEDED.
+   * Measures architectures, each result as it is ready. Errors: those of Prune, and METRIC_INVALID,
+   * PRECISION_UNAVAILABLE, EXPORT_UNSUPPORTED.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   evaluate(request: EvaluateRequest, options?: Partial<CallOptions>): ClientReadableStream<EvaluateResponse>;
@@ -5542,8 +5548,8 @@ export interface PruningServiceClient extends Client {
     callback: (error: ServiceError | null, response: PredictResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and SPACE_INVALID,
-   * WINDOWS_OVERLAP, PAIRS_TOO_FEW.
+   * Finds the best architecture within the budgets and writes it. Errors: those of Evaluate, and WINDOWS_OVERLAP,
+   * PAIRS_TOO_FEW, PREDICTOR_FAILED.
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
    */
   search(request: SearchRequest, options?: Partial<CallOptions>): ClientReadableStream<SearchResponse>;

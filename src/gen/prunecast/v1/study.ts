@@ -3905,7 +3905,10 @@ export const StudyServiceService = {
     responseSerialize: (value: ListTrialsResponse): Buffer => Buffer.from(ListTrialsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListTrialsResponse => ListTrialsResponse.decode(value),
   },
-  /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
+  /**
+   * What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND,
+   * BUDGET_INFEASIBLE; with `verify` also those of Evaluate, and STUDY_CHANGED.
+   */
   queryStudy: {
     path: "/prunecast.v1.StudyService/QueryStudy" as const,
     requestStream: false as const,
@@ -3944,7 +3947,10 @@ export interface StudyServiceServer extends UntypedServiceImplementation {
   deleteStudy: handleUnaryCall<DeleteStudyRequest, DeleteStudyResponse>;
   /** The architectures that were really evaluated, in the order of their numbers, in pages. Errors: STUDY_NOT_FOUND. */
   listTrials: handleUnaryCall<ListTrialsRequest, ListTrialsResponse>;
-  /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
+  /**
+   * What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND,
+   * BUDGET_INFEASIBLE; with `verify` also those of Evaluate, and STUDY_CHANGED.
+   */
   queryStudy: handleUnaryCall<QueryStudyRequest, QueryStudyResponse>;
   /**
    * All that a report of a study shows and, on request, the report itself: one HTML page that needs no network, or
@@ -4021,7 +4027,10 @@ export interface StudyServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListTrialsResponse) => void,
   ): ClientUnaryCall;
-  /** What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, BUDGET_INFEASIBLE. */
+  /**
+   * What a study's predictor says about another budget or objective. Errors: STUDY_NOT_FOUND, PREDICTOR_NOT_FOUND,
+   * BUDGET_INFEASIBLE; with `verify` also those of Evaluate, and STUDY_CHANGED.
+   */
   queryStudy(
     request: QueryStudyRequest,
     callback: (error: ServiceError | null, response: QueryStudyResponse) => void,
