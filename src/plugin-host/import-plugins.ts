@@ -41,8 +41,9 @@ export async function loadPlugin<Kind extends PluginKind>(
 }
 
 /**
- * The plug-in with a version: its own, or that of the package its module lies in, or for a module outside any package
- * the digest of the module. A built-in plug-in has the first version until it states another.
+ * The plug-in with a version: its own, or that of the installed package its module lies in. A module that is not
+ * installed, and may be edited at any time, has its digest beside it. A built-in plug-in has the first version until it
+ * states another.
  */
 export function withVersion<Listed extends Plugin>(plugin: Listed, moduleUrl: string): Listed & { version: string } {
   const isBuiltIn = moduleUrl.startsWith(BUILT_IN_FOLDER.href);
@@ -80,12 +81,21 @@ function isNamed(value: unknown): value is Plugin {
 /** What a module exports as default: a list, or the only entry of one. */
 async function importExported(moduleUrl: string, place: string): Promise<readonly unknown[]> {
   try {
-    const { default: exported } = (await import(moduleUrl)) as { readonly default?: unknown };
+    const exported = findDefault(((await import(moduleUrl)) as { readonly default?: unknown }).default);
     return Array.isArray(exported) ? exported : [exported];
   } catch (error) {
     const fault = await describeLoading(error, moduleUrl);
     throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${fault}`, { cause: error });
   }
+}
+
+/**
+ * Compilers that write CommonJS mark it, and put the default export inside of what Node takes for it: so does TypeScript
+ * where the nearest package.json says "type": "commonjs", as that of `npm init` does.
+ */
+function findDefault(exported: unknown): unknown {
+  const isCompiled = typeof exported === 'object' && exported !== null && '__esModule' in exported;
+  return isCompiled && 'default' in exported ? exported.default : exported;
 }
 
 /** Why a module cannot be loaded, in one line. */
@@ -123,14 +133,21 @@ async function findSyntaxError(moduleUrl: string): Promise<string | undefined> {
 
 const UNVERSIONED = '0.0.0';
 
-/** The version in the nearest package.json that has one; otherwise the digest of the module. */
+/**
+ * The version in the nearest package.json that has one, followed by the digest of the module unless it lies in
+ * `node_modules`; the digest alone where none has.
+ */
 function readPackageVersion(moduleUrl: URL): string {
   if (moduleUrl.protocol !== 'file:') return UNVERSIONED;
   for (let folder = new URL('.', moduleUrl); ; folder = new URL('..', folder)) {
     const version = readVersion(new URL('package.json', folder));
-    if (version !== undefined) return version;
+    if (version !== undefined) return isInstalled(moduleUrl) ? version : `${version}+${digestModule(moduleUrl)}`;
     if (folder.pathname === '/' || new URL('..', folder).href === folder.href) return digestModule(moduleUrl);
   }
+}
+
+function isInstalled({ pathname }: URL): boolean {
+  return pathname.includes('/node_modules/');
 }
 
 function digestModule(moduleUrl: URL): string {

@@ -64,7 +64,7 @@ describe('a package of plug-ins outside the source tree', () => {
     expect((await compile('tsconfig.json', cwd)).stdout).toBe('');
     const env = { ...process.env, PRUNECAST_STATE_DIRECTORY: join(folder, 'state') };
     const { stdout } = await run('npx', ['--no', 'prunecast', 'plugin', 'check', './nearest.js'], { cwd, env });
-    expect(stdout).toMatch(/^predictor nearest 0\.1\.0: /);
+    expect(stdout).toMatch(/^predictor nearest 0\.1\.0\+sha256-[0-9a-f]{16}: /);
     expect(stdout).toMatch(/^all 16 checks passed$/m);
   });
 
@@ -88,7 +88,9 @@ describe('a package of plug-ins outside the source tree', () => {
     );
     try {
       const { plugins } = await server.client.services.catalog.listPlugins({});
-      expect(plugins.find(({ id }) => id === 'weight-spread')).toMatchObject({ version: '1.2.3' });
+      expect(plugins.find(({ id }) => id === 'weight-spread')).toMatchObject({
+        version: expect.stringMatching(/^1\.2\.3\+sha256-/) as string, // a link, not an installed copy
+      });
       expect(plugins.map(({ id }) => id)).toEqual(expect.arrayContaining(['nearest', 'nearest-js', 'largest-weight']));
       const report = await server.client.runSearch(search());
       expect(report.winner?.metrics['perplexity']).toBeGreaterThan(1);

@@ -53,7 +53,8 @@ export interface PluginManifest<Options> {
   readonly id: string;
   /**
    * Raise it when results change: labels are shared by plug-ins of one version, and jobs do not resume under another.
-   * @default the version of the package that its module lies in; outside a package, the digest of the module
+   * @default the version of the package that its module lies in, unless it is installed with the digest of the module;
+   *   outside a package, the digest alone
    */
   readonly version?: string;
   /** Whether it replaces a built-in plug-in of the same kind and id; otherwise such an id is refused. @default false */

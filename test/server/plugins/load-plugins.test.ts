@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadPlugin } from '../../../src/plugin-host/import-plugins.js';
 import { loadPlugins } from '../../../src/server/plugins/load-plugins.js';
 import { writePlugin } from '../../support/fixture-plugins.js';
 
@@ -48,6 +49,41 @@ describe('loadPlugins', () => {
     ]);
   });
 
+  it('gives a module of a folder another version when it is edited, and an installed one that of its package', async () => {
+    const folderOfOwn = join(folder, 'edited');
+    await mkdir(folderOfOwn);
+    await writeFile(join(folderOfOwn, 'package.json'), '{"version": "1.0.0", "type": "module"}');
+    const versionOf = async (more: string) => {
+      writePlugin(join(folderOfOwn, `${more.length}.js`), `export default ${criterion('edited', more)};`);
+      return (await load(`./edited/${more.length}.js`))[0]?.plugin.version;
+    };
+    const before = await versionOf('');
+    expect(before).toMatch(/^1\.0\.0\+sha256-/);
+    expect(await versionOf('scoringBytes: () => 1')).not.toBe(before);
+    expect(await versionOf("version: '7'")).toBe('7');
+    expect((await load('@acme/x'))[0]?.plugin.version).toBe('2.3.4');
+  });
+
+  it('takes what TypeScript compiles to CommonJS', async () => {
+    await writeFile(
+      join(folder, 'compiled.cjs'),
+      `"use strict";
+      Object.defineProperty(exports, "__esModule", { value: true });
+      const plugin_1 = require(${JSON.stringify(resolve('dist/src/plugins/index.js'))});
+      exports.default = (0, plugin_1.defineCriterion)({ id: 'compiled', summary: 'Scores.', needs: [],
+        options: plugin_1.z.strictObject({}), score: ({ units }) => new Float32Array(units.length) });`,
+    );
+    const [entry] = await load('./compiled.cjs');
+    expect(entry?.plugin.id).toBe('compiled');
+    const address = {
+      moduleUrl: entry?.moduleUrl.href ?? '',
+      kind: 'criterion',
+      id: 'compiled',
+      version: undefined,
+    } as const;
+    expect((await loadPlugin(address)).id).toBe('compiled'); // as workers do
+  });
+
   it('takes a list of plug-ins, each with its own version, or that of its package, or the digest of its module', async () => {
     const entries = await load('./two.mjs', '@acme/x');
     const digest = createHash('sha256')
@@ -71,7 +107,7 @@ describe('loadPlugins', () => {
     await make('bare', 'index.js', { type: 'module' });
     const entries = await load('./exporting', './with-main/', join(folder, 'bare'));
     expect(entries.map(({ plugin: { id } }) => id)).toEqual(['exporting', 'with-main', 'bare']);
-    expect(entries[0]?.plugin.version).toBe('3.2.1');
+    expect(entries[0]?.plugin.version).toMatch(/^3\.2\.1\+sha256-[0-9a-f]{16}$/);
     const [own] = await loadPlugins(['.'], { folder: join(folder, 'exporting'), remote: noProcesses });
     expect(own?.plugin.id).toBe('exporting');
     await writeFile(join(folder, 'exporting/package.json'), '{"name": "exporting", "exports": "./gone.mjs"}');
