@@ -53,7 +53,7 @@ const remote = createRemoteHost({
 });
 const command = `exec ${process.execPath} ${fileURLToPath(new URL('./remote/nearest-server.js', import.meta.url))}`;
 try {
-  const [elsewhere] = await loadPlugins([`exec:${command}`], { folder: process.cwd(), remote });
+  const [elsewhere] = await loadPlugins([`exec:${command}`], { limitMs: 30_000, folder: process.cwd(), remote });
   if (elsewhere === undefined) throw new Error('the process offers no plug-in');
   const fits = await Promise.all([fit({ plugin, moduleUrl: here }), fit(elsewhere)]);
   const batch = { rates: draw(rows * columns), columns };

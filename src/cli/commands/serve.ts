@@ -173,7 +173,7 @@ export const SERVE_FLAGS = [
     flag: '--plugin-start-ms <MS>',
     variable: 'PRUNECAST_PLUGIN_START_MS',
     group: 'Plug-ins',
-    summary: 'how long a plug-in in a process of its own may take to be reachable, in milliseconds',
+    summary: 'how long a plug-in may take to be loaded, or its process to be reachable, in milliseconds',
   },
   {
     flag: '--plugin-call-ms <MS>',

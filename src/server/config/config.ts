@@ -154,7 +154,7 @@ export const CONFIG_SCHEMA = z
       .max(3_600_000)
       .default(30_000)
       .describe(
-        'How long a plug-in in a process of its own may take to be reachable, at the start of the server and after it has died, in milliseconds.',
+        'How long a plug-in may take to be loaded, and one in a process of its own to be reachable, at the start of the server and after the process has died. In milliseconds.',
       ),
     pluginCallMs: z
       .int()

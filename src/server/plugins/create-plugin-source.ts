@@ -21,7 +21,7 @@ export function createPluginSource(config: Config, given: readonly PluginEntry[]
   });
   return {
     load: async () => {
-      const named = await loadPlugins(config.plugins, { folder, remote });
+      const named = await loadPlugins(config.plugins, { folder, limitMs: config.pluginStartMs, remote });
       if (named.length > 0)
         log.info({ plugins: named.map(({ plugin: { kind, id } }) => `${kind} ${id}`) }, 'loaded plug-ins');
       return [...BUILTIN_PLUGINS, ...named, ...given];

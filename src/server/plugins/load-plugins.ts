@@ -6,6 +6,7 @@ import { importPlugins } from '../../plugin-host/import-plugins.js';
 import { parseRemoteSpecifier } from './remote/parse-specifier.js';
 import type { RemoteHost } from './remote/remote-host.js';
 import { resolveSpecifiers } from './resolve-specifiers.js';
+import { watchLoading } from './watch-loading.js';
 
 /** Where the plug-ins of a server come from. */
 export interface PluginSource {
@@ -18,8 +19,8 @@ export interface PluginSource {
 export interface PluginLoading {
   /** Where relative paths and the search for packages start; never taken from a request. */
   readonly folder: string;
-  /** How long a module may take; it may wait for something at its top level that never comes. @default 30,000 */
-  readonly limitMs?: number;
+  /** How long a module may take; it may wait at its top level for something that never comes, or loop. */
+  readonly limitMs: number;
   /** Attaches and launches the processes that specifiers name. */
   readonly remote: RemoteHost;
 }
@@ -33,7 +34,7 @@ export interface PluginLoading {
  */
 export async function loadPlugins(
   specifiers: readonly string[],
-  { folder, limitMs = 30_000, remote }: PluginLoading,
+  { folder, limitMs, remote }: PluginLoading,
 ): Promise<PluginEntry[]> {
   const entries: PluginEntry[] = [];
   const loaded = new Set<string>();
@@ -59,7 +60,9 @@ export async function loadPlugins(
 
 async function within<Result>(limitMs: number, place: string, loading: Promise<Result>): Promise<Result> {
   const limit = new AbortController();
-  const reason = new PrunecastError('PLUGIN_INVALID', `${place} was not loaded within ${limitMs / 1000} s`);
+  const late = `${place} was not loaded within ${limitMs / 1000} s (the setting pluginStartMs)`;
+  const reason = new PrunecastError('PLUGIN_INVALID', late);
+  const endWatch = watchLoading(limitMs, `${late}: it computes without end at its top level`);
   const timer = setTimeout(() => limit.abort(reason), limitMs);
   // A module may end the process itself: nothing else would say where it went.
   const tellEnd = (): void => void writeSync(2, `the process was ended while ${place} was loaded\n`);
@@ -68,6 +71,7 @@ async function within<Result>(limitMs: number, place: string, loading: Promise<R
     return await orAborted(loading, limit.signal);
   } finally {
     clearTimeout(timer);
+    endWatch();
     process.off('exit', tellEnd);
   }
 }

@@ -108,7 +108,7 @@ describe('loadPlugins', () => {
     const entries = await load('./exporting', './with-main/', join(folder, 'bare'));
     expect(entries.map(({ plugin: { id } }) => id)).toEqual(['exporting', 'with-main', 'bare']);
     expect(entries[0]?.plugin.version).toMatch(/^3\.2\.1\+sha256-[0-9a-f]{16}$/);
-    const [own] = await loadPlugins(['.'], { folder: join(folder, 'exporting'), remote: noProcesses });
+    const [own] = await loadPlugins(['.'], { limitMs: 3_000, folder: join(folder, 'exporting'), remote: noProcesses });
     expect(own?.plugin.id).toBe('exporting');
     await writeFile(join(folder, 'exporting/package.json'), '{"name": "exporting", "exports": "./gone.mjs"}');
     await expect(load('./exporting')).rejects.toThrow(/the plug-in "\.\/exporting" cannot be read: ENOENT.*gone\.mjs/);
