@@ -15,6 +15,7 @@ import prunecast
 
 EXAMPLES = ROOT / "python/examples"
 ALL_KINDS = Path(__file__).parent / "plugins_of_all_kinds.py"
+GOOD_AND_BAD = Path(__file__).parent / "good_and_bad_predictors.py"
 
 
 @contextmanager
@@ -83,6 +84,49 @@ def test_a_strategy_proposes_what_a_search_verifies(tmp_path: Path) -> None:
         report = search(client, strategy="walk")
         assert report.verified == len(client.trials(report.study_id, role="finalist")) == 3
         assert report.predicted <= 10
+
+
+def test_a_strategy_that_starts_again_at_random_leads_a_search(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    with serving(tmp_path, EXAMPLES / "random_restarts.py") as client:
+        strategy = {"id": "random-restarts", "options": {"neighbours": 10}}
+        report = search(client, strategy=strategy, candidates=150)
+        again = search(client, strategy=strategy, candidates=150, request_id="again")
+        with pytest.raises(prunecast.PrunecastError) as caught:
+            search(client, strategy={"id": "random-restarts", "options": {"neighbours": 0}})
+    assert caught.value.violations[0].field == "strategy.options.neighbours"
+    assert report.predicted == 150
+    assert report.verified == 3
+    assert report.winner.parameters <= 0.8 * 260_032
+    assert report.winner.metrics["perplexity"] > report.dense.metrics["perplexity"]
+    assert again.study_id != report.study_id
+    assert again.message.winner.architecture == report.message.winner.architecture
+
+
+def test_a_good_predictor_leads_a_search_by_auto_and_a_bad_one_does_not(tmp_path: Path) -> None:
+    pytest.importorskip("numpy")
+    trees = ["xgboost", "random-forest"]
+
+    def choose(*own: str) -> tuple[str, dict[str, float]]:
+        predictor = {"id": "auto", "options": {"among": [*trees, *own]}}
+        pairs = {"count": 64, "rungs": [{"token_limit": 256}]}
+        report = search(client, predictor=predictor, pairs=pairs, space={"protected_layers": {}})
+        scores = {each.backend: each for each in report.message.predictor_scores}
+        assert list(scores) == [*trees, *own]
+        assert {(each.not_tried, each.quality.split) for each in scores.values()} == {("", "5-fold")}
+        (chosen,) = (each.backend for each in scores.values() if each.chosen)
+        assert report.predictor_id is not None
+        assert client.predictor(report.predictor_id).backend == chosen
+        return chosen, {name: each.quality.kendall_tau for name, each in scores.items()}
+
+    with serving(tmp_path, GOOD_AND_BAD) as client:
+        chosen, taus = choose("totals", "average")
+        assert chosen == "totals"
+        assert taus["totals"] > max(taus[tree] for tree in trees)
+        assert taus["average"] < min(taus[tree] for tree in trees)
+        chosen, taus = choose("average")
+        assert chosen in trees
+        assert taus["average"] < taus[chosen]
 
 
 def test_options_are_checked_by_their_schema_and_by_the_plug_in(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createClient } from '../../src/client/index.js';
+import { createClient, type DeepPartial, type PairSet } from '../../src/client/index.js';
 import { hasTool, readCommands } from '../support/examples.js';
+import { BOWL, SLOPE } from '../support/pair-sets.js';
 import { startServerChild } from '../support/server-child.js';
 import { makeFolder } from '../support/test-server.js';
 
@@ -12,7 +13,9 @@ import { makeFolder } from '../support/test-server.js';
 const EXAMPLE = resolve(import.meta.dirname, '../../examples/go-predictor');
 
 describe('the example of a predictor in Go', () => {
-  it('is launched by a server, and takes part in `auto` in a search', { timeout: 900_000 }, async ({ skip }) => {
+  it('is launched by a server, and takes part in `auto` in a search, where it leads only if it predicts best', {
+    timeout: 900_000,
+  }, async ({ skip }) => {
     skip(!hasTool('go'), 'no go');
     for (const command of readCommands(EXAMPLE)) execFileSync('sh', ['-c', command], { cwd: EXAMPLE });
 
@@ -34,6 +37,20 @@ describe('the example of a predictor in Go', () => {
       expect([ridge?.backend, nearest?.backend]).toEqual(['ridge', 'nearest']);
       expect(nearest).toMatchObject({ notTried: '', quality: { split: '3-fold' } });
       expect(report.verified).toBeGreaterThan(0);
+
+      const choose = async (value: DeepPartial<PairSet>): Promise<string> => {
+        const source = { $case: 'pairs', value } as const;
+        const among = ['ridge', 'nearest'];
+        const fitted = await client.runFitPredictor({
+          source,
+          predictor: { id: 'auto', options: { folds: 3, among } },
+        });
+        expect(fitted.scores.map(({ backend, notTried }) => [backend, notTried])).toEqual(among.map((id) => [id, '']));
+        expect(fitted.scores.filter(({ chosen }) => chosen).map(({ backend }) => backend)).toEqual([fitted.backend]);
+        return fitted.backend;
+      };
+      expect(await choose(BOWL)).toBe('nearest');
+      expect(await choose(SLOPE)).toBe('ridge');
 
       const pairs = Array.from({ length: 8 }, (_, row) => ({ rates: [row / 10], metrics: { perplexity: 5 + row } }));
       const { id } = await client.runFitPredictor({

@@ -135,7 +135,7 @@ describe('a predictor in a single local file, beside built-in ones in `auto`', {
     expect(leads).toBe('totals');
     expect(winner?.metrics['perplexity']).toBeGreaterThan(1);
     const without = await chooseAmong(verbs, 'average');
-    expect(without.leads).toBe('random-forest');
+    expect(without.leads).toMatch(/^(xgboost|random-forest)$/);
     expect(without.scores['average']?.chosen).toBe(false);
   });
 });

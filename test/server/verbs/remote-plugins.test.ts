@@ -9,6 +9,7 @@ import {
   type SearchRequest,
 } from '../../../src/client/index.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
+import { BOWL, SLOPE } from '../../support/pair-sets.js';
 import { launchSpecifier, socketIn, startRemotePlugin, type Faults } from '../../support/remote-plugin.js';
 import { makeSelfSigned } from '../../support/self-signed.js';
 import { makeFolder } from '../../support/test-server.js';
@@ -33,20 +34,6 @@ afterAll(() => rm(folder, { recursive: true }));
 
 const start = (specifier: string, config: ConfigOptions = {}): Promise<VerbServer> =>
   startVerbServer({ config: { plugins: [specifier], pluginStartMs: 60_000, ...config } });
-
-/** Targets of two rates: a bowl with its rim, which a line cannot follow, or a slope. */
-const pairsOf = (target: (a: number, b: number) => number): DeepPartial<PairSet> => ({
-  dimensions: ['layers.0.ffn_channels', 'layers.1.ffn_channels'],
-  model: DEMO,
-  measurementFingerprint: 'm',
-  fidelityDigest: 'f',
-  pairs: Array.from({ length: 60 }, (_, row) => {
-    const [a, b] = [((row * 7) % 60) / 120, ((row * 13) % 60) / 120];
-    return { rates: [a, b], metrics: { perplexity: target(a, b) } };
-  }),
-});
-const BOWL = pairsOf((a, b) => 3 + Math.cos(16 * (a - 0.25)) + Math.cos(16 * (b - 0.25)));
-const SLOPE = pairsOf((a, b) => Math.exp(1 + 2 * a + b));
 
 const fitNearest = ({ client }: VerbServer, options: object = {}) =>
   client.runFitPredictor({ source: { $case: 'pairs', value: BOWL }, predictor: { id: 'nearest', options } });
