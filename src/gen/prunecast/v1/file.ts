@@ -1926,8 +1926,8 @@ export const DeleteUploadResponse: MessageFns<DeleteUploadResponse> = {
 export type FileServiceService = typeof FileServiceService;
 export const FileServiceService = {
   /**
-   * Written outputs under the output root, in the order of their names, in pages. Errors: INVALID_REQUEST,
-   * PATH_OUTSIDE_ROOTS.
+   * Written outputs under the output root, in the order of their names, in pages. Errors: OUTPUT_NOT_FOUND for a folder
+   * that there is not, PATH_OUTSIDE_ROOTS.
    */
   listOutputs: {
     path: "/prunecast.v1.FileService/ListOutputs" as const,
@@ -1993,8 +1993,8 @@ export const FileServiceService = {
 
 export interface FileServiceServer extends UntypedServiceImplementation {
   /**
-   * Written outputs under the output root, in the order of their names, in pages. Errors: INVALID_REQUEST,
-   * PATH_OUTSIDE_ROOTS.
+   * Written outputs under the output root, in the order of their names, in pages. Errors: OUTPUT_NOT_FOUND for a folder
+   * that there is not, PATH_OUTSIDE_ROOTS.
    */
   listOutputs: handleUnaryCall<ListOutputsRequest, ListOutputsResponse>;
   /**
@@ -2017,8 +2017,8 @@ export interface FileServiceServer extends UntypedServiceImplementation {
 
 export interface FileServiceClient extends Client {
   /**
-   * Written outputs under the output root, in the order of their names, in pages. Errors: INVALID_REQUEST,
-   * PATH_OUTSIDE_ROOTS.
+   * Written outputs under the output root, in the order of their names, in pages. Errors: OUTPUT_NOT_FOUND for a folder
+   * that there is not, PATH_OUTSIDE_ROOTS.
    */
   listOutputs(
     request: ListOutputsRequest,
