@@ -72,12 +72,15 @@ function listFitting<Options>(
   const fit = (pairs: PairTable, seed = 7): Promise<FittedPredictor> =>
     predictor.fit(pairs, completeOptions(predictor.options, settings), seed, files, makeContext());
   const bounded = Math.min(150, predictor.pairs.most);
+  let whole: Promise<FittedPredictor> | undefined;
+  /** The fit on all pairs, which the checks that only ask it share. */
+  const fitWhole = (): Promise<FittedPredictor> => (whole ??= fit(drawPairs(bounded)));
   const isFittedHere = predictor.learns !== 'elsewhere';
   return [
     {
       name: 'gives one finite mean per row, and one deviation per row if it has any',
       run: async () => {
-        const { mean, deviation } = await (await fit(drawPairs(bounded))).predict(drawBatch(33, 2));
+        const { mean, deviation } = await (await fitWhole()).predict(drawBatch(33, 2));
         deepStrictEqual(mean.length, 33);
         ok(mean.every(Number.isFinite), 'every mean must be finite');
         if (deviation === undefined) return;
@@ -91,7 +94,7 @@ function listFitting<Options>(
     {
       name: 'gives nothing for an empty batch',
       run: async () => {
-        const { mean } = await (await fit(drawPairs(bounded))).predict({
+        const { mean } = await (await fitWhole()).predict({
           rates: new Float32Array(),
           columns: DIMENSIONS,
         });
@@ -103,7 +106,7 @@ function listFitting<Options>(
       name: `ranks unseen points (Kendall tau of at least ${leastTau})`,
       run: async () => {
         const batch = drawBatch(200, 3);
-        const { mean } = await (await fit(drawPairs(bounded))).predict(batch);
+        const { mean } = await (await fitWhole()).predict(batch);
         const tau = kendallTau(truthOf(batch), mean);
         ok(tau >= leastTau, `Kendall tau is ${tau}`);
       },
@@ -111,7 +114,7 @@ function listFitting<Options>(
     {
       name: 'gives a row the same prediction, alone or among others',
       run: async () => {
-        const fitted = await fit(drawPairs(bounded));
+        const fitted = await fitWhole();
         const batch = drawBatch(9, 4);
         const together = await fitted.predict(batch);
         for (let row = 0; row < 9; row++) {
@@ -127,7 +130,7 @@ function listFitting<Options>(
       name: 'gives the same predictions for the same pairs, options and seed',
       run: async () => {
         const batch = drawBatch(50, 5);
-        const [first, second] = [await fit(drawPairs(bounded)), await fit(drawPairs(bounded))];
+        const [first, second] = [await fitWhole(), await fit(drawPairs(bounded))];
         deepStrictEqual(await first.predict(batch), await second.predict(batch));
       },
     },
@@ -135,7 +138,7 @@ function listFitting<Options>(
       name: 'gives bit-equal predictions after save and load, and after a second time',
       run: async () => {
         const batch = drawBatch(50, 6);
-        const fitted = await fit(drawPairs(bounded));
+        const fitted = await fitWhole();
         const loaded = await predictor.load(fitted.save(), makeContext());
         const again = await predictor.load(loaded.save(), makeContext());
         const expected = await fitted.predict(batch);
@@ -217,7 +220,7 @@ function listFitting<Options>(
         const halfWidth = conformalHalfWidth(await findResiduals(pairs, fit), 0.9);
         const batch = drawBatch(400, 14);
         const labels = addNoise(truthOf(batch), 15);
-        const { mean } = await (await fit(pairs)).predict(batch);
+        const { mean } = await (await fitWhole()).predict(batch);
         const covered = labels.filter((label, row) => Math.abs(label - (mean[row] ?? Number.NaN)) <= halfWidth).length;
         ok(
           covered >= 0.8 * labels.length,
