@@ -6,8 +6,8 @@ const common = {
   setupFiles: './test/support/own-state.ts',
   // What is built runs as Node runs it: an address in the URL of a module reaches it.
   server: { deps: { external: [/\/dist\/src\//] } },
-  testTimeout: 60_000,
-  hookTimeout: 120_000,
+  testTimeout: 120_000,
+  hookTimeout: 240_000,
 } satisfies TestUserConfig;
 
 /** Files that only compute: a process runs many of them, so that it loads what they import once. */
