@@ -100,8 +100,12 @@ describe('prunecast plugin check', () => {
   });
 
   it.each([
-    ['never ends', 'for (;;);', /did not end within 10 s/],
-    ['ends the process', 'process.exit(0);', /ended the process with exit code 0/],
+    ['never ends', 'for (;;);', /did not end within 10 s; what comes after it was not checked$/m],
+    [
+      'ends the process',
+      'process.exit(0);',
+      /ended the process with exit code 0; what comes after it was not checked$/m,
+    ],
   ])('finds out a method that %s', async (name, score, message) => {
     const file = `./${name.replaceAll(' ', '-')}.mjs`;
     writePlugin(join(folder, file), `export default ${criterion('one', score)};`);

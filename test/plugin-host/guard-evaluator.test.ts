@@ -80,6 +80,9 @@ describe('guardEvaluator', () => {
     await expect(measure(['first'], firstOnly)).resolves.toEqual(firstOnly);
     await expect(measure(['first'], { ...firstOnly, metrics: {} })).rejects.toThrow(/no number for the metric first/);
     await expect(measure(['first'], { ...firstOnly, items: {} })).rejects.toThrow(/gave no first_hits of its items/);
+    await expect(measure(['first'], { metrics: { first: 1 } } as unknown as Evaluation)).rejects.toThrow(
+      /reduce\(\) gave undefined as items: it is an object of columns, \{\} if there are none$/, // as JavaScript may
+    );
   });
 
   it('refuses a plan that names a metric which the evaluator does not declare', () => {

@@ -67,7 +67,7 @@ export async function* runChecks(
       ? `did not end within ${limitMs / 1000} s`
       : `ended the process with ${signal ?? `exit code ${code}`}${last === '' ? '' : `: ${last}`}`;
     if (running === undefined) throw new CommandFailure(`loading ${specifiers.join(', ')} ${fault}`);
-    yield { event: 'check', check: running, failure: fault };
+    yield { event: 'check', check: running, failure: `${fault}; what comes after it was not checked` };
   } finally {
     watchdog.stop();
     child.kill('SIGKILL');

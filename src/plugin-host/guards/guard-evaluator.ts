@@ -170,7 +170,8 @@ function findFault(
   const { metrics: values, items } = evaluation as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   const absent = metrics.find(({ name }) => typeof values?.[name] !== 'number');
   if (absent !== undefined) return `gave no number for the metric ${absent.name}`;
-  if (typeof items !== 'object' || items === null) return `gave ${nameType(items)} as items`;
+  if (typeof items !== 'object' || items === null)
+    return `gave ${nameType(items)} as items: it is an object of columns, {} if there are none`;
   const [first] = Object.values(items);
   const asked = count ?? (first instanceof Float64Array ? first.length : 0);
   for (const [name, column] of Object.entries(items)) {
