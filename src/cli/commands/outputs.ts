@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import type { OutputSummary } from '../../client/index.js';
+import { BudgetKind, type OutputSummary } from '../../client/index.js';
 import {
   DownloadOutputRequest,
   ListOutputsRequest,
@@ -11,7 +11,8 @@ import { addRequestFlags, RequestArgument, type RequestType } from '../options/r
 import { FlagOption } from '../options/flag-option.js';
 import { formatTime } from '../output/format-time.js';
 import { addServerFlags } from '../options/server.js';
-import { formatBytes, formatCount, formatShare } from '../../words/format.js';
+import { formatBytes, formatCount, formatEnum, formatMetric, formatShare } from '../../words/format.js';
+import { formatCost } from '../../words/format-cost.js';
 import { callServer } from '../session/call-server.js';
 
 const LIST: RequestType<ListOutputsRequest> = {
@@ -59,8 +60,11 @@ function addList(outputs: Command): void {
           'parameters',
           'removed',
           'bytes',
+          { title: 'metrics', optional: true },
           { title: 'written', optional: true },
+          { title: 'job', optional: true },
           { title: 'study', optional: true },
+          { title: 'costs', optional: true },
           { title: 'fault', optional: true },
         ],
         listed.map(describeOutput),
@@ -71,8 +75,8 @@ function addList(outputs: Command): void {
 }
 
 function describeOutput(summary: OutputSummary): string[] {
-  const { output, model, parameters, denseParameters, bytes, createTime, studyId, fault } = summary;
-  if (fault !== '') return [output, '', '', '', '', '', '', fault];
+  const { output, model, parameters, denseParameters, bytes, createTime, jobId, studyId, metrics, fault } = summary;
+  if (fault !== '') return [output, ...Array.from({ length: 9 }, () => ''), fault];
   return [
     output,
     model,
@@ -80,8 +84,16 @@ function describeOutput(summary: OutputSummary): string[] {
       ? ['', '']
       : [formatCount(parameters), formatShare(1 - Number(parameters) / Number(denseParameters))]),
     formatBytes(bytes),
+    Object.entries(metrics)
+      .map(([metric, value]) => `${metric} ${formatMetric(value)}`)
+      .join(', '),
     formatTime(createTime),
+    jobId,
     studyId,
+    summary.costs
+      .filter(({ kind }) => kind !== BudgetKind.PARAMETERS) // they have a column of their own
+      .map(({ kind, value }) => `${formatEnum(BudgetKind, kind)} ${formatCost(kind, value)}`)
+      .join(', '),
     '',
   ];
 }

@@ -1,10 +1,14 @@
 import { basename, isAbsolute } from 'node:path';
+import { z } from 'zod';
+import type { Budget } from '../../core/budget/budget.js';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import type { KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
+import type { Cost } from '../../gen/prunecast/v1/common.js';
 import { VERSION } from '../config/version.js';
+import { BUDGET_CODES } from '../requests/codes.js';
 import { describeKeptUnits } from '../requests/decode-manifest.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 
@@ -18,6 +22,8 @@ export interface Provenance {
   readonly recovery?: unknown;
   /** Measured metrics, by name. */
   readonly measurements: Readonly<Record<string, unknown>>;
+  /** What the request limits. */
+  readonly budgets: readonly Budget[];
 }
 
 /** The checkpoint that an output was cut from. */
@@ -57,6 +63,26 @@ export function describeOutput(
     measurements: provenance.measurements,
   };
 }
+
+/** What a manifest says of what a model costs, beside the unpruned one, in the form of `COSTS_SCHEMA`. */
+export function describeCosts(costs: readonly Cost[]): Readonly<Record<string, unknown>>[] {
+  return costs.map(({ kind, value, denseValue }) => ({
+    kind: Object.entries(BUDGET_CODES).find(([, code]) => code === kind)?.[0],
+    value,
+    dense_value: denseValue,
+  }));
+}
+
+/** The form of `describeCosts`, with the API's numbers for the kinds. */
+export const COSTS_SCHEMA = z.array(
+  z
+    .object({
+      kind: z.enum(Object.keys(BUDGET_CODES) as (keyof typeof BUDGET_CODES)[]).transform((kind) => BUDGET_CODES[kind]),
+      value: z.number(),
+      dense_value: z.number(),
+    })
+    .transform(({ dense_value, ...cost }) => ({ ...cost, denseValue: dense_value, measured: undefined })),
+);
 
 /** What a manifest says of what was cut from which checkpoint. */
 export function describeCut(

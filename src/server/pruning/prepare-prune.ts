@@ -197,6 +197,7 @@ async function runPrune(services: PruneServices, pruning: Pruning, context: JobC
         recipe,
         allocation,
         measurements: {},
+        budgets: selection.budgets?.budgets ?? [],
         ...(recovery === undefined || trained === undefined ? {} : { recovery: describeRecovery(recovery, trained) }),
       },
       context,

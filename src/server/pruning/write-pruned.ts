@@ -14,7 +14,7 @@ import type { OpenModel } from '../models/open-models.js';
 import { countCalibrated } from '../estimates/count-recipe-work.js';
 import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
 import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
-import { describeOutput, type Provenance } from './describe-output.js';
+import { describeCosts, describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
@@ -72,7 +72,7 @@ export async function writePruned(
   { keptUnits, recipe }: { readonly keptUnits: KeptUnits; readonly recipe: RankedRecipe | undefined },
   plan: OutputPlan,
   provenance: Provenance,
-  context: Pick<JobContext, 'signal' | 'progress' | 'phases'>,
+  context: Pick<JobContext, 'jobId' | 'signal' | 'progress' | 'phases'>,
 ): Promise<PruneResult> {
   const { checkpoint, shape } = model.language;
   const work = workContext(context, 'writing');
@@ -87,28 +87,30 @@ export async function writePruned(
         );
   if (recipe !== undefined) await fitOnStream(model.language, recipe, architectureOf(keptUnits), context);
   context.phases.enter(EXPORT_PHASE);
-  const manifest = describeOutput(
-    { name: model.name, shape, checkpointDigest: checkpoint.digest },
-    keptUnits,
-    plan,
-    provenance,
-  );
-  const pruned = pruneModel({ checkpoint, keptUnits, replace, manifest });
+  const cut = pruneModel({ checkpoint, keptUnits, replace });
   const supported = plan.exporter.supports(
     shape,
-    pruned.architecture,
+    cut.architecture,
     recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none',
     plan.exporterOptions,
   );
+  const written =
+    supported.ok && supported.biases !== undefined ? { ...cut.shape, biases: supported.biases } : cut.shape;
+  const manifest = {
+    ...describeOutput({ name: model.name, shape, checkpointDigest: checkpoint.digest }, keptUnits, plan, provenance),
+    costs: describeCosts(encodeCosts(shape, cut.architecture, provenance.budgets, written)),
+    job_id: context.jobId,
+  };
+  const pruned = { ...cut, manifest };
   const summary = await outputs.write(plan, toPolicy(plan, manifest), async (directory) => {
-    const written = await exportInThread(
+    const exported = await exportInThread(
       { exporter: plan.exporter, moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
       pruned,
       directory,
       work,
     );
     await checkpoint.files.requireUnchanged(work.signal); // before the output takes its place
-    return written;
+    return exported;
   });
   return {
     output: plan.output,
@@ -116,12 +118,7 @@ export async function writePruned(
     bytes: BigInt(summary.bytes),
     architecture: encodeArchitecture(pruned.architecture),
     keptUnits: encodeKeptUnits(pruned.keptUnits, shape.layers),
-    costs: encodeCosts(
-      shape,
-      pruned.architecture,
-      [],
-      supported.ok && supported.biases !== undefined ? { ...pruned.shape, biases: supported.biases } : pruned.shape,
-    ),
+    costs: encodeCosts(shape, pruned.architecture, [], written),
     loadsIn: supported.ok ? [...supported.loadsIn] : [],
     recipeDigest: provenance.recipe?.digest ?? '',
     allocation: provenance.allocation,

@@ -49,7 +49,12 @@ export function createWinnerFinish(
             recipe: recovered?.recipe ?? recipe,
           },
           output,
-          { recipe: findRecipe(recipes, winner), allocation: '', ...describeOutcome(study, state, recovered?.result) },
+          {
+            recipe: findRecipe(recipes, winner),
+            allocation: '',
+            budgets: plan.budgets,
+            ...describeOutcome(study, state, recovered?.result),
+          },
           context,
         );
       return {

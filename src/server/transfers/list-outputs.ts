@@ -7,8 +7,11 @@ import { MANIFEST_FILE, type OutputFolders } from '../../core/ports/outputs.js';
 import { surveyCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { type ListOutputsRequest, type ListOutputsResponse, OutputSummary } from '../../gen/prunecast/v1/file.js';
 import { toTimestamp } from '../encoding/timestamp.js';
+import { COSTS_SCHEMA } from '../pruning/describe-output.js';
 import { readPageSize } from '../requests/fields.js';
 import { takeNamedPage } from '../requests/named-pages.js';
+
+const MEASURED = z.object({ fingerprint: z.string(), metrics: z.record(z.string(), z.number()) });
 
 /** What is told of a manifest. Versions before the first release had no architecture and no list of files. */
 const MANIFEST = z.object({
@@ -18,7 +21,15 @@ const MANIFEST = z.object({
     .optional(),
   recipe: z.object({ digest: z.string() }).nullish(),
   exporter: z.object({ id: z.string() }),
-  measurements: z.object({ study_id: z.string().optional() }).optional(),
+  measurements: z
+    .object({
+      study_id: z.string().optional(),
+      verify: MEASURED.optional(),
+      verify_before_recovery: MEASURED.optional(),
+    })
+    .optional(),
+  costs: COSTS_SCHEMA.default([]),
+  job_id: z.string().default(''),
   recovery: z.unknown().optional(),
   files: z.record(z.string(), z.int().min(0)).default({}),
 });
@@ -54,7 +65,8 @@ async function summarise(
     }
     const directory = await outputs.locate(output, 'output');
     const { mtimeMs, size } = await stat(join(directory, MANIFEST_FILE));
-    const { source, architecture, recipe, exporter, measurements, recovery, files } = manifest.data;
+    const { source, architecture, recipe, exporter, measurements, recovery, files, costs } = manifest.data;
+    const measured = measurements?.verify ?? measurements?.verify_before_recovery;
     return {
       output,
       model: source.model,
@@ -75,6 +87,10 @@ async function summarise(
       recovered: recovery !== undefined,
       createTime: toTimestamp(mtimeMs),
       fault: '',
+      costs,
+      metrics: measured?.metrics ?? {},
+      measurementFingerprint: measured?.fingerprint ?? '',
+      jobId: manifest.data.job_id,
     };
   } catch (error) {
     if (error instanceof PrunecastError) return withFault(output, error.message);

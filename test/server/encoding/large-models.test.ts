@@ -85,7 +85,7 @@ describe.each(MODELS)('$name', ({ name, shape, kilobytes }) => {
     { name, shape, checkpointDigest: 'c'.repeat(64) },
     kept,
     { exporter: { id: 'hf' }, exporterOptions: {} },
-    { recipe: undefined, allocation: '', measurements: {} },
+    { recipe: undefined, allocation: '', measurements: {}, budgets: [] },
   );
   const study = Study.fromPartial({
     dimensions: space.dimensions.map(encodeDimension),

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DownloadOutputRequest } from '../../../src/client/index.js';
+import { BudgetKind, TrialRole, type DownloadOutputRequest } from '../../../src/client/index.js';
 import { downloadOutput } from '../../../src/server/transfers/download-output.js';
 import {
   countDemoParameters,
   DEMO,
+  listTrials,
   MAGNITUDE,
   refusalOf,
   smallSearch,
@@ -16,12 +18,19 @@ import {
 
 let verbs: VerbServer;
 let studyId: string;
+/** Of the winner on the verify windows. */
+let verified: Readonly<Record<string, number>> | undefined;
 beforeAll(async () => {
   verbs = await startVerbServer();
   const prune = { model: DEMO, recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 } } as const;
   await verbs.client.runPrune({ ...prune, output: 'plain' });
   await verbs.client.runPrune({ ...prune, output: 'deep/in/it' });
-  ({ studyId } = await verbs.client.runSearch(smallSearch({ output: 'winner' })));
+  const report = await verbs.client.runSearch(smallSearch({ output: 'winner' }));
+  ({ studyId } = report);
+  verified = (await listTrials(verbs.client, studyId)).find(
+    ({ role, architecture }) =>
+      role === TrialRole.FINALIST && isDeepStrictEqual(architecture, report.winner?.architecture),
+  )?.metrics;
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
@@ -68,8 +77,26 @@ describe('ListOutputs', () => {
       fault: '',
     });
     expect(Number(plain?.createTime?.seconds)).toBeGreaterThan(Date.now() / 1000 - 600);
-    expect(deep).toMatchObject({ ...plain, output: 'deep/in/it', createTime: deep?.createTime });
+    expect(deep).toMatchObject({ ...plain, output: 'deep/in/it', createTime: deep?.createTime, jobId: deep?.jobId });
     expect(winner).toMatchObject({ studyId, exporter: 'hf' });
+  });
+
+  it('tells what each costs, what its study measured of it, and the job that wrote it', async () => {
+    const [deep, plain, winner] = (await files().listOutputs({})).outputs;
+    const { jobs } = await verbs.client.services.jobs.listJobs({});
+    expect([winner, deep, plain].map((output) => output?.jobId)).toEqual(jobs.map(({ id }) => id));
+    const cost = (kind: BudgetKind) => plain?.costs.find((each) => each.kind === kind);
+    const layers = Array.from({ length: 5 }, () => ({ kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 129 }));
+    const parameters = countDemoParameters(layers);
+    expect(cost(BudgetKind.PARAMETERS)).toMatchObject({ value: parameters, denseValue: 260_032 });
+    expect(cost(BudgetKind.WEIGHT_BYTES)).toMatchObject({ value: 4 * parameters, denseValue: 4 * 260_032 });
+    // Five layers, keys and values of 3 of 4 heads of 8, two bytes each.
+    expect(cost(BudgetKind.KV_CACHE_BYTES_PER_TOKEN)).toMatchObject({ value: 480, denseValue: 640 });
+    expect(cost(BudgetKind.FLOPS_PER_TOKEN)?.value).toBeGreaterThan(0);
+    expect([plain?.metrics, plain?.measurementFingerprint]).toEqual([{}, '']);
+    expect(winner?.metrics).toEqual(verified);
+    expect(winner?.metrics['perplexity']).toBeGreaterThan(1);
+    expect(winner?.measurementFingerprint).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('lists in pages, and of one folder', async () => {
@@ -112,6 +139,9 @@ describe('ListOutputs', () => {
       exporter: 'other',
       recovered: true,
       fault: '',
+      costs: [],
+      metrics: {},
+      jobId: '',
     });
   });
 });

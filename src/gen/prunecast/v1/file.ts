@@ -20,7 +20,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { Architecture } from "./common.js";
+import { Architecture, Cost } from "./common.js";
 
 export const protobufPackage = "prunecast.v1";
 
@@ -88,6 +88,25 @@ export interface OutputSummary {
     | undefined;
   /** Why its prunecast.json cannot be read, in which case the fields above but `output` are empty; empty if it can. */
   fault: string;
+  /**
+   * What it costs beside the unpruned model, as the job that wrote it stated it: parameters, weights, KV cache, FLOPs, and
+   * what its budgets limit. Empty in an output of an earlier version.
+   */
+  costs: Cost[];
+  /**
+   * What its study measured of it on the verify windows, by metric; of one that was trained after it was cut, before the
+   * training. Empty if it is of no study.
+   */
+  metrics: { [key: string]: number };
+  /** How `metrics` were measured: numbers with other fingerprints are never to be compared with them. */
+  measurementFingerprint: string;
+  /** The job that wrote it, which may be deleted since, or of another server. Empty in an output of an earlier version. */
+  jobId: string;
+}
+
+export interface OutputSummary_MetricsEntry {
+  key: string;
+  value: number;
 }
 
 /** What is to be downloaded. */
@@ -477,6 +496,10 @@ function createBaseOutputSummary(): OutputSummary {
     recovered: false,
     createTime: undefined,
     fault: "",
+    costs: [],
+    metrics: {},
+    measurementFingerprint: "",
+    jobId: "",
   };
 }
 
@@ -529,6 +552,18 @@ export const OutputSummary: MessageFns<OutputSummary> = {
     }
     if (message.fault !== "") {
       writer.uint32(106).string(message.fault);
+    }
+    for (const v of message.costs) {
+      Cost.encode(v!, writer.uint32(114).fork()).join();
+    }
+    globalThis.Object.entries(message.metrics).forEach(([key, value]: [string, number]) => {
+      OutputSummary_MetricsEntry.encode({ key: key as any, value }, writer.uint32(122).fork()).join();
+    });
+    if (message.measurementFingerprint !== "") {
+      writer.uint32(130).string(message.measurementFingerprint);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(138).string(message.jobId);
     }
     return writer;
   },
@@ -650,6 +685,41 @@ export const OutputSummary: MessageFns<OutputSummary> = {
             message.fault = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.costs.push(Cost.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            const entry15 = OutputSummary_MetricsEntry.decode(reader, reader.uint32());
+            if (entry15.value !== undefined) {
+              message.metrics[entry15.key] = entry15.value;
+            }
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.measurementFingerprint = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -697,6 +767,33 @@ export const OutputSummary: MessageFns<OutputSummary> = {
         ? fromJsonTimestamp(object.create_time)
         : undefined,
       fault: isSet(object.fault) ? globalThis.String(object.fault) : "",
+      costs: globalThis.Array.isArray(object?.costs)
+        ? object.costs.map((e: any) => Cost.fromJSON(e))
+        : [],
+      metrics: isObject(object.metrics)
+        ? (globalThis.Object.entries(object.metrics) as [string, any][]).reduce(
+          (acc: { [key: string]: number }, [key, value]: [string, any]) => {
+            globalThis.Object.defineProperty(acc, key, {
+              value: globalThis.Number(value),
+              enumerable: true,
+              configurable: true,
+              writable: true,
+            });
+            return acc;
+          },
+          {},
+        )
+        : {},
+      measurementFingerprint: isSet(object.measurementFingerprint)
+        ? globalThis.String(object.measurementFingerprint)
+        : isSet(object.measurement_fingerprint)
+        ? globalThis.String(object.measurement_fingerprint)
+        : "",
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
     };
   },
 
@@ -741,6 +838,24 @@ export const OutputSummary: MessageFns<OutputSummary> = {
     if (message.fault !== "") {
       obj.fault = message.fault;
     }
+    if (message.costs?.length) {
+      obj.costs = message.costs.map((e) => Cost.toJSON(e));
+    }
+    if (message.metrics) {
+      const entries = globalThis.Object.entries(message.metrics) as [string, number][];
+      if (entries.length > 0) {
+        obj.metrics = {};
+        entries.forEach(([k, v]) => {
+          obj.metrics[k] = floatToJson(v);
+        });
+      }
+    }
+    if (message.measurementFingerprint !== "") {
+      obj.measurementFingerprint = message.measurementFingerprint;
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
     return obj;
   },
 
@@ -770,6 +885,103 @@ export const OutputSummary: MessageFns<OutputSummary> = {
       ? Timestamp.fromPartial(object.createTime)
       : undefined;
     message.fault = object.fault ?? "";
+    message.costs = object.costs?.map((e) => Cost.fromPartial(e)) || [];
+    message.metrics = (globalThis.Object.entries(object.metrics ?? {}) as [string, number][]).reduce(
+      (acc: { [key: string]: number }, [key, value]: [string, number]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.Number(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    message.measurementFingerprint = object.measurementFingerprint ?? "";
+    message.jobId = object.jobId ?? "";
+    return message;
+  },
+};
+
+function createBaseOutputSummary_MetricsEntry(): OutputSummary_MetricsEntry {
+  return { key: "", value: 0 };
+}
+
+export const OutputSummary_MetricsEntry: MessageFns<OutputSummary_MetricsEntry> = {
+  encode(message: OutputSummary_MetricsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputSummary_MetricsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputSummary_MetricsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OutputSummary_MetricsEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.Number(object.value) : 0,
+    };
+  },
+
+  toJSON(message: OutputSummary_MetricsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OutputSummary_MetricsEntry>): OutputSummary_MetricsEntry {
+    return OutputSummary_MetricsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutputSummary_MetricsEntry>): OutputSummary_MetricsEntry {
+    const message = createBaseOutputSummary_MetricsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? 0;
     return message;
   },
 };
@@ -2121,6 +2333,10 @@ function base64FromBytes(arr: Uint8Array): string {
   return globalThis.Buffer.from(arr).toString("base64");
 }
 
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 
 export type DeepPartial<T> = T extends bigint ? string | number | bigint
@@ -2161,6 +2377,10 @@ function fromJsonTimestamp(o: any): Timestamp {
   } else {
     return Timestamp.fromJSON(o);
   }
+}
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 function isSet(value: any): boolean {

@@ -28,7 +28,14 @@ class ListOutputsResponse(_message.Message):
     def __init__(self, outputs: _Optional[_Iterable[_Union[OutputSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., truncated: bool = ...) -> None: ...
 
 class OutputSummary(_message.Message):
-    __slots__ = ("output", "model", "checkpoint_digest", "dense_parameters", "architecture", "parameters", "bytes", "recipe_digest", "study_id", "exporter", "recovered", "create_time", "fault")
+    __slots__ = ("output", "model", "checkpoint_digest", "dense_parameters", "architecture", "parameters", "bytes", "recipe_digest", "study_id", "exporter", "recovered", "create_time", "fault", "costs", "metrics", "measurement_fingerprint", "job_id")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -42,6 +49,10 @@ class OutputSummary(_message.Message):
     RECOVERED_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     FAULT_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    MEASUREMENT_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
     output: str
     model: str
     checkpoint_digest: str
@@ -55,7 +66,11 @@ class OutputSummary(_message.Message):
     recovered: bool
     create_time: _timestamp_pb2.Timestamp
     fault: str
-    def __init__(self, output: _Optional[str] = ..., model: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., dense_parameters: _Optional[int] = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., parameters: _Optional[int] = ..., bytes: _Optional[int] = ..., recipe_digest: _Optional[str] = ..., study_id: _Optional[str] = ..., exporter: _Optional[str] = ..., recovered: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., fault: _Optional[str] = ...) -> None: ...
+    costs: _containers.RepeatedCompositeFieldContainer[_common_pb2.Cost]
+    metrics: _containers.ScalarMap[str, float]
+    measurement_fingerprint: str
+    job_id: str
+    def __init__(self, output: _Optional[str] = ..., model: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., dense_parameters: _Optional[int] = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., parameters: _Optional[int] = ..., bytes: _Optional[int] = ..., recipe_digest: _Optional[str] = ..., study_id: _Optional[str] = ..., exporter: _Optional[str] = ..., recovered: bool = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., fault: _Optional[str] = ..., costs: _Optional[_Iterable[_Union[_common_pb2.Cost, _Mapping]]] = ..., metrics: _Optional[_Mapping[str, float]] = ..., measurement_fingerprint: _Optional[str] = ..., job_id: _Optional[str] = ...) -> None: ...
 
 class DownloadOutputRequest(_message.Message):
     __slots__ = ("output", "file", "offset")
