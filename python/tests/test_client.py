@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import sys
 from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 from conftest import SMALL_SEARCH, TEXT, WINDOWS, run_example
 
 import prunecast
 from prunecast import messages
-from prunecast._files import write_files
+from prunecast._files import DownloadSource, download
 from prunecast._transport import make_request
 
 RECIPE = {"criterion": "magnitude", "compensation": "none"}
@@ -214,12 +218,155 @@ def test_sends_a_text_and_brings_an_output(
     assert not (tmp_path / "absent").exists()
 
 
+def test_tells_what_an_output_costs_and_which_job_wrote_it(
+    client: prunecast.Client, report: prunecast.SearchReport
+) -> None:
+    (output,) = (each for each in client.outputs() if each.output == report.output)
+    costs = {cost.kind: cost for cost in output.costs}
+    assert costs["parameters"].value == report.winner.parameters
+    assert costs["weight_bytes"].dense_value == 4 * 260_032
+    assert output.metrics["perplexity"] > 1
+    assert output.architecture == report.winner.architecture
+    assert output.job_id is not None
+    job = client.job(output.job_id)
+    assert (job.kind, job.study_id) == ("search", report.study_id)
+
+
+def test_tells_the_request_and_the_result_of_a_job(client: prunecast.Client) -> None:
+    client.prune("stories260k", "told", uniform_rate=0.25, recipe=RECIPE, labels={"told": "yes"})
+    (basic,) = client.jobs(labels={"told": "yes"})
+    assert (basic.request, basic.result) == (None, None)
+    (full,) = client.jobs(labels={"told": "yes"}, view="full")
+    for job in (full, client.job(full.id)):
+        assert isinstance(job.request, messages.PruneRequest)
+        assert (job.request.uniform_rate, job.request.output) == (0.25, "told")
+        assert isinstance(job.result, prunecast.PruneResult)
+        assert job.result.output == "told"
+
+
+ROW = "Where is the bone?,arm,leg,head,foot,B\n"
+
+
+def test_sends_a_folder_that_an_evaluator_reads(client: prunecast.Client, tmp_path: Path) -> None:
+    for name, rows in {"dev/anatomy_dev.csv": 5, "test/anatomy_test.csv": 4, ".git/config": 1}.items():
+        (tmp_path / "mmlu" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mmlu" / name).write_text(ROW * rows)
+    upload = client.upload(tmp_path / "mmlu")
+    assert (upload.folder, upload.files, upload.bytes) == (True, 2, 9 * len(ROW))
+    assert upload.expire_time > upload.create_time
+    assert client.upload(tmp_path / "mmlu").path == upload.path
+    (measured,) = client.evaluate("stories260k", ["dense"], text=upload.path, evaluator="mmlu")
+    assert measured.message.items == 4
+    client.delete_upload(upload.path)
+    (tmp_path / "mmlu" / "link").symlink_to(tmp_path)
+    with pytest.raises(ValueError, match="link"):
+        client.upload(tmp_path / "mmlu")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="0 files"):
+        client.upload(tmp_path / "empty")
+    with pytest.raises(FileNotFoundError):
+        client.upload(tmp_path / "absent")
+
+
+def test_goes_on_with_a_download_that_broke_off(
+    client: prunecast.Client, report: prunecast.SearchReport, tmp_path: Path
+) -> None:
+    whole = client.download("winner", tmp_path / "whole")
+    assert (whole.folder, whole.kept_bytes) == (tmp_path / "whole", 0)
+    partial = tmp_path / ".again.prunecast-partial"
+    partial.mkdir()
+    weights = (tmp_path / "whole" / "model.safetensors").read_bytes()
+    (partial / "model.safetensors").write_bytes(weights[:-9])
+    (partial / "config.json").write_text("another")
+    (partial / "other.bin").write_text("of another output")
+    again = client.download("winner", tmp_path / "again")
+    assert (again.files, again.bytes, again.kept_bytes) == (whole.files, whole.bytes, len(weights) - 9)
+    for path in whole.folder.iterdir():
+        assert (again.folder / path.name).read_bytes() == path.read_bytes()
+    assert len(list(again.folder.iterdir())) == whole.files
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "whole"]
+
+
+FILES = {"a.bin": b"first file", "in/b.bin": b"the second", "empty.bin": b""}
+
+
+class FakeCall:
+    """A stream of a file in chunks of four bytes, which breaks after so many."""
+
+    def __init__(self, name: str, data: bytes, offset: int, breaks_after: int | None, digest: str | None) -> None:
+        ends = range(offset + 4, len(data) + 4, 4) if offset < len(data) else [len(data)]
+        self._parts = [
+            messages.DownloadOutputResponse(
+                file=name,
+                offset=max(offset, end - 4) if offset < len(data) else offset,
+                chunk=data[max(offset, end - 4) : end],
+                digest=(digest or hashlib.sha256(data).hexdigest()) if end >= len(data) else "",
+            )
+            for end in ends
+        ]
+        self._breaks_after = breaks_after
+
+    def __next__(self) -> messages.DownloadOutputResponse:
+        if self._breaks_after == 0:
+            raise grpc.RpcError("the connection broke")
+        if self._breaks_after is not None:
+            self._breaks_after -= 1
+        if not self._parts:
+            raise StopIteration
+        return self._parts.pop(0)
+
+    def cancel(self) -> None:
+        pass
+
+
+FAST = prunecast.Reattach(first_delay_seconds=0.001, give_up_after_seconds=0.05, give_up_start_after_seconds=0.05)
+
+
+def serve_files(files: dict[str, bytes], breaks: list[int | None], digest: str | None = None) -> Any:
+    """A source of files, the first streams of which break after so many chunks; and what was asked of it."""
+    manifest = json.dumps({"files": {name: len(data) for name, data in files.items()}}).encode()
+    asked: list[tuple[str, int]] = []
+
+    def open_file(name: str, offset: int) -> FakeCall:
+        asked.append((name, offset))
+        breaks_after = breaks.pop(0) if name == "a.bin" and breaks else None
+        data = manifest if name == "prunecast.json" else files[name]
+        return FakeCall(name, data, offset, breaks_after, digest if name == "a.bin" else None)
+
+    return DownloadSource(open_file, FAST, False), asked
+
+
+def test_goes_on_where_a_connection_broke(tmp_path: Path) -> None:
+    source, asked = serve_files(FILES, [1, 1])
+    told: list[int] = []
+    got = download(source, tmp_path / "to", lambda done, total: told.append(done))
+    assert [offset for name, offset in asked if name == "a.bin"] == [0, 4, 8]
+    assert {name: (got.folder / name).read_bytes() for name in FILES} == FILES
+    assert told == sorted(told)
+    assert told[-1] == got.bytes
+
+
+def test_keeps_what_a_download_has_that_fails(tmp_path: Path) -> None:
+    source, _ = serve_files(FILES, [2, *[0] * 1000])
+    with pytest.raises(prunecast.PrunecastError, match="the connection broke"):
+        download(source, tmp_path / "to", lambda done, total: None)
+    assert [path.name for path in tmp_path.iterdir()] == [".to.prunecast-partial"]
+    source, asked = serve_files(FILES, [])
+    assert download(source, tmp_path / "to", lambda done, total: None).kept_bytes == 8
+    assert [offset for name, offset in asked if name == "a.bin"] == [8]
+
+
 def test_refuses_files_outside_of_the_folder_and_with_other_bytes(tmp_path: Path) -> None:
-    for part in ({"file": "../a", "chunk": b"1"}, {"file": "/a"}, {"file": "a", "chunk": b"1", "digest": "0" * 64}):
+    for name in ("../a", "/a", "in/../../a"):
+        source, _ = serve_files({name: b"1"}, [])
         with pytest.raises(prunecast.PrunecastError) as caught:
-            write_files([messages.DownloadOutputResponse(**part)], tmp_path / "folder")
+            download(source, tmp_path / "folder", lambda done, total: None)
         assert caught.value.code == "DATA_LOSS"
         assert list(tmp_path.iterdir()) == []
+    source, _ = serve_files(FILES, [], digest="0" * 64)
+    with pytest.raises(prunecast.PrunecastError, match=r"a\.bin did not come"):
+        download(source, tmp_path / "folder", lambda done, total: None)
+    assert not (tmp_path / "folder").exists()
 
 
 def test_raises_what_the_server_says(client: prunecast.Client) -> None:
@@ -302,3 +449,16 @@ def test_the_example_of_a_cheap_search_runs(server: prunecast.Server) -> None:
 def test_the_example_of_errors_runs(server: prunecast.Server, capsys: pytest.CaptureFixture[str]) -> None:
     run_example("handle_errors.py", server)
     assert capsys.readouterr().out == "the nearest budget that can be met is 65152 parameters\n"
+
+
+def test_the_example_without_a_shared_disk_runs(
+    server: prunecast.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, rows in {"dev/anatomy_dev.csv": 5, "test/anatomy_test.csv": 2}.items():
+        (tmp_path / "mmlu" / name).parent.mkdir(parents=True)
+        (tmp_path / "mmlu" / name).write_text(ROW * rows)
+    monkeypatch.chdir(tmp_path)
+    names = run_example("without_shared_disk.py", server)
+    assert 0 <= names["measured"][0].metrics["accuracy"] <= 1
+    assert (tmp_path / "here/smaller/model.safetensors").stat().st_size > 0
+    assert "smaller " in capsys.readouterr().out

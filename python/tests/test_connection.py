@@ -109,7 +109,7 @@ def test_takes_a_silent_stream_for_a_lost_one() -> None:
     with prunecast.Client(address, reattach=patience) as client:
         events = client.watch("j")
         assert next(events).sequence == 1
-        with pytest.raises(prunecast.PrunecastError, match=r"nothing was heard of the job for 0\.3 s"):
+        with pytest.raises(prunecast.PrunecastError, match=r"nothing was heard of the server for 0\.3 s"):
             next(events)
     over.set()
     server.stop(None)

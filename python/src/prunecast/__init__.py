@@ -5,9 +5,11 @@ from prunecast.client import Client, LayerScores
 from prunecast.errors import FieldViolation, PrunecastError
 from prunecast.plugin import serve
 from prunecast.results import (
+    Downloaded,
     Evaluation,
     Job,
     Model,
+    Output,
     Pairs,
     Plan,
     Prediction,
@@ -18,16 +20,19 @@ from prunecast.results import (
     Study,
     Trial,
     Trials,
+    Upload,
 )
 from prunecast.server import Server, start_server
 
 __all__ = [
     "Client",
+    "Downloaded",
     "Evaluation",
     "FieldViolation",
     "Job",
     "LayerScores",
     "Model",
+    "Output",
     "Pairs",
     "Plan",
     "Prediction",
@@ -41,6 +46,7 @@ __all__ = [
     "Study",
     "Trial",
     "Trials",
+    "Upload",
     "serve",
     "start_server",
 ]

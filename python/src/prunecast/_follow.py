@@ -54,18 +54,17 @@ def follow_events(source: Source, policy: Reattach, *, breaks_with_server: bool)
     Raises PrunecastError of the job after its terminal event, of a call that trying again cannot repair, or of the last
     try.
     """
-    heard = False
-    lost_at: float | None = None
-    delay = policy.first_delay_seconds
+    patience = Patience(policy)
     silence = None if breaks_with_server else policy.silence_seconds
     while True:
         lost = PrunecastError("the stream of events ended before the job did", code="UNAVAILABLE")
         end: messages.JobEnded | None = None
         fresh = True
         try:
-            for event in _open(source, silence):
+            for response in until_silent(_open(source), silence):
+                event = response.event
                 source.job_id = event.job_id or source.job_id
-                heard, lost_at, delay = True, None, policy.first_delay_seconds
+                patience.heard()
                 case = event.WhichOneof("payload")
                 if case == "progress" and event.sequence == 0:
                     yield event
@@ -82,38 +81,68 @@ def follow_events(source: Source, policy: Reattach, *, breaks_with_server: bool)
                 if case == "ended":
                     end = event.ended
                     break
-        except _Silence as error:
+        except Silence as error:
             # A server that takes a call and then says nothing is there, and busy.
-            heard, lost = True, PrunecastError(str(error), code="UNAVAILABLE")
+            patience.is_there()
+            lost = error
         except PrunecastError as error:
-            if not _is_worth_another_try(error):
-                raise
             lost = error
         except grpc.RpcError as error:
             lost = PrunecastError.of_call(error)
-            if not _is_worth_another_try(lost):
-                raise lost from error
+            lost.__cause__ = error
         if end is not None:
             failure = _error_of_end(end)
             if failure is not None:
                 raise failure
             return
-        patience = policy.give_up_after_seconds if heard else policy.give_up_start_after_seconds
-        lost_at = time.monotonic() if lost_at is None else lost_at
-        if time.monotonic() + delay - lost_at > patience:
+        patience.wait_after(lost)
+
+
+class Patience:
+    """How long a lost server is waited for."""
+
+    def __init__(self, policy: Reattach) -> None:
+        self._policy = policy
+        self._was_heard = False
+        self._lost_at: float | None = None
+        self._delay = policy.first_delay_seconds
+
+    def heard(self) -> None:
+        """The server sends again."""
+        self._was_heard, self._lost_at, self._delay = True, None, self._policy.first_delay_seconds
+
+    def is_there(self) -> None:
+        """It is there, although it sends nothing."""
+        self._was_heard = True
+
+    def wait_after(self, lost: PrunecastError) -> None:
+        """Waits before the next try; raises what was lost if another try is not worth it, or it was lost for long."""
+        if not _is_worth_another_try(lost):
             raise lost
-        time.sleep(delay * random.uniform(0.8, 1.2))
-        delay = min(delay * 1.6, policy.max_delay_seconds)
+        policy = self._policy
+        patience = policy.give_up_after_seconds if self._was_heard else policy.give_up_start_after_seconds
+        self._lost_at = time.monotonic() if self._lost_at is None else self._lost_at
+        if time.monotonic() + self._delay - self._lost_at > patience:
+            raise lost
+        time.sleep(self._delay * random.uniform(0.8, 1.2))
+        self._delay = min(self._delay * 1.6, policy.max_delay_seconds)
 
 
-class _Silence(Exception):
-    pass
+class Silence(PrunecastError):
+    """Nothing came for too long: the connection may be gone without a word."""
+
+    def __init__(self, seconds: float | None) -> None:
+        super().__init__(f"nothing was heard of the server for {seconds} s", code="UNAVAILABLE")
 
 
-def _open(source: Source, silence: float | None) -> Iterator[messages.JobEvent]:
-    """One stream of events. The clock of its silence runs only while an event is awaited."""
+def _open(source: Source) -> Any:
+    """A stream of events."""
     call = source.start() if source.start is not None and source.job_id == "" else None
-    call = source.watch(source.job_id, source.after_sequence) if call is None else call
+    return source.watch(source.job_id, source.after_sequence) if call is None else call
+
+
+def until_silent(call: Any, silence: float | None) -> Iterator[Any]:
+    """The responses of one stream. Raises Silence, whose clock runs only while a response is awaited."""
     fell_silent = threading.Event()
 
     def give_up() -> None:
@@ -131,12 +160,12 @@ def _open(source: Source, silence: float | None) -> Iterator[messages.JobEvent]:
             finally:
                 if timer is not None:
                     timer.cancel()
-            yield response.event
+            yield response
     except StopIteration:
         return
     except grpc.RpcError as error:
         if fell_silent.is_set():
-            raise _Silence(f"nothing was heard of the job for {silence} s") from error
+            raise Silence(silence) from error
         raise
     finally:
         call.cancel()

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from prunecast import messages
 
 LINE_SECONDS = 5.0
+FIRST_SECONDS = 2.0
+"""A shorter transfer shows nothing."""
 
 
 class Progress(Protocol):
@@ -29,6 +31,33 @@ def open_progress(wanted: bool | None) -> Progress:
     except ImportError:
         return Lines()
     return Bar(tqdm)
+
+
+class Transfer:
+    """How far a transfer of bytes is, from two seconds after its start: a tqdm bar, or lines where tqdm is absent."""
+
+    def __init__(self, wanted: bool | None, activity: str) -> None:
+        self._shows = _is_watched() if wanted is None else wanted
+        self._activity = activity
+        self._next = time.monotonic() + FIRST_SECONDS
+        self._bar: Any = None
+
+    def show(self, done: int, total: int) -> None:
+        if not self._shows or (self._bar is None and time.monotonic() < self._next):
+            return
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            self._next = time.monotonic() + LINE_SECONDS
+            print(f"{self._activity}, {done:,}/{total:,} bytes", file=sys.stderr, flush=True)
+            return
+        if self._bar is None:
+            self._bar = tqdm(desc=self._activity, total=total, initial=done, unit="B", unit_scale=True)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
 
 class Nothing:

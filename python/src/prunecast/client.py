@@ -8,6 +8,7 @@ import uuid
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,9 +18,9 @@ from google.protobuf.message import Message
 
 from prunecast import messages, results
 from prunecast._decode import decode
-from prunecast._files import read_file, write_files
+from prunecast._files import DownloadSource, download, read_upload
 from prunecast._follow import Reattach, Source, follow_events
-from prunecast._progress import open_progress
+from prunecast._progress import Transfer, open_progress
 from prunecast._transport import Transport, make_request
 from prunecast._types import (
     ArchitectureLike,
@@ -444,14 +445,20 @@ class Client:
     # Jobs
 
     def jobs(
-        self, *, kind: str | None = None, state: str | None = None, labels: Mapping[str, str] | None = None
+        self,
+        *,
+        kind: str | None = None,
+        state: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        view: str | None = None,
     ) -> Iterator[results.Job]:
-        """Jobs, newest first, of one kind, in one state, and with all of these labels."""
-        for each in self._pages("JobService.ListJobs", "jobs", kind=kind, state=state, labels=labels):
+        """Jobs, newest first, of one kind, in one state, and with all of these labels; with `view="full"` also their
+        requests and results."""
+        for each in self._pages("JobService.ListJobs", "jobs", kind=kind, state=state, labels=labels, view=view):
             yield decode(results.Job, each)
 
     def job(self, job_id: str) -> results.Job:
-        """One job."""
+        """One job, with its request and, if it has succeeded, its result."""
         return decode(results.Job, self.call("JobService.GetJob", job_id=job_id).job)
 
     def watch(self, job_id: str, after_sequence: int = 0) -> Iterator[messages.JobEvent]:
@@ -530,23 +537,42 @@ class Client:
         for each in self._pages("FileService.ListOutputs", "outputs", folder=folder):
             yield decode(results.Output, each)
 
-    def download(self, output: str, folder: str | os.PathLike[str]) -> None:
-        """Brings an output into a folder that does not exist yet: whole, or not at all."""
+    def download(
+        self, output: str, folder: str | os.PathLike[str], *, progress: bool | None = None
+    ) -> results.Downloaded:
+        """Brings an output into a folder that does not exist yet, across lost connections: whole, or not at all. A
+        download that fails is gone on with by the next one into the same folder."""
         method = "FileService.DownloadOutput"
-        write_files(self._stream(method, make_request(method, output=output)), Path(folder))
 
-    def upload(self, path: str | os.PathLike[str]) -> results.Upload:
-        """Stores a file; requests name it by the `path` of what is returned. The same file is stored once."""
-        parts = (make_request("FileService.UploadFile", **part) for part in read_file(Path(path)))
-        return decode(results.Upload, self._transport.call("FileService.UploadFile", parts).upload)
+        def open_file(file: str, offset: int) -> Any:
+            return self._transport.stream(method, make_request(method, output=output, file=file, offset=offset))
+
+        source = DownloadSource(open_file, self._reattach, self._transport.breaks_with_server)
+        shown = Transfer(progress, "downloading")
+        try:
+            return download(source, Path(folder), shown.show)
+        finally:
+            shown.close()
+
+    def upload(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> results.Upload:
+        """Stores a file, or a folder with all that is not hidden in it; requests name it by the `path` of what is
+        returned. The same is stored once."""
+        shown = Transfer(progress, "uploading")
+        fields = read_upload(Path(path), shown.show)
+        start = next(fields)  # here, since a fault in a stream of requests is told as one of the connection
+        parts = (make_request("FileService.UploadFile", **part) for part in chain([start], fields))
+        try:
+            return decode(results.Upload, self._transport.call("FileService.UploadFile", parts).upload)
+        finally:
+            shown.close()
 
     def uploads(self) -> Iterator[results.Upload]:
-        """The uploaded files."""
+        """The uploaded files and folders."""
         for each in self._pages("FileService.ListUploads", "uploads"):
             yield decode(results.Upload, each)
 
     def delete_upload(self, path: str) -> None:
-        """Deletes an uploaded file."""
+        """Deletes an uploaded file or folder."""
         self.call("FileService.DeleteUpload", path=path)
 
     # How jobs are followed
@@ -597,7 +623,7 @@ class Client:
             raise PrunecastError(f"the job ended with {case or 'no result'} instead of {wanted}", code="INTERNAL")
         if case == "evaluate":
             return sorted(evaluations, key=lambda each: each.index)
-        return decode(JOB_RESULTS[case], getattr(ended, case))
+        return decode(results.JOB_RESULTS[case], getattr(ended, case))
 
     def _stream(self, method: str, request: Message) -> Iterator[Any]:
         call = self._transport.stream(method, request)
@@ -616,14 +642,6 @@ class Client:
             token = page.next_page_token
             if not token:
                 return
-
-
-JOB_RESULTS: Mapping[str, type[Any]] = {
-    "prune": results.PruneResult,
-    "search": results.SearchReport,
-    "sample_pairs": results.SampledPairs,
-    "predictor": results.Predictor,
-}
 
 
 def _how_to_go_on(job_id: str) -> str:

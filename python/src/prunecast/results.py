@@ -6,9 +6,10 @@ set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prunecast import messages
@@ -349,6 +350,35 @@ class Job:
     labels: dict[str, str]
     message: messages.Job = _whole()
 
+    @property
+    def request(self) -> Any:
+        """The message of the request that it was made for; None where the answer does not have it, as a list without
+        `view="full"`."""
+        if not self.message.HasField("request"):
+            return None
+        name = self.message.request.TypeName().rpartition(".")[2]
+        made = getattr(messages, name)()
+        self.message.request.Unpack(made)
+        return made
+
+    @property
+    def result(self) -> PruneResult | EvaluateTotals | SearchReport | SampledPairs | Predictor | None:
+        """What came out; None unless it has succeeded and the answer has it. Of an Evaluate the totals:
+        `client.result(job.id)` has each evaluation."""
+        # Not above: the reader of messages needs this module.
+        from prunecast._decode import decode
+
+        case = self.message.WhichOneof("result")
+        return None if case is None else decode(JOB_RESULTS[case], getattr(self.message, case))
+
+
+@dataclass(frozen=True)
+class EvaluateTotals:
+    """The end of an Evaluate."""
+
+    evaluated: int
+    tokens_spent: int
+
 
 @dataclass(frozen=True)
 class Dimension:
@@ -473,13 +503,23 @@ class ModelSummary:
 
 @dataclass(frozen=True)
 class Output:
-    """A written model in a list; `fault` is why its prunecast.json cannot be read."""
+    """A written model in a list; `fault` is why its prunecast.json cannot be read.
+
+    `metrics` are those of its study on the verify windows, of a trained one before the training.
+    """
 
     output: str
     model: str
+    checkpoint_digest: str
     dense_parameters: int
+    architecture: Architecture | None
     parameters: int
     bytes: int
+    costs: tuple[Cost, ...]
+    metrics: dict[str, float]
+    measurement_fingerprint: str | None
+    recipe_digest: str | None
+    job_id: str | None
     study_id: str | None
     exporter: str
     recovered: bool
@@ -490,7 +530,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded file; requests name it by `path`."""
+    """An uploaded file or folder; requests name it by `path`. It is deleted at `expire_time` unless it is used."""
 
     path: str
     name: str
@@ -498,6 +538,19 @@ class Upload:
     bytes: int
     create_time: datetime
     in_use: bool
+    folder: bool
+    files: int
+    expire_time: datetime
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A downloaded output; `kept_bytes` are those that an earlier download, which broke off, had brought already."""
+
+    folder: Path
+    files: int
+    bytes: int
+    kept_bytes: int
 
 
 @dataclass(frozen=True)
@@ -569,3 +622,13 @@ def _to_pandas(rows: Iterable[dict[str, Any]]) -> pandas.DataFrame:
     except ImportError as error:
         raise ImportError("to_pandas() needs pandas: pip install 'prunecast[pandas]'") from error
     return pandas.DataFrame(list(rows))
+
+
+JOB_RESULTS: Mapping[str, type[Any]] = {
+    "prune": PruneResult,
+    "evaluate": EvaluateTotals,
+    "search": SearchReport,
+    "sample_pairs": SampledPairs,
+    "predictor": Predictor,
+}
+"""What each kind of job ends with, by the field of its message."""
