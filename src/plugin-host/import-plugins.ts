@@ -85,7 +85,10 @@ async function importExported(moduleUrl: string, place: string): Promise<readonl
     return Array.isArray(exported) ? exported : [exported];
   } catch (error) {
     const fault = await describeLoading(error, moduleUrl);
-    throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${fault}`, { cause: error });
+    throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be loaded: ${fault}`, {
+      metadata: { module: moduleUrl.startsWith('file:') ? fileURLToPath(moduleUrl) : moduleUrl },
+      cause: error,
+    });
   }
 }
 

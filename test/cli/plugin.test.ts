@@ -90,13 +90,41 @@ describe('prunecast plugin check', () => {
       check: expect.stringMatching(/^gives one finite score/) as string,
       failure: expect.stringContaining('need 1 scores') as string,
     });
-    expect(JSON.parse(json.stderr)).toMatchObject({ error: { exit_code: 1 } });
+    expect(JSON.parse(json.stderr)).toMatchObject({
+      error: { code: 'FAILED_PRECONDITION', reason: 'PLUGIN_INVALID', exit_code: 1 },
+    });
   });
 
   it('says of a module that cannot be loaded what is wrong with it', async () => {
     const { code, stdout, stderr } = await run('check', './gone.mjs');
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toMatch(/the plug-in "\.\/gone\.mjs" cannot be read: ENOENT/);
+  });
+
+  it.each([
+    ['is not there', './absent.mjs', /ENOENT.*absent\.mjs/, { specifier: './absent.mjs' }],
+    [
+      'throws',
+      './throws.mjs',
+      /cannot be loaded: no luck$/,
+      { module: expect.stringMatching(/^\/.*throws\.mjs$/) as string },
+    ],
+    ['exports no plug-in', './none.mjs', /none\.mjs"/, {}],
+    ['ends the process', './leaves.mjs', /ended the process with exit code 0/, { specifiers: './leaves.mjs' }],
+  ])('gives programs the reason for a module that %s', async (_, file, message, metadata) => {
+    writeFileSync(join(folder, 'throws.mjs'), "throw new Error('no luck');");
+    writeFileSync(join(folder, 'none.mjs'), 'export default 5;');
+    writeFileSync(join(folder, 'leaves.mjs'), 'process.exit(0);');
+    const { code, stdout, stderr } = await run('check', file, '--json');
+    expect([code, stdout]).toEqual([1, '']);
+    const { error } = JSON.parse(stderr) as { readonly error: object };
+    expect(error).toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      reason: 'PLUGIN_INVALID',
+      message: expect.stringMatching(message) as string,
+      metadata,
+      exit_code: 1,
+    });
   });
 
   it.each([

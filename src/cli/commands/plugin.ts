@@ -8,7 +8,7 @@ import { addFlags, PathArgument } from '../options/flag-option.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter, type PrintFlags, type Printer } from '../output/printer.js';
 import { KINDS, type Kind } from '../plugin/kinds.js';
-import { runChecks, type Finding } from '../plugin/run-checks.js';
+import { INVALID, runChecks, type Finding } from '../plugin/run-checks.js';
 import { writeScaffold } from '../plugin/write-scaffold.js';
 import { quoteWord } from '../../flags/quote-word.js';
 
@@ -97,7 +97,7 @@ async function check(specifiers: readonly string[], flags: CheckFlags): Promise<
     checks += 1;
     if (finding.failure !== undefined) failed += 1;
   }
-  if (failed > 0) throw new CommandFailure(`${failed} of ${checks} checks failed`);
+  if (failed > 0) throw new CommandFailure(`${failed} of ${checks} checks failed`, INVALID);
   printer.lines(`all ${checks} checks passed`);
 }
 

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { CallError } from '../../client/index.js';
 import type { Colors } from './color.js';
+import { CommandFailure } from './command-failure.js';
 import { RequestError, type FlagViolation } from './request-error.js';
 
 /** An error as lines for people: reason, message, each flag or field at fault, facts, and when to try again. */
@@ -62,6 +63,7 @@ function readError(error: unknown): ErrorParts {
   }
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof CommanderError) return { ...none, ...readUsage(message.replace(/^error: /, '')) };
+  if (error instanceof CommandFailure && error.details !== undefined) return { ...none, ...error.details, message };
   return { ...none, code: undefined, reason: '', message };
 }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { PLUGIN_CHECK_MAIN } from '../../client/server-main.js';
-import { CommandFailure } from '../output/command-failure.js';
+import { CommandFailure, type FailureDetails } from '../output/command-failure.js';
 import type { Json } from '../../flags/request-flag.js';
 
 /** A plug-in that is about to be checked, or a check that is done. */
@@ -22,7 +22,7 @@ type CheckLine =
   | { readonly event: 'begin'; readonly check: string }
   | { readonly event: 'end'; readonly check: string; readonly failure?: string }
   | { readonly event: 'done' }
-  | { readonly event: 'refused'; readonly message: string };
+  | ({ readonly event: 'refused'; readonly message: string } & Partial<FailureDetails>);
 
 export interface CheckSettings {
   readonly options?: Readonly<Record<string, Json>>;
@@ -55,7 +55,7 @@ export async function* runChecks(
     for await (const text of createInterface({ input: child.stdout })) {
       watchdog.restart();
       const line = JSON.parse(text) as CheckLine;
-      if (line.event === 'refused') throw new CommandFailure(line.message);
+      if (line.event === 'refused') throw refusal(line);
       if (line.event === 'done') return;
       running = line.event === 'begin' ? line.check : undefined;
       if (line.event === 'plugin') yield line;
@@ -66,12 +66,26 @@ export async function* runChecks(
     const fault = watchdog.hasFired()
       ? `did not end within ${limitMs / 1000} s`
       : `ended the process with ${signal ?? `exit code ${code}`}${last === '' ? '' : `: ${last}`}`;
-    if (running === undefined) throw new CommandFailure(`loading ${specifiers.join(', ')} ${fault}`);
+    if (running === undefined)
+      throw new CommandFailure(`loading ${specifiers.join(', ')} ${fault}`, {
+        ...INVALID,
+        metadata: { specifiers: specifiers.join(', ') },
+      });
     yield { event: 'check', check: running, failure: `${fault}; what comes after it was not checked` };
   } finally {
     watchdog.stop();
     child.kill('SIGKILL');
   }
+}
+
+/** A plug-in that cannot be loaded, and one that does not pass: PLUGIN_INVALID, with the code that a server gives it. */
+export const INVALID: FailureDetails = { code: 'FAILED_PRECONDITION', reason: 'PLUGIN_INVALID' };
+
+function refusal({ message, code, reason, metadata }: Extract<CheckLine, { readonly event: 'refused' }>) {
+  return new CommandFailure(
+    message,
+    code === undefined || reason === undefined ? undefined : { code, reason, ...(metadata && { metadata }) },
+  );
 }
 
 /** Calls `late` if it is not restarted in time. */

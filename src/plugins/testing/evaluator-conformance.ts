@@ -24,7 +24,7 @@ import { ARCHITECTURES, HOST, makeUpObservation, makeUpRows, makeUpText } from '
 export interface EvaluatorConformance extends ConformanceSettings {
   /** The files of an evaluator that reads rows. Without them only its manifest is checked. */
   readonly rows?: readonly DataFile[];
-  /** A checkpoint on disk, for an evaluator that measures one. */
+  /** A checkpoint on disk; an evaluator that measures one cannot be tried without. */
   readonly checkpoint?: WrittenCheckpoint;
 }
 
@@ -53,10 +53,14 @@ export function listEvaluatorChecks<Options>(
     planned: EvaluationPlan,
     signal = new AbortController().signal,
   ): Promise<Evaluation> => guarded.reduce(observed, planned, completeOptions(evaluator.options, settings), { signal });
-  const observe = (planned: EvaluationPlan, index: number): ObservedArchitecture => ({
-    ...makeUpObservation(planned, index),
-    ...(planned.observe?.checkpoint !== undefined && checkpoint !== undefined && { checkpoint }),
-  });
+  const observe = (planned: EvaluationPlan, index: number): ObservedArchitecture => {
+    if (planned.observe?.checkpoint === undefined) return makeUpObservation(planned, index);
+    ok(
+      checkpoint !== undefined,
+      'this evaluator measures a checkpoint on disk, and the kit makes none: give it one (the setting `checkpoint` of the kit: {directory, sourceDigest, files, bytes})',
+    );
+    return { ...makeUpObservation(planned, index), checkpoint };
+  };
   const canPlan = reads !== 'rows' || rows !== undefined;
   return selectChecks([
     ...listManifestChecks(evaluator, settings),

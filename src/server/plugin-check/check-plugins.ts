@@ -16,7 +16,15 @@ export type CheckLine =
   | { readonly event: 'end'; readonly check: string; readonly failure?: string }
   | { readonly event: 'done' }
   /** They cannot be loaded, or not be tried. */
-  | { readonly event: 'refused'; readonly message: string };
+  | ({ readonly event: 'refused' } & Refusal);
+
+/** `code` and `reason` are undefined for a fault that has no reason of its own. */
+export interface Refusal {
+  readonly message: string;
+  readonly code?: string;
+  readonly reason?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
 
 /** Runs the conformance kits over plug-ins, one after the other. */
 export async function* checkPlugins(

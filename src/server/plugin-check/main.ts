@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Plugin } from '../../core/ports/plugin-entry.js';
 import { keepTelemetryOff } from '../../onnx-runtime/telemetry.js';
 import { BUILTIN_PLUGINS } from '../../plugins/builtin/list.js';
@@ -6,7 +7,7 @@ import { loadConfig } from '../config/config.js';
 import { createLog } from '../config/create-log.js';
 import { createPluginSource } from '../plugins/create-plugin-source.js';
 import { readDataFiles } from '../texts/read-data-files.js';
-import { checkPlugins, type CheckLine } from './check-plugins.js';
+import { checkPlugins, type CheckLine, type Refusal } from './check-plugins.js';
 import { readModel } from './read-model.js';
 
 /*
@@ -53,10 +54,18 @@ async function* checkAll(
     }
     yield { event: 'done' };
   } catch (error) {
-    yield { event: 'refused', message: error instanceof Error ? error.message : String(error) };
+    yield { event: 'refused', ...describeRefusal(error) };
   } finally {
     await source.close?.();
   }
+}
+
+function describeRefusal(error: unknown): Refusal {
+  if (error instanceof PrunecastError) {
+    const { message, code, reason, metadata } = error;
+    return { message, code, reason, metadata };
+  }
+  return { message: error instanceof Error ? error.message : String(error) };
 }
 
 /** Whether it measures or scores a model as a whole. */

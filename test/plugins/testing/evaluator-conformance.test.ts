@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
-import type { Evaluator, TextEvaluator } from '../../../src/core/ports/evaluator.js';
+import { describeModelMeasurement } from '../../../src/core/measurement.js';
+import type { Evaluator, ModelEvaluator, TextEvaluator } from '../../../src/core/ports/evaluator.js';
 import klDivergence from '../../../src/plugins/evaluators/kl-divergence.js';
 import multipleChoice from '../../../src/plugins/evaluators/multiple-choice.js';
 import { listEvaluatorChecks, type EvaluatorConformance } from '../../../src/plugins/testing/evaluator-conformance.js';
@@ -97,6 +99,37 @@ describe('listEvaluatorChecks', () => {
   it('tries one that reads rows on the rows that it is given, and without any only its manifest', () => {
     expect(namesOf()).toHaveLength(3);
     expect(namesOf({ rows: [] }).length).toBeGreaterThan(7);
+  });
+
+  it('says that a checkpoint has to be given to an evaluator that measures one, and passes it on', async () => {
+    const seen = new Set<string>();
+    const measuring: ModelEvaluator = {
+      apiVersion: 1,
+      kind: 'evaluator',
+      id: 'measuring',
+      summary: 'Counts the files of a checkpoint.',
+      options: z.strictObject({}),
+      reads: 'nothing',
+      runsIn: 'inline',
+      metrics: [{ name: 'files', better: 'lower', scale: 'linear', summary: 'Files.' }],
+      plan: (_model, options) => ({
+        sequences: [],
+        observe: { checkpoint: { exporter: 'hf', options: {} } },
+        measurement: describeModelMeasurement({ id: 'measuring', options }),
+        fidelity: { tokens: 0, items: [], precision: 'float32' },
+      }),
+      reduce: ({ checkpoint }) => {
+        seen.add(checkpoint?.directory ?? '');
+        return Promise.resolve({ metrics: { files: checkpoint?.files.length ?? Number.NaN }, items: {} });
+      },
+    };
+    const without = await failuresOf(listEvaluatorChecks(measuring as Evaluator));
+    expect(without.filter((line) => !line.includes('give it one (the setting `checkpoint` of the kit'))).toEqual([]);
+    expect(without.length).toBeGreaterThan(0);
+    expect(seen).toEqual(new Set());
+    const checkpoint = { directory: '/made/up', sourceDigest: 'sha256-1', files: ['a', 'b'], bytes: 2 };
+    expect(await failuresOf(listEvaluatorChecks(measuring as Evaluator, { checkpoint }))).toEqual([]);
+    expect(seen).toEqual(new Set(['/made/up']));
   });
 });
 
