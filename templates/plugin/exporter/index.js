@@ -17,7 +17,7 @@ export default defineExporter({
       ? { ok: true, loadsIn: ['transformers'] }
       : { ok: false, reason: 'layers that differ, or lack a half, are not written' };
   },
-  write: async (model, directory, { signal, report }, { note }) => {
+  write: async (model, directory, { log, signal, report }, { note }) => {
     /** @type {string[]} */
     const files = [];
     let bytes = 0;
@@ -64,6 +64,7 @@ export default defineExporter({
     const length = Buffer.alloc(8);
     length.writeBigUInt64LE(BigInt(padded.length));
     await write('model.safetensors', Buffer.concat([length, padded, ...values]));
+    log.info('wrote a checkpoint', { directory, bytes });
     return { files, bytes };
   },
 });
