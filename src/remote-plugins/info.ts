@@ -4,11 +4,22 @@ import type { Channel } from './channel.js';
 /** The version of `prunecast.plugin.v1` that this server speaks. */
 export const PROTOCOL_VERSION = 1;
 
-/** What a process offers; waits until it is reachable. Throws ServiceError. */
-export async function askInfo(channel: Channel, limitMs: number, serverVersion = ''): Promise<GetInfoResponse> {
+/** How a process is asked. */
+export interface InfoQuestion {
+  readonly limitMs: number;
+  /** Whether to wait until it is reachable. */
+  readonly waits: boolean;
+  readonly serverVersion?: string;
+}
+
+/** What a process offers. Throws ServiceError. */
+export async function askInfo(
+  channel: Channel,
+  { limitMs, waits, serverVersion = '' }: InfoQuestion,
+): Promise<GetInfoResponse> {
   const request = { protocolVersion: PROTOCOL_VERSION, serverVersion };
   let info: GetInfoResponse | undefined;
-  for await (const answer of channel.exchange(PluginServiceService.getInfo, [request], { limitMs, waits: true }))
+  for await (const answer of channel.exchange(PluginServiceService.getInfo, [request], { limitMs, waits }))
     info ??= answer;
   return info ?? GetInfoResponse.fromPartial({});
 }

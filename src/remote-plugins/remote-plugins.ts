@@ -19,7 +19,7 @@ const remote = openRemoteProcess(findTarget(address));
 export default GetInfoResponse.decode(remote.target.info).plugins.map((info) => toPlugin(info, remote));
 
 function toPlugin(info: PluginInfo, process: RemoteProcess): Plugin {
-  const manifest = readManifest(info, process.target.address);
+  const manifest = readManifest(info, process.target);
   switch (info.kind?.$case) {
     case 'predictor':
       return createRemotePredictor(manifest, info.kind.value, process);

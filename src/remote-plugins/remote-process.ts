@@ -47,7 +47,7 @@ export function openRemoteProcess(target: RemoteTarget): RemoteProcess {
 
   /** Once with each connection: what answers there must be what the server was started with. */
   const requireSame = async (call: PluginCall): Promise<void> => {
-    const found = describeOffer(await askInfo(channel, limits.startMs));
+    const found = describeOffer(await askInfo(channel, { limitMs: limits.startMs, waits: true }));
     const wanted = describeOffer(GetInfoResponse.decode(target.info));
     if (found === wanted) return;
     throw pluginInvalid(

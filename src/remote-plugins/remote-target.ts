@@ -4,6 +4,8 @@ import { getEnvironmentData, setEnvironmentData } from 'node:worker_threads';
 export interface RemoteTarget {
   /** Where it listens: `unix:/run/knn.sock`, `grpc://host:50061`, or encrypted `grpcs://host:50061`. */
   readonly address: string;
+  /** As its operator named it, for lists. */
+  readonly specifier: string;
   /** PEM of the authorities that its certificate may come from; undefined for those that Node.js trusts. */
   readonly authorities: string | undefined;
   /** The GetInfoResponse that it gave when the server started, as bytes. */

@@ -59,7 +59,7 @@ export interface PluginManifest<Options> {
   readonly version?: string;
   /** Whether it replaces a built-in plug-in of the same kind and id; otherwise such an id is refused. @default false */
   readonly overrides?: boolean;
-  /** Where its process listens, of a plug-in that runs in a process of another program; for lists and messages. */
+  /** How the process of another program that it runs in is named, its address or command; for lists and messages. */
   readonly address?: string;
   /** Of the server that it runs in, which fills it in. */
   readonly host?: PluginHostAddress;

@@ -20,7 +20,7 @@ export interface ListedPlugin {
   readonly summary: string;
   /** JSON Schema of the options that a caller may send. */
   readonly optionsSchema: Readonly<Record<string, unknown>>;
-  /** `inline`, `worker`, `process`, or the address of the plug-in's own process. */
+  /** `inline`, `worker`, `process`, or how the plug-in's own process is named: `unix:/run/knn.sock`, `exec:python knn.py`. */
   readonly runsIn: string;
 }
 
@@ -135,12 +135,12 @@ function chooseEntries(entries: readonly PluginEntry[]): PluginEntry[] {
     if (chosen === undefined || overriding.length > 1 || third !== undefined)
       throw invalidEntry(
         chosen ?? (rivals[0] as PluginEntry),
-        `is there ${rivals.length} times, in ${rivals.map(({ moduleUrl }) => moduleUrl.href).join(' and in ')}: take one out, give it another id, or let one override the other (overrides: true)`,
+        `is there ${rivals.length} times, in ${rivals.map(placeOf).join(' and in ')}: take one out, give it another id, or let one override the other (overrides: true)`,
       );
     if (second === undefined && overriding.length > 0)
       throw invalidEntry(
         chosen,
-        `of ${chosen.moduleUrl.href} overrides nothing: there is no other plug-in of this kind and id`,
+        `of ${placeOf(chosen)} overrides nothing: there is no other plug-in of this kind and id`,
       );
     return chosen;
   });
@@ -148,6 +148,11 @@ function chooseEntries(entries: readonly PluginEntry[]): PluginEntry[] {
 
 function nameOf({ plugin: { kind, id } }: PluginEntry): string {
   return `${kind} "${id}"`;
+}
+
+/** Its module, or its process. */
+function placeOf({ plugin, moduleUrl }: PluginEntry): string {
+  return plugin.address ?? moduleUrl.href;
 }
 
 function invalidEntry(entry: PluginEntry, fault: string): PrunecastError {

@@ -60,12 +60,12 @@ describe('a predictor in a process that the server launches', () => {
   });
   afterAll(() => verbs[Symbol.asyncDispose]());
 
-  it('is listed with the schema of its options and its address', async () => {
+  it('is listed with the schema of its options and its command', async () => {
     const { plugins } = await verbs.client.services.catalog.listPlugins({});
     const nearest = plugins.find(({ id }) => id === 'nearest');
     expect(nearest).toMatchObject({
       version: '1.0',
-      runsIn: expect.stringMatching(/^unix:.*plugin\.sock$/) as string,
+      runsIn: expect.stringMatching(/^exec:FAULTS=\.\.\. exec .*plugin-server\.mjs$/) as string,
       optionsSchema: { properties: { neighbours: { default: 5, minimum: 1, type: 'integer' } } },
     });
   });

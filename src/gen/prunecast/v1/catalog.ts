@@ -141,8 +141,9 @@ export interface Plugin {
     | { [key: string]: any }
     | undefined;
   /**
-   * Where it runs: "inline" (the server's own thread), "worker" (a thread that is ended if it hangs), "process", or the
-   * address of a remote plug-in.
+   * Where it runs: "inline" (the server's own thread), "worker" (a thread that is ended if it hangs), "process", or for
+   * a remote plug-in how its operator named it: its address, or "exec:" and its command, in which the values of
+   * variables are left out.
    */
   runsIn: string;
 }

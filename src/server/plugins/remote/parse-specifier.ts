@@ -7,6 +7,20 @@ export type RemoteSpecifier =
   | { readonly kind: 'launch'; readonly command: string };
 
 /**
+ * What callers of the server see of it: for a launched process the command, without the values of variables that are set
+ * in front of it, which may be secrets: `exec:TOKEN=... python knn.py`.
+ */
+export function nameRemote(specifier: RemoteSpecifier): string {
+  if (specifier.kind === 'attach') return specifier.address;
+  const [variables = ''] =
+    /^(?:\s*[A-Za-z_]\w*=(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])*\s)*/s.exec(specifier.command) ?? [];
+  const names = [...variables.matchAll(/([A-Za-z_]\w*)=(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])*/gs)].map(
+    ([, name]) => `${name}=... `,
+  );
+  return `exec:${names.join('')}${specifier.command.slice(variables.length)}`;
+}
+
+/**
  * What a specifier says of a process: `unix:/run/knn.sock`, `grpc://host:50061` or encrypted `grpcs://host:50061` to
  * attach, `exec:python knn.py` to launch. undefined for a module.
  *

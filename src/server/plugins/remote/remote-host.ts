@@ -4,13 +4,13 @@ import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { workerUrl } from '../../../engine/workers/worker-url.js';
 import { GetInfoResponse } from '../../../gen/prunecast/plugin/v1/plugin.js';
 import { allotSlots } from '../../../remote-plugins/call-slots.js';
-import { openChannel } from '../../../remote-plugins/channel.js';
-import { askInfo, PROTOCOL_VERSION } from '../../../remote-plugins/info.js';
+import { kindOf, PROTOCOL_VERSION } from '../../../remote-plugins/info.js';
 import { shareTarget, type RemoteLimits } from '../../../remote-plugins/remote-target.js';
 import { isLocal } from '../../config/is-local.js';
-import { VERSION } from '../../config/version.js';
+import { describeProtocol } from './start-process.js';
 import { launchPlugin, type LaunchedPlugin, type LaunchPace } from './launched-plugin.js';
-import type { RemoteSpecifier } from './parse-specifier.js';
+import { nameRemote, type RemoteSpecifier } from './parse-specifier.js';
+import { reachPlugin, type Reaching } from './reach-plugin.js';
 
 /** The processes of plug-ins that a server has. */
 export interface RemoteHost {
@@ -46,13 +46,14 @@ export function createRemoteHost({ limits, authoritiesFile, folder, log, pace }:
     return plugin.address;
   };
 
-  const share = async (address: string): Promise<URL> => {
+  const share = async (address: string, specifier: string): Promise<URL> => {
     if (address.startsWith('grpc://') && !isLocal(address.slice('grpc://'.length)))
       log.warn({ address }, 'nothing is encrypted on the way to this plug-in: let it use TLS, and name it by grpcs://');
     const authorities = authoritiesFile === undefined ? undefined : await readFile(authoritiesFile, 'utf8');
-    const info = await readInfo({ address, authorities }, limits.startMs);
+    const info = await readInfo({ address, authorities, limitMs: limits.startMs, log });
     shareTarget({
       address,
+      specifier,
       authorities,
       limits,
       info: GetInfoResponse.encode(info).finish(),
@@ -65,7 +66,8 @@ export function createRemoteHost({ limits, authoritiesFile, folder, log, pace }:
   return {
     open: async (specifier, place) => {
       try {
-        return await share(specifier.kind === 'attach' ? specifier.address : await launch(specifier.command));
+        const address = specifier.kind === 'attach' ? specifier.address : await launch(specifier.command);
+        return await share(address, nameRemote(specifier));
       } catch (error) {
         const words = error instanceof Error ? error.message : String(error);
         throw new PrunecastError('PLUGIN_INVALID', `${place} cannot be used: ${words}`, { cause: error });
@@ -77,21 +79,16 @@ export function createRemoteHost({ limits, authoritiesFile, folder, log, pace }:
   };
 }
 
-/** @throws Error if it cannot be reached, or is of another version of the protocol */
-async function readInfo(
-  target: { readonly address: string; readonly authorities: string | undefined },
-  limitMs: number,
-): Promise<GetInfoResponse> {
-  const channel = openChannel(target);
-  try {
-    const info = await askInfo(channel, limitMs, VERSION);
-    if (info.protocolVersion !== PROTOCOL_VERSION)
-      throw new Error(`it speaks protocol ${info.protocolVersion}, and this server ${PROTOCOL_VERSION}`);
-    const { concurrentCalls } = info;
-    if (concurrentCalls < 0 || concurrentCalls > MOST_CALLS_AT_ONCE)
-      throw new Error(`its concurrent_calls are ${concurrentCalls}; 0 to ${MOST_CALLS_AT_ONCE} are allowed`);
-    return info;
-  } finally {
-    channel.close();
-  }
+/** @throws Error if it cannot be reached, is of another version of the protocol, or offers what no process may */
+async function readInfo(reaching: Reaching): Promise<GetInfoResponse> {
+  const info = await reachPlugin(reaching);
+  const { protocolVersion, concurrentCalls, plugins } = info;
+  if (protocolVersion !== PROTOCOL_VERSION) throw new Error(describeProtocol(protocolVersion));
+  if (concurrentCalls < 0 || concurrentCalls > MOST_CALLS_AT_ONCE)
+    throw new Error(`its concurrent_calls are ${concurrentCalls}; 0 to ${MOST_CALLS_AT_ONCE} are allowed`);
+  if (plugins.length === 0) throw new Error('it offers no plug-in: GetInfoResponse.plugins is empty');
+  const names = plugins.map((plugin) => `${kindOf(plugin)} "${plugin.id}"`);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`it offers ${twice} twice: give each an id of its own within its kind`);
+  return info;
 }

@@ -32,6 +32,7 @@ export const END_GRACE_MS = 5000;
 
 /** The last lines of a process that did not come up, for the error. */
 const SHOWN_LINES = 5;
+const SHOWN_LENGTH = 300;
 
 /**
  * Starts a process and waits for its handshake. Its standard input stays open as long as this process lives.
@@ -63,12 +64,14 @@ export async function startPluginProcess(options: ProcessCommand): Promise<Plugi
     log(line);
   };
   let isOpen = false;
-  const handshake = new Promise<Handshake>((resolve) => {
+  const handshake = new Promise<Handshake>((resolve, reject) => {
     splitLines(child.stdout, (line) => {
       const found = isOpen ? undefined : parseHandshake(line);
       if (found === undefined) return hear(line);
       isOpen = true;
-      resolve(found);
+      if (typeof found === 'object') return resolve(found);
+      hear(line);
+      reject(new Error(found));
     });
   });
   splitLines(child.stderr, hear);
@@ -87,13 +90,13 @@ export async function startPluginProcess(options: ProcessCommand): Promise<Plugi
       ended.then((how) => Promise.reject(new Error(`it ended with ${how} before it listened`))),
       late(limitMs, timeout.signal),
     ]);
-    if (found.version !== PROTOCOL_VERSION)
-      throw new Error(`it speaks protocol ${found.version}, and this server ${PROTOCOL_VERSION}`);
+    if (found.version !== PROTOCOL_VERSION) throw new Error(describeProtocol(found.version));
     return { processId: child.pid ?? 0, address: found.address, ended, end };
   } catch (error) {
     await end(0);
     const words = error instanceof Error ? error.message : String(error);
-    throw new Error(last.length === 0 ? words : `${words}; it wrote last: ${last.join(' | ')}`, { cause: error });
+    const shown = last.map((line) => (line.length > SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH)}...` : line));
+    throw new Error(shown.length === 0 ? words : `${words}; it wrote last: ${shown.join(' | ')}`, { cause: error });
   } finally {
     timeout.abort();
   }
@@ -104,17 +107,31 @@ interface Handshake {
   readonly address: string;
 }
 
-/** `prunecast-plugin/1 unix:/path/plugin.sock`; undefined for any other line. */
-function parseHandshake(line: string): Handshake | undefined {
-  const [, version, address] = /^prunecast-plugin\/(\d{1,9}) (\S+)$/.exec(line.trim()) ?? [];
-  if (version === undefined || address === undefined) return undefined;
-  return { version: Number(version), address: address.startsWith('unix:') ? address : `grpc://${address}` };
+/**
+ * `prunecast-plugin/1 unix:/path/plugin.sock`; undefined for any other line, and what is wrong for one that is meant to be
+ * the handshake.
+ */
+function parseHandshake(line: string): Handshake | string | undefined {
+  const text = line.trim();
+  if (!/^prunecast-plugin\b/i.test(text)) return undefined;
+  const [, version, address = ''] = /^prunecast-plugin\/(\d{1,9}) (\S+)$/.exec(text) ?? [];
+  if (/^unix:\/./.test(address)) return { version: Number(version), address };
+  if (/^[^/\s]+:\d{1,5}$/.test(address) && !address.startsWith('unix:'))
+    return { version: Number(version), address: `grpc://${address}` };
+  return `its handshake is wrong: ${JSON.stringify(text.slice(0, SHOWN_LENGTH))}. Let it write ${EXPECTED}`;
+}
+
+const EXPECTED = `the line \`prunecast-plugin/${PROTOCOL_VERSION} ADDRESS\`, where ADDRESS is unix:/absolute/path or host:port`;
+
+/** A process of another version of the protocol. */
+export function describeProtocol(version: number): string {
+  return `it speaks protocol ${version}, and this server ${PROTOCOL_VERSION}: use a version of the plug-in, or of Prunecast, for the same protocol`;
 }
 
 async function late(limitMs: number, signal: AbortSignal): Promise<never> {
   await pause(limitMs, undefined, { signal });
   throw new Error(
-    `it did not say within ${limitMs / 1000} s where it listens (prunecast-plugin/${PROTOCOL_VERSION} ADDRESS)`,
+    `it did not say within ${limitMs / 1000} s where it listens: as soon as it does, let it write ${EXPECTED}; pluginStartMs (--plugin-start-ms) gives it more time`,
   );
 }
 
