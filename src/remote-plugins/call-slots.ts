@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Places for calls of one process, over all threads of the server. */
 export interface CallSlots {
-  /** Waits for a place, as long as the signal does not fire. Returns what gives it back. */
+  /** Waits for a place. Returns what gives it back. Throws the signal's reason. */
   take(signal?: AbortSignal): Promise<() => void>;
 }
 
@@ -26,9 +26,10 @@ export function createCallSlots(memory: SharedArrayBuffer | undefined): CallSlot
   return {
     take: async (signal) => {
       for (;;) {
+        signal?.throwIfAborted();
         const free = findFree(until);
         if (free !== undefined) return hold(until, free);
-        await pause(BETWEEN_LOOKS_MS, undefined, signal && { signal });
+        await pause(BETWEEN_LOOKS_MS);
       }
     },
   };
@@ -57,8 +58,11 @@ function hold(until: BigInt64Array<SharedArrayBuffer>, { index, until: first }: 
     if (Atomics.compareExchange(until, index, mine, next) === mine) mine = next;
     else clearInterval(renewal);
   }, RENEW_MS).unref();
+  let isHeld = true;
   return () => {
     clearInterval(renewal);
-    Atomics.compareExchange(until, index, mine, 0n);
+    // A place that was given back may be taken again in the same millisecond, until the same time.
+    if (isHeld) Atomics.compareExchange(until, index, mine, 0n);
+    isHeld = false;
   };
 }

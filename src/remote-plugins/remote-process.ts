@@ -79,7 +79,9 @@ export function openRemoteProcess(target: RemoteTarget): RemoteProcess {
         } finally {
           release();
         }
-        await pause(Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** retries), undefined, signal && { signal });
+        await pause(Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** retries), undefined, signal && { signal }).catch(() =>
+          signal?.throwIfAborted(),
+        );
       }
     },
     askOnce: async (call, method, requests, options) => {
