@@ -36,10 +36,11 @@ async function openPredictor(faults: Faults) {
   });
   const { address } = running;
   const channel = openChannel({ address, authorities: undefined });
-  const info = await askInfo(channel, 30_000);
+  const info = await askInfo(channel, { limitMs: 30_000, waits: true });
   channel.close();
   const remote = openRemoteProcess({
     address,
+    specifier: address,
     authorities: undefined,
     info: GetInfoResponse.encode(info).finish(),
     slots: allotSlots(1),
@@ -47,7 +48,7 @@ async function openPredictor(faults: Faults) {
   });
   const [nearest] = info.plugins;
   if (nearest?.kind?.$case !== 'predictor') throw new Error('the process offers no predictor');
-  const predictor = createRemotePredictor(readManifest(nearest, address), nearest.kind.value, remote);
+  const predictor = createRemotePredictor(readManifest(nearest, remote.target), nearest.kind.value, remote);
   return {
     predictor: guardPredictor(predictor, { limitMs: undefined }) as Predictor,
     until: (line: string) =>

@@ -36,7 +36,7 @@ async function load(specifier: string, { startMs = 20_000, warn = () => undefine
     log: pino({ level: 'warn' }, { write: (line) => warn(JSON.parse(line) as { readonly msg: string }) }),
   });
   try {
-    const named = await loadPlugins([specifier], { folder, remote });
+    const named = await loadPlugins([specifier], { folder, remote, limitMs: startMs });
     return new PluginRegistry([...BUILTIN_PLUGINS, ...named]).list().filter(({ id }) => id === 'nearest');
   } finally {
     await remote.close();
