@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -14,6 +15,8 @@ import { socketIn } from '../support/remote-plugin.js';
 
 /** A place of a thread that was ended is free again after this; what gives places back must be faster. */
 const LEASE_MS = 3000;
+
+const soon = () => ({ signal: AbortSignal.timeout(LEASE_MS / 2) });
 
 describe('createCallSlots', () => {
   it.each([1, 3])('never gives more than %d places, and all of them where there is a run on them', async (places) => {
@@ -107,7 +110,6 @@ describe('a process that takes one call at once', () => {
   });
 
   const CALL: PluginCall = { kind: 'predictor', id: 'nearest', method: 'fit' };
-  const soon = () => ({ signal: AbortSignal.timeout(LEASE_MS / 2) });
 
   it('gets no second one, whichever thread asks', async () => {
     const [one, other] = [open(), open()];
@@ -141,12 +143,13 @@ describe('a process that takes one call at once', () => {
 
   it('is not waited for by a call that is cancelled, whose work never begins', async () => {
     const remote = open();
-    let end = (): void => undefined;
-    let begun = (): void => undefined;
-    const started = new Promise<void>((resolve) => (begun = resolve));
-    const first = remote.run(CALL, () => {
-      begun();
-      return new Promise<string>((resolve) => (end = () => resolve('first')));
+    const calls = new EventEmitter();
+    const started = once(calls, 'started');
+    const ended = once(calls, 'ended');
+    const first = remote.run(CALL, async () => {
+      calls.emit('started');
+      await ended;
+      return 'first';
     });
     await started;
     const cancelled = new AbortController();
@@ -155,7 +158,7 @@ describe('a process that takes one call at once', () => {
     await pause(20);
     cancelled.abort(new Error('cancelled'));
     await expect(second).rejects.toThrow('cancelled');
-    end();
+    calls.emit('ended');
     expect(await first).toBe('first');
     expect(await remote.run(CALL, () => Promise.resolve('third'), soon())).toBe('third');
     expect(works).toBe(0);

@@ -110,18 +110,19 @@ describe('a predictor in a process that does not know what it has fitted', () =>
   });
 });
 
-describe('a predictor in a process that says how many calls it takes at once', () => {
-  const mostAtOnce = async (concurrent: number): Promise<number> => {
-    const startsFile = join(folder, `concurrent-${concurrent}`);
-    {
-      await using verbs = await start(launchSpecifier({ concurrent, delayMs: 30, startsFile }));
-      const { id } = await fitNearest(verbs);
-      const predicted = await Promise.all(Array.from({ length: 12 }, () => predictFirst(verbs, id)));
-      expect(new Set(predicted).size).toBe(1);
-    }
-    return Number(/^most (\d+)$/m.exec(await readFile(startsFile, 'utf8'))?.[1]);
-  };
+/** The most calls of predict that such a process had at once. */
+const mostAtOnce = async (concurrent: number): Promise<number> => {
+  const startsFile = join(folder, `concurrent-${concurrent}`);
+  {
+    await using verbs = await start(launchSpecifier({ concurrent, delayMs: 30, startsFile }));
+    const { id } = await fitNearest(verbs);
+    const predicted = await Promise.all(Array.from({ length: 12 }, () => predictFirst(verbs, id)));
+    expect(new Set(predicted).size).toBe(1);
+  }
+  return Number(/^most (\d+)$/m.exec(await readFile(startsFile, 'utf8'))?.[1]);
+};
 
+describe('a predictor in a process that says how many calls it takes at once', () => {
   it('gets no more from all threads of the server together', { timeout: 120_000 }, async () => {
     expect(await mostAtOnce(1)).toBe(1);
     expect(await mostAtOnce(0)).toBeGreaterThan(1); // any number: the calls do come at once

@@ -96,7 +96,7 @@ function describeTls(details: string, address: string): string | undefined {
       details,
     ) ?? [];
   if (cause === undefined) return undefined;
-  return /^Hostname/.test(cause)
+  return cause.startsWith('Hostname')
     ? `the certificate of ${address} is for another host (${firstLine(cause)}). Name the plug-in by a host of its certificate, or give it one for this host`
     : `the certificate of ${address} is not trusted (${firstLine(cause)}). Name the file of its authorities in pluginAuthorities (--plugin-authorities), or give the plug-in a valid certificate of a known authority`;
 }
