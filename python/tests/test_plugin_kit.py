@@ -324,3 +324,18 @@ def test_says_which_options_must_be_given_and_reads_numbers_as_the_types_say() -
         assert (type(options.folds), type(options.power), type(options.share)) == (int, kind, float)
     with pytest.raises(plugin.InvalidOptions, match="folds"):
         given.read_options(Struct())
+
+
+def test_a_plugin_without_a_version_has_the_digest_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "edited_plugin.py"
+    source = (ROOT / "python/examples/boosted_predictor.py").read_bytes()
+    file.write_bytes(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    edited = __import__("edited_plugin")
+    assert edited.Boosting().describe().version == f"sha256-{hashlib.sha256(source).hexdigest()[:16]}"
+    namespace: dict[str, Any] = {"__name__": "typed"}
+    exec(
+        "from prunecast.plugin import Predictor\nclass Typed(Predictor):\n  id = 'typed'\n  fit = predict = None\n",
+        namespace,
+    )
+    assert namespace["Typed"]().describe().version == "1"

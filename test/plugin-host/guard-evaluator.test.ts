@@ -85,6 +85,12 @@ describe('guardEvaluator', () => {
     );
   });
 
+  it('refuses a metric that the evaluator does not declare', async () => {
+    const odd = { ...both, metrics: { ...both.metrics, third: 1 } };
+    await expect(measure(undefined, odd)).rejects.toThrow(/gave the metric third, which it does not declare$/);
+    await expect(measure(['first'], both)).resolves.toEqual(both);
+  });
+
   it('refuses a plan that names a metric which the evaluator does not declare', () => {
     expect(() =>
       guard(['first', 'third'], both).plan({ shape: STORIES_SHAPE, maxPositions: 512, machine: 'a processor' }, {}),

@@ -111,7 +111,7 @@ function findPlanFault(
 ): string | undefined {
   return findFault(
     evaluation,
-    metrics.filter(({ name }) => plan.metrics?.includes(name) ?? true),
+    { declared: metrics, due: metrics.filter(({ name }) => plan.metrics?.includes(name) ?? true) },
     // Other software may have its own count of what it asks a checkpoint.
     plan.observe?.checkpoint !== undefined && plan.fidelity.items.length === 0 ? undefined : plan.fidelity.items.length,
   );
@@ -162,14 +162,16 @@ function isSequence(value: unknown, fewestSpans: number): boolean {
  */
 function findFault(
   evaluation: unknown,
-  metrics: readonly MetricDefinition[],
+  { declared, due }: Readonly<Record<'declared' | 'due', readonly MetricDefinition[]>>,
   count: number | undefined,
 ): string | undefined {
   if (typeof evaluation !== 'object' || evaluation === null)
     return `gave ${nameType(evaluation)} in place of {metrics, items}`;
   const { metrics: values, items } = evaluation as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  const absent = metrics.find(({ name }) => typeof values?.[name] !== 'number');
+  const absent = due.find(({ name }) => typeof values?.[name] !== 'number');
   if (absent !== undefined) return `gave no number for the metric ${absent.name}`;
+  const unknown = Object.keys(values ?? {}).find((given) => !declared.some(({ name }) => name === given));
+  if (unknown !== undefined) return `gave the metric ${unknown}, which it does not declare`;
   if (typeof items !== 'object' || items === null)
     return `gave ${nameType(items)} as items: it is an object of columns, {} if there are none`;
   const [first] = Object.values(items);
@@ -178,7 +180,7 @@ function findFault(
     if (!(column instanceof Float64Array)) return `gave ${nameType(column)} as ${name} in place of a Float64Array`;
     if (column.length !== asked) return `gave ${column.length} numbers as ${name} for ${asked} items`;
   }
-  const missing = metrics
+  const missing = due
     .flatMap(({ mean }) => (mean === undefined ? [] : [mean.of, mean.per]))
     .find((name) => !(name in items));
   return missing === undefined ? undefined : `gave no ${missing} of its items, which a metric is the mean of`;

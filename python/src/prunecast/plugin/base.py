@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import inspect
 import re
 import types
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from google.protobuf.json_format import MessageToDict
@@ -22,8 +25,9 @@ class Plugin(ABC):
 
     id: ClassVar[str]
     """Its name in requests, kebab-case, unique within its kind."""
-    version: ClassVar[str] = "1"
-    """Raise it when results change: labels and predictors belong to one version."""
+    version: ClassVar[str | None] = None
+    """Labels and predictors belong to one version. If omitted, the digest of the file that the class is in, so that
+    each edit makes a new one. With a version of your own, raise it when results change, also through other files."""
     summary: ClassVar[str] = ""
     """A sentence for people."""
     overrides: ClassVar[bool] = False
@@ -44,10 +48,11 @@ class Plugin(ABC):
                 f"the id of {name} is {self.id!r}: ids are kebab-case, such as nearest-pairs, with at most "
                 f"{MOST_ID_CHARACTERS} characters"
             )
-        if not isinstance(self.version, str) or self.version == "":
-            raise TypeError(f'the version of {name} is {self.version!r}: it is a text, such as "2"')
+        version = _digest_source(type(self)) if self.version is None else self.version
+        if not isinstance(version, str) or version == "":
+            raise TypeError(f'the version of {name} is {version!r}: it is a text, such as "2"')
         info = plugin_pb2.PluginInfo(
-            id=self.id, version=self.version, summary=self.summary or _first_line(self), overrides=self.overrides
+            id=self.id, version=version, summary=self.summary or _first_line(self), overrides=self.overrides
         )
         if self.Options is not None:
             info.options_schema.update(_make_schema(self.Options))
@@ -138,6 +143,15 @@ def _restore(value: Any, hint: Any) -> Any:
 
 def _is_bool(value: Any) -> bool:
     return isinstance(value, bool)
+
+
+def _digest_source(plugin: type) -> str:
+    """`sha256-` and 16 digits; "1" for a class that is in no file, as in an interactive session."""
+    try:
+        source = Path(inspect.getsourcefile(plugin) or "").read_bytes()
+    except (OSError, TypeError):
+        return "1"
+    return f"sha256-{hashlib.sha256(source).hexdigest()[:16]}"
 
 
 def _first_line(plugin: Plugin) -> str:
