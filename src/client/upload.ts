@@ -87,7 +87,14 @@ export async function upload(
       }
     }
   }
-  const { upload: stored } = await uploadFile(parts(), call);
+  const { upload: stored } = await uploadFile(parts(), call).catch((error: unknown) => {
+    throw error instanceof CallError && error.code === 'UNAVAILABLE' && error.reason === '' && done > 0
+      ? new CallError(
+          `the connection broke after about ${done} of ${source.bytes} bytes (${error.message}), and nothing is stored: send it again`,
+          { code: 'UNAVAILABLE', cause: error },
+        )
+      : error;
+  });
   if (stored === undefined) throw new CallError('the server sent no upload', { code: 'INTERNAL' });
   return stored;
 }
