@@ -295,7 +295,8 @@ describe('a predictor process that misbehaves', () => {
     ],
     ['dies on every call', { dieAfter: 1 }, /PLUGIN_FAILED predictor "nearest" failed in fit\(\): .*UNAVAILABLE/],
     ['refuses its options', { refuse: 'Fit' }, /INVALID_OPTIONS options of predictor "nearest": an even number/],
-  ])('and %s ends its work with an error that names it', async (_, faults, error) => {
+    // A process that keeps dying is started again after pauses that double: on a busy machine fits see more of them.
+  ])('and %s ends its work with an error that names it', { timeout: 150_000 }, async (_, faults, error) => {
     await using verbs = await start(launchSpecifier(faults), {
       pluginRetries: 2,
       ...('hang' in faults && { pluginWorkMs: 3000 }),
