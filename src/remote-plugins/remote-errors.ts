@@ -10,6 +10,11 @@ export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' && 'details' in error;
 }
 
+/** The name of a status, such as UNAVAILABLE. */
+export function nameStatus({ code }: ServiceError): keyof typeof status {
+  return status[code] as keyof typeof status;
+}
+
 /** Whether the same call may succeed if it is made again. */
 export function isTemporary(error: unknown): error is ServiceError {
   return isServiceError(error) && TEMPORARY.has(error.code) && !isTooLarge(error);

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClient, type DeepPartial, type PairSet } from '../../src/client/index.js';
 import { hasTool, readCommands } from '../support/examples.js';
 import { BOWL, SLOPE } from '../support/pair-sets.js';
+import { listLeftBehind } from '../support/killed-server.js';
 import { startServerChild } from '../support/server-child.js';
 import { makeFolder } from '../support/test-server.js';
 
@@ -70,5 +71,13 @@ describe('the example of a predictor in Go', () => {
       await server.stop();
       await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  it('ends with the server, also when that is killed', { timeout: 300_000 }, async ({ skip }) => {
+    skip(!hasTool('go') || process.platform !== 'linux', 'no go, or no /proc');
+    for (const command of readCommands(EXAMPLE)) execFileSync('sh', ['-c', command], { cwd: EXAMPLE });
+    const folder = await makeFolder();
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    expect(await listLeftBehind(folder, `exec:${join(EXAMPLE, 'nearest')}`)).toEqual([]);
   });
 });

@@ -1,10 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { status, type ServiceError } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { GetInfoResponse } from '../../../gen/prunecast/plugin/v1/plugin.js';
 import { MAX_MESSAGE_BYTES, openChannel } from '../../../remote-plugins/channel.js';
 import { askInfo } from '../../../remote-plugins/info.js';
-import { isServiceError } from '../../../remote-plugins/remote-errors.js';
+import { isServiceError, nameStatus } from '../../../remote-plugins/remote-errors.js';
 import { VERSION } from '../../config/version.js';
 
 /** A process of plug-ins that is to be asked what it offers. */
@@ -45,7 +44,7 @@ export async function reachPlugin({ address, authorities, limitMs, log }: Reachi
       return await askInfo(channel, { limitMs: Math.max(LEAST_MS, left()), waits: false, serverVersion: VERSION });
     } catch (error) {
       if (!isServiceError(error)) throw error;
-      const lasting = describeLasting(error, address, limitMs);
+      const lasting = describeLasting(nameStatus(error), error.details, { address, limitMs });
       if (lasting !== undefined) throw new Error(lasting, { cause: error });
       const pauseMs = Math.min(MOST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 1));
       const why = describeUnreachable(error.details, address);
@@ -69,21 +68,25 @@ export async function reachPlugin({ address, authorities, limitMs, log }: Reachi
 const UNCONNECTED = /LB pick|resolution/i;
 
 /** What does not change by waiting; undefined if it may. */
-function describeLasting({ code, details }: ServiceError, address: string, limitMs: number): string | undefined {
+function describeLasting(
+  code: ReturnType<typeof nameStatus>,
+  details: string,
+  { address, limitMs }: Pick<Reaching, 'address' | 'limitMs'>,
+): string | undefined {
   switch (code) {
-    case status.UNAVAILABLE:
+    case 'UNAVAILABLE':
       return describeTls(details, address);
-    case status.DEADLINE_EXCEEDED:
+    case 'DEADLINE_EXCEEDED':
       if (UNCONNECTED.test(details)) return undefined;
       return `what listens at ${address} did not answer GetInfo within ${limitMs / 1000} s. Check that it is a plug-in, and what it waits for; ${MORE_TIME}`;
-    case status.UNIMPLEMENTED:
+    case 'UNIMPLEMENTED':
       return `what listens at ${address} has no PluginService.GetInfo of prunecast.plugin.v1. Check that it is a plug-in of Prunecast, and register that service in it`;
-    case status.RESOURCE_EXHAUSTED:
+    case 'RESOURCE_EXHAUSTED':
       return /message larger than max/i.test(details)
         ? `its answer to GetInfo has more than ${MAX_MESSAGE_BYTES / 2 ** 20} MiB. Shorten its summaries and option schemas, or offer fewer plug-ins in a process`
         : undefined;
     default:
-      return `GetInfo failed at ${address}: ${details || 'no message'} (${status[code]}). Look into what the plug-in wrote`;
+      return `GetInfo failed at ${address}: ${details || 'no message'} (${code}). Look into what the plug-in wrote`;
   }
 }
 
