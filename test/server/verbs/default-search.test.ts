@@ -13,7 +13,7 @@ import {
 import { countDemoParameters, DEMO, MODELS_ROOT, startVerbServer, type VerbServer } from './verb-server.js';
 
 const DENSE = 260_032;
-const SEEDS = 6;
+const SEEDS = 10;
 
 let verbs: VerbServer;
 let texts: DeepPartial<SearchRequest>['texts'];
@@ -28,7 +28,7 @@ const perplexityOf = (row: { readonly metrics: Readonly<Record<string, number>> 
 const controlOf = (report: StudyReport, name: string) => report.controls.find((row) => row.name === name);
 
 describe('a Search with its defaults', () => {
-  it('is no worse than the best of as many random candidates in 5 of 6 seeds, and beats every other control in all', async () => {
+  it('is no worse than the best of as many random candidates in 8 of 10 seeds, and beats every other control in 9', async () => {
     const outcomes: {
       readonly seed: number;
       readonly random: boolean;
@@ -60,8 +60,8 @@ describe('a Search with its defaults', () => {
     }
     // Whole, so that a failure shows all figures.
     const counted = {
-      random: outcomes.filter(({ random }) => random).length >= 5,
-      others: outcomes.filter(({ others }) => others).length === SEEDS,
+      random: outcomes.filter(({ random }) => random).length >= 8,
+      others: outcomes.filter(({ others }) => others).length >= 9,
       outcomes,
     };
     expect(counted).toEqual({ random: true, others: true, outcomes });
