@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { checkProduct } from '../../engine/graph/check-product.js';
 import { isInt8Offered, type Int8Check } from '../../engine/graph/measure-int8.js';
 import { createSessionPool } from '../../engine/graph/session-pool.js';
+import { findMemory } from '../../engine/runtime/resource-limits.js';
 import { readOnnxRuntimeVersion } from '../../onnx-runtime/load-onnx-runtime.js';
 import { openDatabase } from '../adapters/sqlite/open-database.js';
 import type { Config } from '../config/config.js';
@@ -123,8 +124,8 @@ async function checkInt8Products({ checkInt8 }: Machine): Promise<Check> {
 }
 
 function checkMemory({ config: { memoryBudgetBytes } }: Machine): Check {
-  const limit = process.constrainedMemory(); // 0 or 2^64 if there is no limit
-  const cgroup = limit > 0 && limit < totalmem() ? `, the control group allows ${formatMib(limit)}` : '';
+  const limit = findMemory().value;
+  const cgroup = limit < totalmem() ? `, the control group allows ${formatMib(limit)}` : '';
   const available = readAvailableBytes();
   const finding = `${formatMib(memoryBudgetBytes)} as budget; the machine has ${formatMib(totalmem())}, of which ${formatMib(available)} available${cgroup}`;
   if (memoryBudgetBytes <= available) return { name: 'memory', state: 'ok', finding };
