@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { Kysely, SqliteDialect, type SqliteDatabase } from 'kysely';
+import { Kysely, SqliteDialect } from 'kysely';
 import Database from 'libsql';
 import { StateInUse } from '../../../state-folder/state-in-use.js';
-import { attempt, guardDatabase } from './guarded-database.js';
+import { admitDatabase } from './admit-database.js';
+import { attempt, guardDatabase, type StoppableDatabase } from './guarded-database.js';
 import { migrate } from './migrations.js';
 import { keepStatePrivate, STATE_DATABASES } from '../files/private-state.js';
 import type { Schema } from './schema.js';
@@ -17,6 +18,8 @@ export interface OpenDatabase {
 
 /**
  * Opens `prunecast.db` in the state folder: creates it if needed, keeps it private and brings it to the newest schema.
+ * What is damaged, of a later version or of another program is refused before anything is written to it.
+ *
  * One server at a time may use a state folder: StateInUse is thrown otherwise. If the file system does not keep the
  * lock, the leases of jobs keep two servers apart.
  *
@@ -28,12 +31,14 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
   const readable = await keepStatePrivate(stateDirectory);
   const lock = takeLock(stateDirectory);
   try {
-    const connection = new Database(join(stateDirectory, STATE_DATABASES.store));
+    const path = join(stateDirectory, STATE_DATABASES.store);
+    await admitDatabase(path);
+    const connection = new Database(path);
     attempt(() => connection.exec('PRAGMA journal_mode = WAL'));
     attempt(() => connection.exec('PRAGMA synchronous = NORMAL'));
     attempt(() => connection.exec('PRAGMA busy_timeout = 5000'));
     const database = new Kysely<Schema>({
-      dialect: new SqliteDialect({ database: guardDatabase(connection as SqliteDatabase) }),
+      dialect: new SqliteDialect({ database: guardDatabase(connection as StoppableDatabase) }),
     });
     await migrate(database);
     return {
