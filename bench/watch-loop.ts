@@ -38,9 +38,10 @@ export function readLoopClock(): { readonly elapsed: number; readonly waited: nu
   return { elapsed: performance.now(), waited: readWaited() };
 }
 
-function readWaited(): number {
+/** Milliseconds that the main thread of a process waited for a processor so far; NaN as above. */
+export function readWaited(processId: number | 'self' = 'self'): number {
   try {
-    const [, waitedNs] = readFileSync('/proc/self/schedstat', 'utf8').split(' ');
+    const [, waitedNs] = readFileSync(`/proc/${processId}/schedstat`, 'utf8').split(' ');
     return Number(waitedNs) / 1e6;
   } catch {
     return NaN;

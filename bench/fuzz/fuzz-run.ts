@@ -45,7 +45,10 @@ export async function judgeOneCall(
   { method, requests, origin, deadlineMs }: JudgedCall,
 ): Promise<CallOutcome> {
   const beginMs = Date.now();
-  const outcome = await callMethod(server.rawClient, method, requests, deadlineMs);
+  const outcome = await callMethod(server.rawClient, method, requests, {
+    deadlineMs,
+    readWaitedMs: server.waitedMs,
+  });
   tally.span({ origin, method: method.name, beginMs, endMs: Date.now() });
   const reason = readReason(outcome.details);
   tally.count(method.name, outcome.code === status.OK ? 'OK' : (status[outcome.code] ?? String(outcome.code)));

@@ -1,7 +1,8 @@
-import { cp, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { LIMITS } from './fuzz-run.js';
 import { listMethods } from './list-methods.js';
+import type { FuzzResult } from './fuzz-result.js';
+import { findChanges, listContents, makeRoots } from './outside.js';
 import { runCheckpoints } from './run-checkpoints.js';
 import { runRequests } from './run-requests.js';
 import { seedServer } from './seed-requests.js';
@@ -16,6 +17,8 @@ export interface FuzzOptions {
   readonly requests: number;
   readonly checkpoints: number;
   readonly seed: number;
+  /** How many of each an earlier run with this seed has sent: this one goes on after them. 0 by default. */
+  readonly after?: { readonly requests: number; readonly checkpoints: number };
   /** Origins of faults, such as `request/17`: only these are run. Empty for everything. */
   readonly only?: readonly string[];
   readonly onProgress?: (activity: string, done: number, total: number) => void;
@@ -26,7 +29,7 @@ export interface FuzzReport {
   readonly calls: number;
   readonly faults: number;
   readonly text: string;
-  readonly json: unknown;
+  readonly result: FuzzResult;
 }
 
 /** Starts a server, sends it mutated requests and damaged checkpoints, and reports what it did wrong. */
@@ -36,13 +39,14 @@ export async function fuzzServer({
   requests,
   checkpoints,
   seed,
+  after = { requests: 0, checkpoints: 0 },
   only = [],
   onProgress = () => undefined,
 }: FuzzOptions): Promise<FuzzReport> {
   const tally = createTally();
-  const models = join(folder, 'models');
-  await mkdir(models, { recursive: true });
-  await cp(demo, join(models, basename(demo)), { recursive: true });
+  const { models, outside } = await makeRoots(folder, demo, basename(demo));
+  const watched = [models, outside];
+  const before = await Promise.all(watched.map(listContents));
   const server = await startWatchedServer({
     folder: join(folder, 'server'),
     modelRoots: [models],
@@ -56,11 +60,11 @@ export async function fuzzServer({
       let done = 0;
       return () => onProgress(activity, ++done, total);
     };
-    const turnsOf = (kind: string, count: number): readonly number[] =>
+    const turnsOf = (kind: string, count: number, sent: number): readonly number[] =>
       only.length === 0
-        ? Array.from({ length: count }, (_, turn) => turn)
+        ? Array.from({ length: count }, (_, turn) => sent + turn)
         : only.filter((origin) => origin.startsWith(`${kind}/`)).map((origin) => Number(origin.slice(kind.length + 1)));
-    const requestTurns = turnsOf('request', requests);
+    const requestTurns = turnsOf('request', requests, after.requests);
     await runRequests({
       server,
       tally,
@@ -70,7 +74,7 @@ export async function fuzzServer({
       turns: requestTurns,
       onDone: track('sending requests', requestTurns.length),
     });
-    const checkpointTurns = turnsOf('checkpoint', checkpoints);
+    const checkpointTurns = turnsOf('checkpoint', checkpoints, after.checkpoints);
     await runCheckpoints({
       server,
       tally,
@@ -80,6 +84,9 @@ export async function fuzzServer({
       turns: checkpointTurns,
       onDone: track('damaging checkpoints', checkpointTurns.length),
     });
+    for (const [index, place] of watched.entries())
+      for (const path of findChanges(before[index] ?? new Map(), await listContents(place)))
+        tally.fault({ kind: 'wrote outside of its roots', text: join(basename(place), path), origin: 'the run' });
     const measured = await judgeServer(server, tally);
     const seconds = Math.round((performance.now() - begin) / 1000);
     return {
@@ -91,13 +98,13 @@ export async function fuzzServer({
         `${requestTurns.length} requests, ${checkpointTurns.length} checkpoints, seed ${seed}, ${seconds} s`,
         ...measured.lines,
       ].join('\n'),
-      json: {
+      result: {
         requests: requestTurns.length,
         checkpoints: checkpointTurns.length,
         seed,
         seconds,
-        ...measured.json,
-        ...(tally.toJson() as object),
+        ...measured.result,
+        ...tally.toJson(),
       },
     };
   } finally {
@@ -113,7 +120,7 @@ const SETTLE_MS = 3000;
 
 interface Measured {
   readonly lines: readonly string[];
-  readonly json: Readonly<Record<string, number>>;
+  readonly result: Pick<FuzzResult, 'longest_pause_ms' | 'peak_resident_bytes' | 'resident_bytes'>;
 }
 
 /** Checks the server after the whole run: it lives, is idle, stayed within its memory, and never paused for long. */
@@ -121,7 +128,7 @@ async function judgeServer(server: WatchedServer, tally: Tally): Promise<Measure
   const fault = (kind: string, text: string): void => tally.fault({ kind, text, origin: 'the run' });
   if (server.ended.aborted) {
     fault('crash', `the server's process ended: ${server.log.slice(-5).join(' ')}`);
-    return { lines: [], json: {} };
+    return { lines: [], result: { longest_pause_ms: 0, peak_resident_bytes: 0, resident_bytes: 0 } };
   }
   await server.load(SETTLE_MS);
   const load = await server.load(1000);
@@ -146,7 +153,7 @@ async function judgeServer(server: WatchedServer, tally: Tally): Promise<Measure
       `memory: ${formatMegabytes(peakBytes)} resident at most, ${formatMegabytes(bytes)} in the end; budget ${formatMegabytes(LIMITS.memoryBudgetBytes)}`,
       `load when idle: ${Math.round(100 * load)} %`,
     ],
-    json: { longest_pause_ms: longest, peak_resident_bytes: peakBytes, resident_bytes: bytes },
+    result: { longest_pause_ms: longest, peak_resident_bytes: peakBytes, resident_bytes: bytes },
   };
 }
 

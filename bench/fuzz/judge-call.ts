@@ -5,6 +5,7 @@ import { ErrorInfo } from '../../src/gen/google/rpc/error_details.js';
 import { Status } from '../../src/gen/google/rpc/status.js';
 import type { CallOutcome } from './call-method.js';
 import type { ApiMethod } from './list-methods.js';
+import { OUTSIDE_MARK } from './outside.js';
 
 /** Something that no answer may be. */
 export interface Fault {
@@ -31,6 +32,9 @@ export function judgeCall(outcome: CallOutcome, { name, output }: ApiMethod): re
   if (FORBIDDEN.has(code)) faults.push({ kind: `${name}: ${status[code] ?? code}`, text: message });
   if (code !== status.OK && !WITHOUT_DETAILS.has(code) && readReason(details) === undefined)
     faults.push({ kind: `${name}: ${status[code] ?? code} without a reason`, text: message });
+  for (const told of [message, details ?? '', ...answers])
+    if (Buffer.from(told).includes(OUTSIDE_MARK))
+      faults.push({ kind: `${name}: tells what lies outside of the roots`, text: message });
   for (const answer of answers) faults.push(...judgeAnswer(answer, { name, output }));
   return faults;
 }

@@ -1,5 +1,6 @@
 import { drawBytes, drawInteger, drawJson, drawNumber, happens, pick } from './draw-value.js';
 import { mutateBytes } from './mutate-message.js';
+import { OUTSIDE_LINKS } from './outside.js';
 import type { Rng } from '../../src/core/random.js';
 
 export interface FuzzTensor {
@@ -214,7 +215,15 @@ function damageFile({ damage }: FuzzCheckpoint, rng: Rng): void {
         case 2:
           return 'pipe';
         case 3:
-          return { link: pick(change, ['/etc/passwd', 'config.json', name, '../stories260k/model.safetensors']) };
+          return {
+            link: pick(change, [
+              '/etc/passwd',
+              'config.json',
+              name,
+              '../stories260k/model.safetensors',
+              ...OUTSIDE_LINKS,
+            ]),
+          };
         case 4:
           return new TextEncoder().encode(LFS_POINTER);
         case 5:

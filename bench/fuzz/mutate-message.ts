@@ -118,7 +118,7 @@ function mutateMap(
 }
 
 /** A message with some of its fields set. */
-function drawMessage(desc: DescMessage, rng: Rng, known: readonly string[], level = 0): ReflectMessage {
+export function drawMessage(desc: DescMessage, rng: Rng, known: readonly string[], level = 0): ReflectMessage {
   if (desc.typeName === STRUCT) return drawStruct(rng, known);
   const message = reflect(desc, create(desc));
   for (const field of desc.fields) {

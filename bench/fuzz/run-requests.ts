@@ -1,10 +1,10 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
 import { createRng, type Rng } from '../../src/core/random.js';
-import { happens, pick } from './draw-value.js';
+import { drawBytes, happens, pick } from './draw-value.js';
 import { judgeOneCall, runTurns } from './fuzz-run.js';
 import type { ApiMethod } from './list-methods.js';
-import { mutateBytes, mutateMessage } from './mutate-message.js';
+import { drawMessage, mutateBytes, mutateMessage } from './mutate-message.js';
 import type { Seeds } from './seed-requests.js';
 import type { Tally } from './tally.js';
 import type { WatchedServer } from './watched-server.js';
@@ -26,6 +26,12 @@ const WIDTH = 4;
 /** The share of requests whose bytes are damaged, in addition to changed fields. */
 const DAMAGED = 0.15;
 
+/** The share of requests that are random bytes. */
+const NOISE = 0.01;
+
+/** The share of requests that are random from the start, and not changed from one that is answered. */
+const RANDOM = 0.1;
+
 /** The largest message that is sent; gRPC itself refuses larger ones. */
 const MOST_BYTES = 4 * 2 ** 20 - 1;
 
@@ -34,11 +40,13 @@ const DEADLINES_MS = [1000, 1000, 1000, 300, 20];
 
 /** Sends mutated requests of all methods to a server. */
 export function runRequests({ server, tally, seeds, methods, seed, turns, onDone }: RequestFuzz): Promise<void> {
-  const fuzzed = methods.filter(({ name }) => seeds.requests[name] !== undefined);
+  const missing = methods.filter(({ name }) => seeds.requests[name] === undefined);
+  if (missing.length > 0)
+    throw new Error(`no requests to begin with for ${missing.map(({ name }) => name).join(', ')}`);
   return runTurns(turns, WIDTH, async (turn) => {
     if (server.ended.aborted) return;
     const rng = createRng(seed).fork(`request/${turn}`);
-    const method = pick(rng, fuzzed);
+    const method = pick(rng, methods);
     await judgeOneCall(server, tally, {
       method,
       requests: drawRequests(method, seeds, rng),
@@ -59,9 +67,11 @@ export function drawRequests(method: ApiMethod, seeds: Seeds, rng: Rng): readonl
 }
 
 function mutateOne({ input, name }: ApiMethod, bytes: Uint8Array, { known }: Seeds, rng: Rng): Uint8Array {
-  const message = fromBinary(input, bytes);
+  if (happens(rng, NOISE)) return drawBytes(rng);
   // What later requests ask about is kept.
-  mutateMessage(reflect(input, message), rng, name.includes('.Delete') ? [] : known);
+  const own = name.includes('.Delete') ? [] : known;
+  const message = happens(rng, RANDOM) ? drawMessage(input, rng, own).message : fromBinary(input, bytes);
+  mutateMessage(reflect(input, message), rng, own);
   const encoded = toBinary(input, message);
   const sent = happens(rng, DAMAGED) ? mutateBytes(encoded, rng) : encoded;
   return sent.length > MOST_BYTES ? bytes : sent;

@@ -20,7 +20,15 @@ import {
   ResumeJobRequest,
   WatchJobRequest,
 } from '../../src/gen/prunecast/v1/job.js';
-import { InspectModelRequest, ScoreUnitsRequest } from '../../src/gen/prunecast/v1/model.js';
+import {
+  DeleteUploadRequest,
+  DownloadOutputRequest,
+  ListOutputsRequest,
+  ListUploadsRequest,
+  UploadFileRequest,
+  type UploadStart,
+} from '../../src/gen/prunecast/v1/file.js';
+import { InspectModelRequest, ListModelsRequest, ScoreUnitsRequest } from '../../src/gen/prunecast/v1/model.js';
 import { ExportPairsRequest, ImportPairsRequest, SamplePairsRequest } from '../../src/gen/prunecast/v1/pair.js';
 import {
   DeletePredictorRequest,
@@ -46,6 +54,7 @@ import {
   ReportFormat,
 } from '../../src/gen/prunecast/v1/study.js';
 import { Control } from '../../src/gen/prunecast/v1/study_types.js';
+import { OUTSIDE_PATHS } from './outside.js';
 
 /**
  * Requests that a server answers without an error, encoded, by the method's name; a request of a client-streaming
@@ -74,6 +83,12 @@ const INLINE: DeepPartial<Text> = {
 const TOKENS: DeepPartial<Text> = {
   source: { $case: 'tokenIds', value: { ids: Array.from({ length: 600 }, (_, index) => 3 + ((index * 37) % 500)) } },
 };
+
+/** An output that is kept: requests write others. */
+const OUTPUT = 'kept-output';
+
+/** The content of an upload. */
+const TOLD = Buffer.from('Once upon a time there was a cat. '.repeat(200));
 
 const MAGNITUDE: DeepPartial<Recipe> = {
   criterion: { id: 'magnitude', options: { norm: 'l1' } },
@@ -119,6 +134,8 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
   });
   const search = smallSearch(model);
   const report = await client.runSearch(search);
+  await client.runPrune({ ...prunes(model)[0], output: OUTPUT });
+  const { upload: stored } = await client.services.files.uploadFile(send(uploads()[0] ?? []));
   const { jobs } = await client.services.jobs.listJobs({ state: JobState.SUCCEEDED });
   const jobIds = jobs.map(({ id }) => id);
   const [firstJob = ''] = jobIds;
@@ -157,6 +174,11 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
     'uniform-paper',
     study?.checkpointDigest ?? '',
     `${model}/stories.json`,
+    OUTPUT,
+    'model.safetensors',
+    stored?.path ?? '',
+    stored?.digest ?? '',
+    ...OUTSIDE_PATHS,
   ];
   const rates = new Uint8Array(Float32Array.from({ length: 20 * DIMENSIONS.length }, () => rng.uniform() / 2).buffer);
   return {
@@ -303,6 +325,32 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
           ScoreUnitsRequest.encode(ScoreUnitsRequest.fromPartial({ model, recipe })).finish(),
         ),
       ),
+      'ModelService.ListModels': one(
+        ...['', model].map((folder) =>
+          ListModelsRequest.encode(ListModelsRequest.fromPartial({ folder, pageSize: 3 })).finish(),
+        ),
+      ),
+      'FileService.ListOutputs': one(
+        ListOutputsRequest.encode(ListOutputsRequest.fromPartial({ pageSize: 3 })).finish(),
+      ),
+      'FileService.DownloadOutput': one(
+        ...[
+          { output: OUTPUT },
+          { output: OUTPUT, file: 'prunecast.json' },
+          { output: OUTPUT, file: 'config.json', offset: 10n },
+        ].map((request) => DownloadOutputRequest.encode(DownloadOutputRequest.fromPartial(request)).finish()),
+      ),
+      'FileService.UploadFile': uploads().map((messages) =>
+        messages.map((message) => UploadFileRequest.encode(UploadFileRequest.fromPartial(message)).finish()),
+      ),
+      'FileService.ListUploads': one(
+        ListUploadsRequest.encode(ListUploadsRequest.fromPartial({ pageSize: 3 })).finish(),
+      ),
+      'FileService.DeleteUpload': one(
+        DeleteUploadRequest.encode(
+          DeleteUploadRequest.fromPartial({ path: `uploads/${'0'.repeat(64)}/that_is_not_there.txt` }),
+        ).finish(),
+      ),
       'CatalogService.ListPlugins': one(ListPluginsRequest.encode(ListPluginsRequest.fromPartial({})).finish()),
       'CatalogService.GetServerInfo': one(GetServerInfoRequest.encode({}).finish()),
     },
@@ -312,6 +360,25 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
 /** Requests of one message each. */
 function one(...messages: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
   return messages.map((message) => [message]);
+}
+
+async function* send<Message>(messages: readonly Message[]): AsyncGenerator<Message, void, undefined> {
+  yield* messages;
+}
+
+/** The messages of a file and of a folder. */
+function uploads(): readonly (readonly DeepPartial<UploadFileRequest>[])[] {
+  const halves = [TOLD.subarray(0, 3000), TOLD.subarray(3000)].map(
+    (value): DeepPartial<UploadFileRequest> => ({ part: { $case: 'chunk', value } }),
+  );
+  const start = (value: DeepPartial<UploadStart>): DeepPartial<UploadFileRequest> => ({
+    part: { $case: 'start', value },
+  });
+  const file = (path: string): DeepPartial<UploadFileRequest> => ({ part: { $case: 'file', value: { path } } });
+  return [
+    [start({ name: 'told.txt', bytes: BigInt(TOLD.length) }), ...halves],
+    [start({ name: 'rows', folder: true }), file('test/a.txt'), ...halves, file('test/b.txt'), ...halves],
+  ];
 }
 
 function prunes(model: string): readonly DeepPartial<PruneRequest>[] {

@@ -1,4 +1,5 @@
 import { formatTable } from '../../src/cli/output/table.js';
+import type { FuzzResult } from './fuzz-result.js';
 import type { Fault } from './judge-call.js';
 
 /** A fault and its cause. */
@@ -28,7 +29,7 @@ export interface Tally {
   readonly calls: number;
   /** A table of calls, and each kind of fault with its first examples. */
   format(): string;
-  toJson(): unknown;
+  toJson(): Pick<FuzzResult, 'calls' | 'faults'>;
 }
 
 const EXAMPLES = 3;

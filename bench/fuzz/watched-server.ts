@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client, credentials } from '@grpc/grpc-js';
 import { createClient, startLocalServer, type PrunecastClient } from '../../src/client/index.js';
+import { readWaited } from '../watch-loop.js';
 import { LOOP_LOG_VARIABLE, readPauses, type LoopPause } from './loop-log.js';
 
 /** A server in a child process, watched while it is fuzzed. */
@@ -16,6 +17,8 @@ export interface WatchedServer {
   /** The last lines of its log. */
   readonly log: readonly string[];
   readonly pauses: () => readonly LoopPause[];
+  /** For how long this process and that of the server have waited for a processor; 0 where the system does not tell. */
+  readonly waitedMs: () => number;
   /** Resident bytes: the peak since the start, and now. */
   memory(): Promise<{ readonly peakBytes: number; readonly bytes: number }>;
   /** The share of one processor that it used recently, over `ms`. */
@@ -79,6 +82,10 @@ export async function startWatchedServer({
     ended: server.ended,
     log,
     pauses: () => readPauses(loopLog),
+    waitedMs: () => {
+      const waited = readWaited() + readWaited(server.processId);
+      return Number.isNaN(waited) ? 0 : waited;
+    },
     memory: async () => {
       const text = await readFile(`/proc/${server.processId}/status`, 'utf8');
       const read = (name: string): number =>
