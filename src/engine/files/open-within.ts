@@ -45,7 +45,7 @@ export async function openWithin({ directory, roots }: CheckpointPlace, file: st
 }
 
 /** Where an open file lies; outside Linux, what its name says. */
-async function findOpened(handle: FileHandle, path: string): Promise<string> {
+export async function findOpened(handle: FileHandle, path: string): Promise<string> {
   return readlink(`/proc/self/fd/${handle.fd}`).catch(() => realpath(path));
 }
 

@@ -2,7 +2,8 @@ import { constants, type Stats } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
-import { resolveWithin, type PathField } from './resolve-within.js';
+import { findOpened } from '../../engine/files/open-within.js';
+import { requireRealWithin, resolveWithin, type PathField } from './resolve-within.js';
 
 export interface FileField extends PathField {
   /** The reason for a file that is not plain or is too large; INVALID_REQUEST by default. */
@@ -13,14 +14,15 @@ export interface FileField extends PathField {
 /** A plain file under a root, open for reading. */
 export interface OpenedFile {
   readonly handle: FileHandle;
-  /** Its real path. */
+  /** The real path that it was found by. */
   readonly file: string;
   readonly stats: Stats;
 }
 
 /**
- * Opens a file that a request names. Pipes and devices are not opened, since that could wait for ever; nor is something
- * else that took the place of the file meanwhile.
+ * Opens a file that a request names. Pipes and devices are not opened, since that could wait for ever. A link that took
+ * the place of the file meanwhile is not followed, and where the opened file lies is looked at again: a link may have
+ * taken the place of a folder on the way.
  *
  * @throws PrunecastError as `resolveWithin`, and `invalid`
  */
@@ -34,6 +36,7 @@ export async function openFileWithin(roots: readonly string[], path: string, pla
   try {
     const stats = await handle.stat();
     requirePlain(stats, field, invalid);
+    await requireRealWithin(roots, await findOpened(handle, file), path, place);
     if (stats.size > maxBytes)
       throw PrunecastError.ofField(field, `the file has ${stats.size} bytes; at most ${maxBytes} are read`, invalid);
     return { handle, file, stats };

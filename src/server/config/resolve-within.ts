@@ -31,17 +31,14 @@ const ROOT_NAMES = {
  * @throws PrunecastError INVALID_REQUEST if it is not a path, leads in a circle, or may not be read; PATH_OUTSIDE_ROOTS
  * if it leads out of its root, or a link on it out of all roots; `missing` if no root has it
  */
-export async function resolveWithin(
-  roots: readonly string[],
-  path: string,
-  { field, missing, links = 'within-roots' }: PathField,
-): Promise<string> {
+export async function resolveWithin(roots: readonly string[], path: string, place: PathField): Promise<string> {
+  const { field, missing, links = 'within-roots' } = place;
   requirePath(path, field);
   for (const root of isAbsolute(path) ? await listRootsOf(roots, path, field) : roots) {
     if (!isAbsolute(path) && !isWithin(resolve(root), resolve(root, path))) throw outsideRoots(path, field);
     const real = await realpathIfThere(resolve(root, path), path, field);
     if (real === undefined) continue;
-    if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw linkOutsideRoots(path, field, missing);
+    await requireRealWithin(roots, real, path, place);
     return real;
   }
   const isModel = missing === 'MODEL_NOT_FOUND';
@@ -54,6 +51,20 @@ export async function resolveWithin(
     describeMissing({ path, beside, isModel, otherwise: `name something relative to ${ROOT_NAMES[missing]} root` }),
     missing,
   );
+}
+
+/**
+ * Throws PATH_OUTSIDE_ROOTS if a real path lies in none of the roots, unless links may lead anywhere.
+ *
+ * @param path as the caller sent it
+ */
+export async function requireRealWithin(
+  roots: readonly string[],
+  real: string,
+  path: string,
+  { field, missing, links = 'within-roots' }: PathField,
+): Promise<void> {
+  if (links === 'within-roots' && !(await isWithinAny(roots, real))) throw linkOutsideRoots(path, field, missing);
 }
 
 function requirePath(path: string, field: string): void {

@@ -3,7 +3,9 @@ import { mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import { openFileWithin, readOpened } from '../../../src/server/config/open-file-within.js';
+import { swapWithLink } from '../../support/swap-with-link.js';
 import { makeFolder } from '../../support/test-server.js';
 
 let folder = '';
@@ -46,5 +48,30 @@ describe('openFileWithin', () => {
       reason: 'INVALID_REQUEST',
       violations: [{ field: 'text.path', description: expect.stringContaining(kind) as string }],
     });
+  });
+});
+
+describe.runIf(process.platform === 'linux')('a folder that becomes a link while files in it are opened', () => {
+  it('never leads to a file outside of the roots', { timeout: 60_000 }, async () => {
+    const { root, name, stop } = await swapWithLink(folder, 'file');
+    try {
+      const seen = { inside: 0, outside: 0, refused: 0 };
+      for (let turn = 0; turn < 2000 || seen.inside === 0 || seen.refused === 0; turn += 1) {
+        const opened = await openFileWithin([root], `${name}/file`, {
+          field: 'text.path',
+          missing: 'TEXT_NOT_FOUND',
+          maxBytes: 16,
+        }).catch((error: unknown) => {
+          expect(error).toBeInstanceOf(PrunecastError);
+          seen.refused += 1;
+        });
+        if (opened === undefined) continue;
+        seen[Buffer.from(await readOpened(opened, 'text.path')).toString() as 'inside' | 'outside'] += 1;
+        await opened.handle.close();
+      }
+      expect(seen.outside).toBe(0);
+    } finally {
+      await stop();
+    }
   });
 });

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -143,6 +144,26 @@ describe('ListOutputs', () => {
       metrics: {},
       jobId: '',
     });
+  });
+});
+
+describe('a manifest that is no plain file in its folder', () => {
+  it('is neither waited for nor followed out of the output root', async () => {
+    const secret = JSON.stringify({
+      source: { model: 'told', checkpoint_digest: 'c', parameters: 9 },
+      exporter: { id: 'other' },
+    });
+    await writeFile(verbs.path('outside.json'), secret);
+    await mkdir(outputPath('away', 'led'), { recursive: true });
+    await symlink(verbs.path('outside.json'), outputPath('away', 'led', 'prunecast.json'));
+    await mkdir(outputPath('away', 'piped'));
+    execFileSync('mkfifo', [outputPath('away', 'piped', 'prunecast.json')]);
+    const { outputs } = await files().listOutputs({ folder: 'away' }, { timeoutMs: 10_000 });
+    expect(outputs.map(({ output, model, fault }) => [output, model, fault !== ''])).toEqual([
+      ['away/led', '', true],
+      ['away/piped', '', true],
+    ]);
+    await rm(outputPath('away'), { recursive: true });
   });
 });
 

@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { ExportSummary } from '../../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../../core/ports/outputs.js';
+import { createCheckpointFiles } from '../../../engine/files/checkpoint-files.js';
 import { isRecord } from '../../../engine/files/read-json.js';
 
 /** Earlier versions listed each kept unit on a line of its own: about 45 MB for Llama 3.1 70B. */
@@ -91,16 +92,16 @@ async function listFiles(directory: string): Promise<Map<string, number>> {
 }
 
 /**
- * The manifest of an output; `undefined` if there is none, it is not a JSON object, or it is larger than any that was
- * written.
+ * The manifest of an output; `undefined` if there is none in its folder, it is no plain file, it is not a JSON object,
+ * or it is larger than any that was written.
  */
 export async function readManifest(directory: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const path = join(directory, MANIFEST_FILE);
-  const { size } = await stat(path).catch(() => ({ size: Infinity }));
-  const text = size > MOST_MANIFEST_BYTES ? undefined : await readFile(path, 'utf8').catch(() => undefined);
+  const text = await createCheckpointFiles({ directory, roots: [directory] })
+    .readBeside(MANIFEST_FILE, MOST_MANIFEST_BYTES)
+    .catch(() => undefined);
   if (text === undefined) return undefined;
   try {
-    const manifest: unknown = JSON.parse(text);
+    const manifest: unknown = JSON.parse(new TextDecoder().decode(text));
     return isRecord(manifest) ? manifest : undefined;
   } catch {
     return undefined;
