@@ -371,14 +371,18 @@ function uploads(): readonly (readonly DeepPartial<UploadFileRequest>[])[] {
   const halves = [TOLD.subarray(0, 3000), TOLD.subarray(3000)].map(
     (value): DeepPartial<UploadFileRequest> => ({ part: { $case: 'chunk', value } }),
   );
-  const start = (value: DeepPartial<UploadStart>): DeepPartial<UploadFileRequest> => ({
-    part: { $case: 'start', value },
-  });
-  const file = (path: string): DeepPartial<UploadFileRequest> => ({ part: { $case: 'file', value: { path } } });
   return [
-    [start({ name: 'told.txt', bytes: BigInt(TOLD.length) }), ...halves],
-    [start({ name: 'rows', folder: true }), file('test/a.txt'), ...halves, file('test/b.txt'), ...halves],
+    [startUpload({ name: 'told.txt', bytes: BigInt(TOLD.length) }), ...halves],
+    [startUpload({ name: 'rows', folder: true }), fileOf('test/a.txt'), ...halves, fileOf('test/b.txt'), ...halves],
   ];
+}
+
+function startUpload(value: DeepPartial<UploadStart>): DeepPartial<UploadFileRequest> {
+  return { part: { $case: 'start', value } };
+}
+
+function fileOf(path: string): DeepPartial<UploadFileRequest> {
+  return { part: { $case: 'file', value: { path } } };
 }
 
 function prunes(model: string): readonly DeepPartial<PruneRequest>[] {

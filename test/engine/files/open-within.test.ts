@@ -37,7 +37,8 @@ describe('a file of a checkpoint', () => {
         for (let turn = 0; turn < 2000 || seen.inside === 0 || seen.refused === 0; turn += 1) {
           const handle = await openWithin({ directory: join(root, name), roots: [root] }, 'config.json').catch(
             (error: unknown) => {
-              expect(error).toBeInstanceOf(PrunecastError);
+              if (!(error instanceof PrunecastError)) throw error;
+              return undefined;
             },
           );
           if (handle === undefined) {

@@ -62,7 +62,7 @@ describe.runIf(process.platform === 'linux')('a folder that becomes a link while
           missing: 'TEXT_NOT_FOUND',
           maxBytes: 16,
         }).catch((error: unknown) => {
-          expect(error).toBeInstanceOf(PrunecastError);
+          if (!(error instanceof PrunecastError)) throw error;
           seen.refused += 1;
         });
         if (opened === undefined) continue;
