@@ -9,7 +9,7 @@ export type { ArchitectureLabels, LabelTarget, LabelTask } from './labels/label-
 export type { PluginSource } from './plugins/load-plugins.js';
 export type { PluginEntry } from '../core/ports/plugin-entry.js';
 export { PrunecastError } from '../core/errors/prunecast-error.js';
-export type { Authenticator, CallOrigin } from '../core/ports/authenticator.js';
+export type { Authenticator, CallOrigin, Identity, Scope } from '../core/ports/authenticator.js';
 export type { Clock } from '../core/ports/clock.js';
 export type { JobQueue } from '../core/ports/job-queue.js';
 export type * from '../core/ports/job-store.js';

@@ -2,10 +2,11 @@ import { setMaxListeners } from 'node:events';
 import { ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
+import { ServingState } from '../core/serving-state.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
 import { isLocal } from './config/is-local.js';
-import { composeServer } from './compose.js';
+import { composeServer, type ServerParts } from './compose.js';
 import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
 import { readPage } from './dashboard/page-files.js';
 import type { JobRunner } from './jobs/create-jobs.js';
@@ -61,14 +62,10 @@ export async function startServer(
   const parts = await composeServer({ config, stopping: stopping.signal, plugins, modules: [logModule, ...modules] });
   const { log, jobs } = parts;
   try {
-    await parts.outputs.sweep();
-    await parts.pairSets.sweep();
-    await jobs.recover();
-    await parts.sweepScratch();
-    await parts.sweepBrokenUploads();
-    await parts.sweepUnusedUploads();
+    const state = new ServingState();
     const settings = {
       log,
+      state,
       stopping: stopping.signal,
       telemetry: parts.telemetry,
       authenticator: parts.authenticator,
@@ -89,7 +86,13 @@ export async function startServer(
         { addresses: exposed },
         'everyone who reaches this address can call the server, and nothing is encrypted: set tlsCertificate and tlsKey and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
       );
-    await jobs.begin();
+    try {
+      await recover(parts);
+    } catch (error) {
+      await Promise.all([rpcServer.close(0), dashboard?.close(0)]);
+      throw error;
+    }
+    state.enter('serving');
     repeatUntil(stopping.signal, {
       everyMs: UPLOAD_SWEEP_MS,
       work: parts.sweepUnusedUploads,
@@ -99,6 +102,7 @@ export async function startServer(
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       log.info('stopping');
+      state.enter('draining');
       stopping.abort(
         new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'),
       );
@@ -122,6 +126,17 @@ export async function startServer(
     await parts.close();
     throw error;
   }
+}
+
+/** Takes up what an earlier server has left. Callers wait meanwhile: health says NOT_SERVING. */
+async function recover({ jobs, ...parts }: ServerParts): Promise<void> {
+  await parts.outputs.sweep();
+  await parts.pairSets.sweep();
+  await jobs.recover();
+  await parts.sweepScratch();
+  await parts.sweepBrokenUploads();
+  await parts.sweepUnusedUploads();
+  await jobs.begin();
 }
 
 async function listenOnAll(server: RpcServer, listen: readonly string[]): Promise<string[]> {

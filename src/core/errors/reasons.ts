@@ -196,6 +196,11 @@ export const REASONS = {
     code: 'ABORTED',
     meaning: 'Another server on the same state has taken over the job; further results of this server are not stored.',
   },
+  SERVER_STARTING: {
+    code: 'UNAVAILABLE',
+    meaning:
+      'The server listens, but still recovers its jobs: ask again in a moment. Health says NOT_SERVING meanwhile.',
+  },
   SERVER_STOPPING: {
     code: 'UNAVAILABLE',
     meaning: 'The server is shutting down: watch the job again when it is back.',

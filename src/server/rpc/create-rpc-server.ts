@@ -66,7 +66,7 @@ export async function createRpcServer(
       calls,
     );
   }
-  addService(server, createHealthService(names, settings.stopping), calls);
+  addService(server, createHealthService(names, settings.state), calls);
   for (const reflection of createReflectionServices(documentedRegistry, [
     ...names,
     'grpc.health.v1.Health',

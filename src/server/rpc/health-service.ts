@@ -1,18 +1,21 @@
 import { HealthCheckResponse_ServingStatus as ServingStatus, HealthService } from '../../gen/grpc/health/v1/health.js';
+import { orAborted } from '../../core/or-aborted.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ServingState } from '../../core/serving-state.js';
 import { defineService, type RpcService } from './rpc-service.js';
 
 /**
- * Health (grpc.health.v1) of the server (the empty name) and of each service: SERVING until the server stops.
+ * Health (grpc.health.v1) of the server (the empty name) and of each service: SERVING from when
+ * its jobs are recovered until it is asked to stop.
  *
  * Not grpc-health-check: its Watch streams cannot be ended from here, and every stop of a watched server would last as
  * long as the grace period.
  */
-export function createHealthService(services: readonly string[], stopping: AbortSignal): RpcService {
+export function createHealthService(services: readonly string[], state: ServingState): RpcService {
   const known = new Set(['', ...services]);
   const statusOf = (service: string): ServingStatus => {
     if (!known.has(service)) return ServingStatus.SERVICE_UNKNOWN;
-    return stopping.aborted ? ServingStatus.NOT_SERVING : ServingStatus.SERVING;
+    return state.phase === 'serving' ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   };
   return defineService(HealthService, {
     check: ({ service }) => {
@@ -24,12 +27,25 @@ export function createHealthService(services: readonly string[], stopping: Abort
       statuses: Object.fromEntries([...known].map((service) => [service, { status: statusOf(service) }])),
     }),
     watch: async function* ({ service }, { signal }) {
-      yield { status: statusOf(service) };
-      // The stream ends with the server: nothing else changes.
-      await new Promise((resolve) => {
-        signal.addEventListener('abort', resolve, { once: true });
-        if (signal.aborted) resolve(undefined);
-      });
+      // The stream ends with the server.
+      for (;;) {
+        const status = statusOf(service);
+        yield { status };
+        while (statusOf(service) === status) await nextChange(state, signal);
+      }
     },
   });
+}
+
+/** Resolves at the next change of the state; rejects with the signal's reason. */
+async function nextChange(state: ServingState, signal: AbortSignal): Promise<void> {
+  let leave: (() => void) | undefined;
+  const changed = new Promise<void>((resolve) => {
+    leave = state.onChange(resolve);
+  });
+  try {
+    await orAborted(changed, signal);
+  } finally {
+    leave?.();
+  }
 }

@@ -4,7 +4,8 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
-import type { CallOrigin } from '../../../src/core/ports/authenticator.js';
+import type { CallOrigin, Identity } from '../../../src/core/ports/authenticator.js';
+import { ServingState } from '../../../src/core/serving-state.js';
 import { ServerReflectionService } from '../../../src/gen/grpc/reflection/v1/reflection.js';
 import { JobServiceService } from '../../../src/gen/prunecast/v1/job.js';
 import { PairServiceService } from '../../../src/gen/prunecast/v1/pair.js';
@@ -25,7 +26,7 @@ const kinds = Object.keys(KINDS) as Kind[];
 
 /** What every handler does; each test sets it. */
 let work: (context: CallContext) => Promise<void>;
-let authenticate: (call: CallOrigin) => void | Promise<void>;
+let authenticate: (call: CallOrigin) => Identity | undefined | Promise<Identity | undefined>;
 let counted: string[];
 let logged: Record<string, unknown>[];
 let stopping: AbortController;
@@ -38,9 +39,12 @@ beforeEach(async () => {
   counted = [];
   logged = [];
   stopping = new AbortController();
+  const state = new ServingState();
+  state.enter('serving');
   const calls = createCallRunner({
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line)) }),
     stopping: stopping.signal,
+    state,
     authenticator: { check: (call) => authenticate(call) },
     telemetry: {
       ...NO_TELEMETRY,
@@ -206,15 +210,16 @@ describe.each(kinds)('a %s call', (kind) => {
 
   it('does not reach its handler if the authenticator refuses it', async () => {
     const seen: (readonly string[])[] = [];
-    let isReached = false;
-    work = async () => {
-      isReached = true;
+    const callers: string[] = [];
+    work = async ({ caller }) => {
+      callers.push(caller);
     };
     authenticate = async (origin) => {
       const tokens = origin.header('authorization');
       seen.push([origin.method, ...tokens, origin.peer.replace(/\d+$/, '')]);
       if (tokens[0] !== 'Bearer good')
         throw new PrunecastError('UNAUTHENTICATED', 'the call has no known token in its authorization header');
+      return { name: 'worker' };
     };
     const metadata = new Metadata();
     metadata.set('authorization', 'Bearer bad');
@@ -222,10 +227,10 @@ describe.each(kinds)('a %s call', (kind) => {
       code: status.UNAUTHENTICATED,
       reason: 'UNAUTHENTICATED',
     });
-    expect(isReached).toBe(false);
+    expect(callers).toEqual([]);
     metadata.set('authorization', 'Bearer good');
     await call(kind, metadata);
-    expect(isReached).toBe(true);
+    expect(callers).toEqual(['worker']);
     expect(seen).toEqual([
       [method, 'Bearer bad', '127.0.0.1:'],
       [method, 'Bearer good', '127.0.0.1:'],

@@ -1,11 +1,13 @@
-import type { Metadata } from '@grpc/grpc-js';
+import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
-import type { CallOrigin } from '../../../core/ports/authenticator.js';
+import { ANONYMOUS, type CallOrigin, type Identity } from '../../../core/ports/authenticator.js';
 import type { Telemetry } from '../../../core/ports/telemetry.js';
 
 /** One call, as interceptors and handlers see it. */
 export interface CallContext extends CallOrigin {
+  /** The name of the caller's token or certificate; `anonymous` if no authenticator names one. */
+  readonly caller: string;
   /** Milliseconds since 1970; Infinity if the caller set no deadline. */
   readonly deadlineMs: number;
   /**
@@ -18,6 +20,8 @@ export interface CallContext extends CallOrigin {
   readonly telemetry: Telemetry;
   /** Fires the signal, unless it has fired already. */
   end(error: PrunecastError): void;
+  /** Says who calls. */
+  identify(identity: Identity): void;
 }
 
 /** What grpc-js knows of a call. */
@@ -25,7 +29,11 @@ export interface CallSource {
   getPeer(): string;
   /** Infinity if there is none. */
   getDeadline(): Date | number;
+  /** Of the connection; its certificate was verified. */
+  getAuthContext?(): AuthContext;
 }
+
+type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>;
 
 interface CallParts extends Pick<CallContext, 'method' | 'log' | 'telemetry'> {
   /** `undefined` if gRPC failed before it had read them. */
@@ -44,6 +52,7 @@ export class Call implements CallContext {
   readonly #source: CallSource;
   readonly #parts: CallParts;
   #log: Logger | undefined;
+  #caller = ANONYMOUS;
 
   constructor(source: CallSource, parts: CallParts) {
     this.method = parts.method;
@@ -61,6 +70,15 @@ export class Call implements CallContext {
     return this.#source.getPeer();
   }
 
+  get caller(): string {
+    return this.#caller;
+  }
+
+  get certificateName(): string | undefined {
+    const certificate = this.#source.getAuthContext?.().sslPeerCertificate;
+    return certificate && nameCertificate(certificate);
+  }
+
   get log(): Logger {
     return (this.#log ??= this.#parts.log.child({ method: this.method }));
   }
@@ -72,6 +90,19 @@ export class Call implements CallContext {
   end(error: PrunecastError): void {
     this.#controller.abort(error);
   }
+
+  identify({ name }: Identity): void {
+    this.#caller = name;
+  }
+}
+
+/** The common name, or the first alternative name: `DNS:worker-1` is `worker-1`. */
+function nameCertificate({
+  subject,
+  subjectaltname,
+}: NonNullable<AuthContext['sslPeerCertificate']>): string | undefined {
+  const common = [subject?.CN ?? []].flat()[0];
+  return common ?? subjectaltname?.split(', ')[0]?.replace(/^[^:]*:/, '');
 }
 
 /** What ends the call of a caller who does not wait for the answer. */
