@@ -4,6 +4,7 @@ import { addCompletionCommands } from './commands/completion.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
+import { addHealthCommand } from './commands/health.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addJobsCommand } from './commands/jobs.js';
 import { addModelsCommand } from './commands/models.js';
@@ -72,6 +73,7 @@ export function createProgram({
   addPredictCommand(program);
   program.commandsGroup('Server:');
   addServeCommand(program);
+  addHealthCommand(program);
   addJobsCommand(program);
   addUploadsCommand(program);
   addPluginsCommand(program);

@@ -51,6 +51,7 @@ const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
   'plugin check': 'runs checks in a process of its own; plugin.test.ts checks it',
   demo: 'runs one search with settings of its own; demo/demo.test.ts checks it',
   complete: 'answers the shell from the tree of commands; completion/complete.test.ts checks it',
+  health: 'asks grpc.health.v1 alone, and starts no server; health.test.ts checks it',
   serve: 'runs the server itself; serve.test.ts checks its flags against the settings',
 };
 

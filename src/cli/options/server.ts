@@ -14,7 +14,8 @@ export interface ServerFlags extends PrintFlags {
   readonly plugin?: readonly string[];
 }
 
-const PRINT_FLAGS: readonly FlagForm[] = [
+/** For the form of what is printed. */
+export const PRINT_FLAGS: readonly FlagForm[] = [
   { flags: '--json', summary: 'print JSON lines: events and answers as proto JSON, errors too' },
   { flags: '-q, --quiet', summary: 'print the result and errors only: no progress, no notes' },
   {

@@ -93,7 +93,8 @@ function addMissing(asked: readonly string[], loaded: readonly string[]): string
 const EARLIER_STATE_FOLDER = '.prunecast';
 const EARLIER_STATE = `${EARLIER_STATE_FOLDER} in this folder has jobs and labels of an earlier version: --state-dir ${EARLIER_STATE_FOLDER} uses them`;
 
-function stateDirectoryOf({ stateDir }: ServerFlags, environment = process.env): string {
+/** The state folder that a command means. */
+export function stateDirectoryOf({ stateDir }: Pick<ServerFlags, 'stateDir'>, environment = process.env): string {
   const given = stateDir ?? environment['PRUNECAST_STATE_DIRECTORY'];
   return given === undefined || given === '' ? defaultStateDirectory({ environment }) : resolve(expandHome(given));
 }
