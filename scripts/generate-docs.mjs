@@ -8,12 +8,15 @@ import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
 import { defaultOf } from '../dist/src/cli/options/default-of.js';
+import { SERVE_FLAGS } from '../dist/src/cli/commands/serve.js';
 import { RequestOption } from '../dist/src/cli/options/request-option.js';
+import { SettingOption } from '../dist/src/cli/options/setting-option.js';
 import { createProgram } from '../dist/src/cli/program.js';
 import { REASONS } from '../dist/src/core/errors/reasons.js';
 import { BUILTIN_PLUGINS } from '../dist/src/plugins/builtin/list.js';
-import { CONFIG_SCHEMA, environmentName } from '../dist/src/server/config/config.js';
+import { CONFIG_SCHEMA } from '../dist/src/server/config/config.js';
 import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../dist/src/server/config/limits.js';
+import { environmentName } from '../dist/src/server/config/setting-variables.js';
 import { documentedRegistry } from '../dist/src/server/requests/api-registry.js';
 import { describeBound, formatNumber } from '../dist/src/server/requests/field-bound.js';
 import { FIELD_BOUNDS } from '../dist/src/server/requests/field-bounds.js';
@@ -81,21 +84,27 @@ write(
 write(
   'configuration.md',
   '# Configuration of the server',
-  'Set by environment variables, or by the option of the same meaning where the server is started from a program (`prunecast/server`). Several folders are separated as in `PATH`, several addresses or plug-ins by commas; a value that begins with `["` is a JSON array in place of that, for names that hold a separator (`["/runs/12:30/models"]`). `~` is the home folder; other relative paths start at the working folder.',
+  'A server needs no settings: `prunecast serve` has a default for each. Where they are given, later ones of these count over earlier ones: the defaults, a file, environment variables, flags of `prunecast serve`, options of the program that the server is embedded in (`prunecast/server`; the names are those of the file).',
+  'The file is named by `--config FILE` or `PRUNECAST_CONFIG`, and is YAML or JSON of at most 256 KiB:',
+  '```yaml\nmodelRoots: [/models]\nlisten: ["unix:/run/prunecast/prunecast.sock"]\nmemoryBudgetBytes: 4GiB\nshutdownGraceMs: 20s\n```',
+  `Every key is one of this page: another one is refused, with its line and the nearest that there is. So is a variable that is all but one of these; other variables that begin with \`PRUNECAST_\` are told of in the log. Relative paths in the file start at its folder, others at the working folder; \`~\` is the home folder. In variables several folders are separated as in \`PATH\`, several addresses or plug-ins by commas; a value that begins with \`["\` is a JSON array in place of that, for names that hold a separator (\`["/runs/12:30/models"]\`). Settings in bytes take units (\`512MiB\`, \`2Gi\`, \`1.5GB\`), settings in milliseconds too (\`250ms\`, \`90s\`, \`5m\`, \`12h\`, \`7d\`).`,
+  '`prunecast config print` shows what a server with the same flags would use, and where each value comes from; `prunecast config check [FILE]` says what is wrong, also of files and folders that are named. What they print is a file of settings itself. The file is for `serve`: other commands find its server by `--address`, or by its state folder (`--state-dir` or `PRUNECAST_STATE_DIRECTORY`).',
   table(
-    ['variable', 'option', 'default', 'allowed', 'meaning'],
+    ['key', 'variable', 'flag', 'default', 'allowed', 'meaning'],
     Object.entries(CONFIG_SCHEMA.shape).map(([setting, schema]) => {
       const json = z.toJSONSchema(schema, { io: 'input' });
+      const variable = environmentName(setting);
       return [
-        `\`${environmentName(setting)}\``,
-        `\`${setting}\``,
+        code(setting),
+        code(variable),
+        code(SERVE_FLAGS.find((flag) => flag.variable === variable)?.flag),
         json.default === undefined ? '' : code([json.default].flat().join(' ')),
         describeType(json),
         json.description,
       ];
     }),
   ),
-  '`PRUNECAST_EXIT_ON_STDIN_END=true` makes the server process stop when its standard input ends, for a parent that may be killed.',
+  'Threads and memory follow the control group (versions 1 and 2, also those above it: `cpu.max`, `memory.max`, `memory.high`) and the cpuset. `PRUNECAST_EXIT_ON_STDIN_END=true` makes the server process stop when its standard input ends, for a parent that may be killed.',
 );
 
 const settingDefaults = Object.entries(CONFIG_SCHEMA.shape).flatMap(([setting, schema]) => {
@@ -157,7 +166,10 @@ function listCommands(parent, path = []) {
 
 function describeGroups(command) {
   const own = command.options.filter(
-    (option) => option.long !== '--help-all' && (!isCommon(option) || ALONE.has(command.name())),
+    (option) =>
+      option.long !== '--help-all' &&
+      (!isCommon(option) || ALONE.has(command.name())) &&
+      (!(option instanceof SettingOption) || command.name() === 'serve'),
   );
   return own.length === 0 ? [] : [describeFlags(own)];
 }

@@ -1,6 +1,7 @@
 import { Command, Help, type Option } from 'commander';
 import { addCallCommand } from './commands/call.js';
 import { addCompletionCommands } from './commands/completion.js';
+import { addConfigCommand } from './commands/config.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addEvaluateCommand } from './commands/evaluate.js';
@@ -74,6 +75,7 @@ export function createProgram({
   program.commandsGroup('Server:');
   addServeCommand(program);
   addHealthCommand(program);
+  addConfigCommand(program);
   addJobsCommand(program);
   addUploadsCommand(program);
   addPluginsCommand(program);

@@ -7,6 +7,9 @@ export const SERVER_MAIN = findMain('main.js');
 /** The compiled entry of the checks of a machine. */
 export const DOCTOR_MAIN = findMain('doctor/main.js');
 
+/** The compiled entry of the reports of settings. */
+export const CONFIG_CHECK_MAIN = findMain('config-check/main.js');
+
 /** The compiled entry of the checks of plug-ins. */
 export const PLUGIN_CHECK_MAIN = findMain('plugin-check/main.js');
 

@@ -1,7 +1,7 @@
 /**
  * The package's `./server` entry: a server inside another program. `prunecast/server/testing` has what tests its parts.
  */
-export { loadConfig, type Config, type ConfigOptions } from './config/config.js';
+export { ConfigError, loadConfig, type Config, type ConfigOptions } from './config/config.js';
 export { startServer, type RunningServer, type ServerAdditions } from './start-server.js';
 export { TOKENS } from './tokens.js';
 export { ContainerModule } from 'inversify';

@@ -2,7 +2,7 @@ import { exitNow, whenNoRun } from '../engine/workers/exit-gate.js';
 import type { Attendance } from '../state-folder/attendance.js';
 import { findSockets } from '../state-folder/socket-paths.js';
 import { EXIT_STATE_IN_USE, StateInUse } from '../state-folder/state-in-use.js';
-import { loadConfig } from './config/config.js';
+import { explainConfig } from './config/config.js';
 import { createLog } from './config/create-log.js';
 import { loadCommandConfig } from './config/load-command-config.js';
 import { describeStateInUse, greetCommands, greetUsers } from './greet-users.js';
@@ -12,7 +12,7 @@ import { startServer } from './start-server.js';
 const CLOSING_MS = 1000;
 
 /**
- * The server as a process. Settings come from PRUNECAST_* variables. When it listens, it prints its addresses to
+ * The server as a process. Settings come from PRUNECAST_* variables and the file that PRUNECAST_CONFIG names. When it listens, it prints its addresses to
  * standard output as one line of JSON; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of
  * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that passes a signal on, or is killed). A second
  * signal ends it at once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
@@ -25,8 +25,11 @@ const CLOSING_MS = 1000;
  */
 async function main(): Promise<void> {
   const isOfCommand = process.env['PRUNECAST_STARTED_BY_COMMAND'] === 'true';
-  const config = isOfCommand ? loadCommandConfig(process.env) : loadConfig(process.env);
+  const { config, warnings } = isOfCommand
+    ? { config: loadCommandConfig(process.env), warnings: [] }
+    : explainConfig(process.env);
   const log = createLog(config);
+  for (const warning of warnings) log.warn({ warning }, 'not a setting, and ignored');
   const server = await startServer(config, {
     log,
     ...(!isOfCommand && { privateSocket: findSockets(config.stateDirectory).calls }),

@@ -47,6 +47,8 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
 /** Commands that send nothing. */
 const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
   completion: 'prints a script',
+  'config print': 'asks a process of its own; config.test.ts checks it',
+  'config check': 'asks a process of its own; config.test.ts checks it',
   'plugin new': 'writes a folder; plugin.test.ts checks it',
   'plugin check': 'runs checks in a process of its own; plugin.test.ts checks it',
   demo: 'runs one search with settings of its own; demo/demo.test.ts checks it',

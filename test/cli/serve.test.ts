@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
 import { readSettings, SERVE_FLAGS } from '../../src/cli/commands/serve.js';
-import { CONFIG_SCHEMA, environmentName } from '../../src/server/config/config.js';
+import { CONFIG_SCHEMA } from '../../src/server/config/config.js';
+import { CONFIG_FILE_VARIABLE, environmentName } from '../../src/server/config/setting-variables.js';
 
 describe('prunecast serve', () => {
-  it('has a flag for every setting of the server', () => {
+  it('has a flag for every setting of the server, and for the file of them', () => {
     expect(SERVE_FLAGS.map(({ variable }) => variable).sort()).toEqual(
-      Object.keys(CONFIG_SCHEMA.shape).map(environmentName).sort(),
+      [CONFIG_FILE_VARIABLE, ...Object.keys(CONFIG_SCHEMA.shape).map(environmentName)].sort(),
     );
   });
 

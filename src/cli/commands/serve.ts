@@ -17,6 +17,13 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
  */
 export const SERVE_FLAGS = [
   {
+    flag: '--config <FILE>',
+    proposes: { from: 'files' },
+    variable: 'PRUNECAST_CONFIG',
+    group: 'Settings',
+    summary: 'file of settings in YAML or JSON; variables count over it, and flags over both',
+  },
+  {
     flag: '--model-root <DIR>',
     proposes: { from: 'folders' },
     variable: 'PRUNECAST_MODEL_ROOTS',
@@ -225,6 +232,7 @@ export function addServeCommand(program: Command): void {
     );
   for (const setting of SERVE_FLAGS) command.addOption(new SettingOption(setting));
   showFirst(command, [
+    '--config',
     '--model-root',
     '--data-root',
     '--output-root',
@@ -235,7 +243,17 @@ export function addServeCommand(program: Command): void {
     '--plugin',
     '--log-level',
   ]);
-  command.action(() => runServer(readSettings(command)));
+  command.action(() => runServer({ ...readSettings(command), ...nameFlags(command) }));
+}
+
+/** Which variables flags have set, for the server's messages. */
+export function nameFlags(command: Command): Record<string, string> {
+  const flags = command.options.flatMap((option) =>
+    option instanceof SettingOption && command.getOptionValue(option.attributeName()) !== undefined
+      ? [[option.setting.variable, option.long]]
+      : [],
+  );
+  return { PRUNECAST_FLAGS: JSON.stringify(Object.fromEntries(flags)) };
 }
 
 /** The settings that were given, as the environment variables that the server reads. */
@@ -251,7 +269,7 @@ export function readSettings(command: Command): Record<string, string> {
 async function runServer(environment: Readonly<Record<string, string>>): Promise<void> {
   // Standard input is a pipe that ends with this process, so the server never outlives it.
   const child = spawn(process.execPath, [SERVER_MAIN], {
-    env: { ...process.env, PRUNECAST_EXIT_ON_STDIN_END: 'true', ...environment },
+    env: { ...process.env, ...environment, PRUNECAST_EXIT_ON_STDIN_END: 'true' },
     stdio: ['pipe', 'inherit', 'inherit'],
   });
   // The end of the pipe asks the server to stop. A signal that is sent to the whole process group, as by Ctrl-C, reaches

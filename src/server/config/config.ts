@@ -1,16 +1,29 @@
-import { delimiter, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
-import { detectMemoryBudgetBytes, detectThreads } from '../../engine/runtime/resource-limits.js';
+import { findMemoryBudget, findThreads } from '../../engine/runtime/resource-limits.js';
+import { gatherSettings, type Source } from './gather-settings.js';
 import { isLocal } from './is-local.js';
+import { environmentName } from './setting-variables.js';
 
-const folder = z
+const path = z
   .string()
   .min(1)
-  .transform((path) => resolve(expandHome(path)));
+  .transform((given) => resolve(expandHome(given)));
+/** Paths by what has to be there: `prunecast config check` looks. */
+const file = path.meta({ paths: 'files' });
+const folder = path.meta({ paths: 'folders' });
+/** One that the server makes if it is not there. */
+const ownFolder = path.meta({ paths: 'own-folders' });
 const folders = z.array(folder);
 
-/** Every setting of a server; docs/configuration.md is generated from the descriptions. */
+/**
+ * Every setting of a server; docs/configuration.md is generated from the descriptions.
+ *
+ * A name ends in the unit of its number: `Ms`, `Bytes`. `meta` has what the mechanism must know besides: `paths` where
+ * values are or hold paths (`in-addresses` in addresses and plug-ins), `separator: 'comma'` for lists whose entries may
+ * hold a colon, and `secret: true` for what is not to be printed.
+ */
 export const CONFIG_SCHEMA = z
   .strictObject({
     modelRoots: folders
@@ -31,8 +44,8 @@ export const CONFIG_SCHEMA = z
       .describe(
         'Where symbolic links to texts may lead: under a data root, or `anywhere` that the server may read. A server that a command starts for itself allows the latter.',
       ),
-    outputRoot: folder.prefault('outputs').describe('The folder that pruned models are written under.'),
-    stateDirectory: folder
+    outputRoot: ownFolder.prefault('outputs').describe('The folder that pruned models are written under.'),
+    stateDirectory: ownFolder
       .optional()
       .describe(
         'Where jobs, labels, studies and predictors are kept, for the commands of a user as for `serve`; one server at a time. Default: `prunecast` under XDG_STATE_HOME, else `~/Library/Application Support` on macOS, `%LOCALAPPDATA%` on Windows and `~/.local/state` elsewhere.',
@@ -41,7 +54,8 @@ export const CONFIG_SCHEMA = z
       .array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path'))
       .min(1)
       .default(['127.0.0.1:50051'])
-      .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.'),
+      .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.')
+      .meta({ separator: 'comma', paths: 'in-addresses' }),
     dashboard: z
       .string()
       .regex(/^.+:\d{1,5}$/, 'is not host:port')
@@ -54,7 +68,8 @@ export const CONFIG_SCHEMA = z
       .default([])
       .describe(
         'Names, without port, by which browsers reach the dashboard besides `localhost` and `127.0.0.1`: that of a proxy before it, or of this machine. Requests under other names are refused, and without one the dashboard listens on loopback alone.',
-      ),
+      )
+      .meta({ separator: 'comma' }),
     threads: z
       .int()
       .min(1)
@@ -142,8 +157,9 @@ export const CONFIG_SCHEMA = z
       .default([])
       .describe(
         'Plug-ins besides the built-in ones: `./knn.js`, `/opt/plugins/knn.js` or the name of a package; of a process of its own its address, `unix:/run/knn.sock`, `grpc://host:50061` or `grpcs://host:50061`, or the command that starts it, `exec:python knn.py` ([plug-ins in any language](remote-plugins.md)). Relative paths start at the working folder, and packages are looked up in its `node_modules`. A plug-in that the server loads or starts has all rights of the server.',
-      ),
-    pluginAuthorities: folder
+      )
+      .meta({ separator: 'comma', paths: 'in-addresses' }),
+    pluginAuthorities: file
       .optional()
       .describe(
         'PEM file of the authorities that certificates of plug-ins at `grpcs://` addresses may come from. Default: those that Node.js trusts.',
@@ -184,10 +200,10 @@ export const CONFIG_SCHEMA = z
       .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
       .default('info')
       .describe('What goes to the log on standard error.'),
-    tlsCertificate: folder
+    tlsCertificate: file
       .optional()
       .describe('PEM file with the certificate chain. Needs tlsKey; without both, nothing is encrypted.'),
-    tlsKey: folder.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
+    tlsKey: file.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
   })
   .refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
     path: ['tlsKey'],
@@ -214,65 +230,69 @@ export type Config = Omit<Parsed, 'stateDirectory' | 'threads' | 'memoryBudgetBy
   readonly memoryBudgetBytes: number;
 };
 
+/** Settings with where each comes from. */
+export interface ExplainedConfig {
+  readonly config: Config;
+  readonly sources: Readonly<Record<keyof Config, Source>>;
+  /** What is not wrong, but may not be meant. */
+  readonly warnings: readonly string[];
+}
+
+/** Settings that a server cannot start with. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the configuration is not valid:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
 /**
- * The settings of a server: `options` over the environment over the defaults.
+ * The settings of a server: `options` over the environment over the file that `PRUNECAST_CONFIG` names over the defaults.
  *
  * @param environment `PRUNECAST_MODEL_ROOTS` and so on: the setting's name in capitals. Several folders are separated
  * as in PATH, several addresses or plug-ins by commas; a value that begins with `["` is a JSON array, for names that
  * hold a separator.
- * @throws Error that names each setting at fault, as it was given
+ * @throws ConfigError that names each setting at fault, where it was given, and what is allowed
  */
 export function loadConfig(
   environment: Readonly<Record<string, string | undefined>>,
   options: ConfigOptions = {},
 ): Config {
-  const fromEnvironment = Object.fromEntries(
-    Object.entries(CONFIG_SCHEMA.shape).flatMap(([setting, schema]) => {
-      const value = environment[environmentName(setting)];
-      return value === undefined || value === '' ? [] : [[setting, readValue(setting, schema, value)]];
-    }),
-  );
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  const parsed = CONFIG_SCHEMA.safeParse({ ...fromEnvironment, ...given });
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path, message }) => {
-      const setting = String(path[0] ?? '');
-      return `  ${setting} (${environmentName(setting)}): ${message}`;
-    });
-    throw new Error(`the configuration is not valid:\n${faults.join('\n')}`);
-  }
+  return explainConfig(environment, options).config;
+}
+
+/** As `loadConfig`, with where each value comes from. */
+export function explainConfig(
+  environment: Readonly<Record<string, string | undefined>>,
+  options: ConfigOptions = {},
+): ExplainedConfig {
+  const { given, faults, warnings } = gatherSettings(CONFIG_SCHEMA.shape, environment, options);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const parsed = CONFIG_SCHEMA.safeParse(Object.fromEntries([...given].map(([name, { value }]) => [name, value])));
+  if (!parsed.success)
+    throw new ConfigError(
+      parsed.error.issues.map(({ path: [setting = ''], message }) => {
+        const name = String(setting);
+        return `${name} (${given.get(name)?.source.where || environmentName(name)}): ${message}`;
+      }),
+    );
+  const { stateDirectory, threads, memoryBudgetBytes } = parsed.data;
+  const found = { threads: findThreads(), memoryBudgetBytes: findMemoryBudget() };
+  const explain = (name: string): Source =>
+    given.get(name)?.source ?? { from: 'default', where: found[name as keyof typeof found]?.from ?? '' };
   return {
-    ...parsed.data,
-    stateDirectory: parsed.data.stateDirectory ?? defaultStateDirectory({ environment }),
-    threads: parsed.data.threads ?? detectThreads(),
-    memoryBudgetBytes: parsed.data.memoryBudgetBytes ?? detectMemoryBudgetBytes(),
+    config: {
+      ...parsed.data,
+      stateDirectory: stateDirectory ?? defaultStateDirectory({ environment }),
+      threads: threads ?? found.threads.value,
+      memoryBudgetBytes: memoryBudgetBytes ?? found.memoryBudgetBytes.value,
+    },
+    sources: Object.fromEntries(
+      Object.keys(CONFIG_SCHEMA.shape).map((name) => [name, explain(name)]),
+    ) as ExplainedConfig['sources'],
+    warnings,
   };
-}
-
-/** The environment variable of a setting: `modelRoots` is `PRUNECAST_MODEL_ROOTS`. */
-export function environmentName(setting: string): string {
-  return `PRUNECAST_${setting.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
-
-/** Lists of names that may hold a colon. */
-const COMMA_LISTS: ReadonlySet<string> = new Set(['listen', 'dashboardHosts', 'plugins']);
-
-function readValue(setting: string, schema: z.ZodType, value: string): unknown {
-  const { type } = z.toJSONSchema(schema, { io: 'input' });
-  if (type === 'array') return readList(value.trim(), COMMA_LISTS.has(setting) ? /\s*,\s*/ : delimiter);
-  // Not a number: left as text, so that the schema says what was expected.
-  if (type === 'integer' && /^\d+$/.test(value)) return Number(value);
-  return value;
-}
-
-/**
- * A JSON array if it begins like one. If it does not parse it stays a text, so that the schema says what was expected.
- */
-function readList(value: string, separator: string | RegExp): unknown {
-  if (!value.startsWith('["')) return value.split(separator).filter((entry) => entry !== '');
-  try {
-    return JSON.parse(value);
-  } catch {
-    return value;
-  }
 }

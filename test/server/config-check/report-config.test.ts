@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { describeSetting, reportConfig } from '../../../src/server/config-check/report-config.js';
+
+describe('a report of settings', () => {
+  it('has no value of a setting that is secret, but whether it is set', () => {
+    const schema = z.string().optional().describe('A word.').meta({ secret: true });
+    const source = { from: 'environment', where: 'PRUNECAST_WORD' } as const;
+    const report = describeSetting({ name: 'word', schema, value: 'sesame', source });
+    expect(report).toEqual({ name: 'word', hidden: true, ...source, meaning: 'A word.' });
+    expect(describeSetting({ name: 'word', schema, value: undefined, source })).not.toHaveProperty('hidden');
+  });
+
+  it('has the faults of files and folders on request only, and none of folders that a default names', async () => {
+    const environment = { PRUNECAST_STATE_DIRECTORY: '/proc/version/state', PRUNECAST_DATA_ROOTS: '/absent' };
+    const faults = [
+      'dataRoots (PRUNECAST_DATA_ROOTS): /absent is not there',
+      'stateDirectory (PRUNECAST_STATE_DIRECTORY): /proc/version/state cannot be made: /proc/version is no folder',
+    ];
+    expect((await reportConfig(environment)).faults).toEqual([]);
+    expect((await reportConfig(environment, { checksPaths: true })).faults).toEqual(faults);
+  });
+});
