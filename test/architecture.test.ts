@@ -93,7 +93,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'server/adapters': {
     own: ['core', 'engine/files', 'server/adapters', 'server/records/create-id', 'state-folder'],
-    packages: ['node:', '@bufbuild/protobuf', 'kysely', 'libsql', 'zod'],
+    packages: ['node:', '@bufbuild/protobuf', 'kysely', 'libsql', 'prom-client', 'zod'],
   },
   'server/testing': { own: ['core', 'server/adapters/in-memory', 'server/testing'], packages: ['node:'] },
   'server/labels': { own: ['core', 'server/encoding', 'server/labels'], packages: [] },
@@ -155,6 +155,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   libsql: ['server/adapters/sqlite'],
   '@observablehq/plot': ['charts/browser'],
   kysely: ['server/adapters/sqlite'],
+  'prom-client': ['server/adapters/prometheus'],
 };
 
 /** Who alone, beside itself, may import a folder of the server. */

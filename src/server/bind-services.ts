@@ -3,10 +3,10 @@ import { createInt8Check } from '../engine/workers/int8-check.js';
 import { describeServer } from './config/describe-server.js';
 import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './config/limits.js';
 import { bindJobKinds } from './job-kinds.js';
-import { countJobs } from './jobs/count-jobs.js';
 import { createJobs } from './jobs/create-jobs.js';
 import { createJobEvents } from './jobs/events.js';
-import { EVENT_CODEC, nameKind } from './kinds/event-codec.js';
+import { observeJobs } from './jobs/observe-jobs.js';
+import { describeJobError, EVENT_CODEC, nameKind } from './kinds/event-codec.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { createLatencyTables } from './latency/latency-tables.js';
 import { createOpenModels, scratchDirectoryOf } from './models/open-models.js';
@@ -58,14 +58,21 @@ function bindModels(container: Container): void {
   provide(
     container,
     PARTS.models,
-    ({ config, checkInt8, latencyTables, plugins }) =>
+    ({ config, checkInt8, latencyTables, plugins, telemetry }) =>
       createOpenModels({
         ...config,
         checkInt8,
+        counted: telemetry.modelsOpen,
         latencies: createLatencyTables(latencyTables, config.threads),
         extend: (language) => withCheckpoints(language, plugins),
       }),
-    { config, checkInt8: PARTS.checkInt8, latencyTables: TOKENS.latencyTables, plugins: PARTS.plugins },
+    {
+      config,
+      checkInt8: PARTS.checkInt8,
+      latencyTables: TOKENS.latencyTables,
+      plugins: PARTS.plugins,
+      telemetry: PARTS.telemetry,
+    },
   );
   provide(
     container,
@@ -101,6 +108,7 @@ function bindModels(container: Container): void {
       records: PARTS.predictorRecords,
       plugins: PARTS.plugins,
       clock: TOKENS.clock,
+      telemetry: PARTS.telemetry,
     },
   );
 }
@@ -116,11 +124,13 @@ function bindJobs(container: Container): void {
     container,
     PARTS.jobEvents,
     ({ config: { keptEvents }, telemetry, log, ...needs }) =>
-      countJobs(createJobEvents({ ...needs, codec: EVENT_CODEC, keptEvents, heartbeatMs: HEARTBEAT_MS }), {
+      observeJobs(createJobEvents({ ...needs, codec: EVENT_CODEC, keptEvents, heartbeatMs: HEARTBEAT_MS }), {
         store: needs.store,
+        clock: needs.clock,
         telemetry,
         log,
         nameKind,
+        describeError: describeJobError,
       }),
     {
       config: TOKENS.config,
@@ -168,7 +178,8 @@ function bindApi(container: Container): void {
   const { models, plugins, recipes, preparer, texts, predictors, jobs } = PARTS;
   const { config, store, clock, outputs, labelQueue: labels } = TOKENS;
   const [studies, predictorStore, pairSets] = [PARTS.studyRecords, PARTS.predictorRecords, PARTS.pairSetRecords];
-  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock };
+  const { telemetry } = PARTS;
+  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock, telemetry };
   provide(
     container,
     PARTS.rpcService,

@@ -10,12 +10,16 @@ import { createOutputFolders } from './adapters/files/output-folder.js';
 import { createScoreCache } from './adapters/files/score-cache.js';
 import { createJobQueue } from './adapters/in-process-queue/job-queue.js';
 import { createLabelQueue } from './adapters/in-process-queue/label-queue.js';
+import type { PrometheusMetrics } from './adapters/prometheus/metrics.js';
+import type { MetricsListener } from './adapters/prometheus/serve-metrics.js';
 import { openDatabase } from './adapters/sqlite/open-database.js';
 import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
 import { bindServices } from './bind-services.js';
 import type { Config } from './config/config.js';
 import { createLog } from './config/create-log.js';
+import { describeRefusal } from './config/describe-refusal.js';
 import { OUTPUT_LEASE_MS } from './config/limits.js';
+import { VERSION } from './config/version.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
 import { guardTelemetry } from './guard-telemetry.js';
@@ -63,6 +67,11 @@ export interface ServerParts {
   sweepUnusedUploads(): Promise<void>;
   /** Those that a module has bound come before the built-in ones. */
   readonly services: readonly RpcService[];
+  /**
+   * Serves metrics at the address of the settings; `undefined` if they name none. Throws an Error that says what to
+   * change if it cannot listen there.
+   */
+  listenForMetrics(): Promise<MetricsListener | undefined>;
   /** Closes what the server has opened itself; to be called once all jobs have settled. */
   close(): Promise<void>;
 }
@@ -76,7 +85,8 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
   container.bind(TOKENS.config).toConstantValue(config);
   container.bind(PARTS.stopping).toConstantValue(stopping);
   await container.loadAsync(...modules);
-  bindDefaults(container, plugins);
+  const metrics = config.metricsListen === undefined ? undefined : await openMetrics();
+  bindDefaults(container, plugins, metrics);
   const source = container.get(TOKENS.pluginSource);
   const hosting = hostPlugins(config.stateDirectory, container.get(TOKENS.log));
   let closeStore: (() => Promise<void>) | undefined;
@@ -106,7 +116,12 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
           container.get(TOKENS.log).info({ uploads: deleted.map(({ path }) => path) }, 'deleted unused uploads');
       },
       services: container.getAll(PARTS.rpcService),
+      listenForMetrics: async () => {
+        if (config.metricsListen === undefined || metrics === undefined) return undefined;
+        return listenForMetrics(metrics, config.metricsListen);
+      },
       close: async () => {
+        metrics?.close();
         const closed = await Promise.allSettled([
           container.get(PARTS.models).close(),
           container.get(PARTS.predictors).close(),
@@ -128,15 +143,21 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
 }
 
 /** Binds what no module has bound, except for the store. */
-function bindDefaults(container: Container, plugins: readonly PluginEntry[]): void {
+function bindDefaults(
+  container: Container,
+  plugins: readonly PluginEntry[],
+  metrics: PrometheusMetrics | undefined,
+): void {
   const { config, clock, log } = TOKENS;
   provideDefault(container, log, ({ config }) => createLog(config), { config });
   provideDefault(container, clock, () => ({ now: () => Date.now() }), {});
   provideDefault(container, TOKENS.telemetry, () => NO_TELEMETRY, {});
-  provide(container, PARTS.telemetry, ({ telemetry, log }) => guardTelemetry(telemetry, log), {
-    telemetry: TOKENS.telemetry,
-    log,
-  });
+  provide(
+    container,
+    PARTS.telemetry,
+    ({ telemetry, log }) => guardTelemetry([telemetry, ...(metrics === undefined ? [] : [metrics.telemetry])], log),
+    { telemetry: TOKENS.telemetry, log },
+  );
   provideDefault(container, TOKENS.authenticator, () => ({ check: () => undefined }), {});
   provideDefault(container, TOKENS.pluginSource, ({ config, log }) => createPluginSource(config, plugins, log), {
     config,
@@ -185,6 +206,21 @@ function bindDefaults(container: Container, plugins: readonly PluginEntry[]): vo
     ({ config: { stateDirectory } }) => createLatencyTableFiles(join(stateDirectory, 'latencies')),
     { config },
   );
+}
+
+/** Loaded on first use: most servers have no one who scrapes. */
+async function openMetrics(): Promise<PrometheusMetrics> {
+  const { createPrometheusMetrics } = await import('./adapters/prometheus/metrics.js');
+  return createPrometheusMetrics(VERSION);
+}
+
+const METRICS = { flag: '--metrics-listen', variable: 'PRUNECAST_METRICS_LISTEN', example: '127.0.0.1:0' } as const;
+
+async function listenForMetrics({ registry }: PrometheusMetrics, address: string): Promise<MetricsListener> {
+  const { serveMetrics } = await import('./adapters/prometheus/serve-metrics.js');
+  return serveMetrics(registry, address).catch((error: unknown) => {
+    throw new Error(`metrics: ${describeRefusal(address, error, METRICS)}`, { cause: error });
+  });
 }
 
 const provideDefault: typeof provide = (container, token, create, needs) => {

@@ -21,7 +21,8 @@ export function bindJobKinds(container: Container): void {
   const { models, plugins, recipes, preparer, texts, predictors } = PARTS;
   const { clock, outputs, labelQueue: labels } = TOKENS;
   const [studies, pairSets] = [PARTS.studyRecords, PARTS.pairSetRecords];
-  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock };
+  const { telemetry } = PARTS;
+  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock, telemetry };
   provide(
     container,
     PARTS.prune,

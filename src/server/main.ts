@@ -71,8 +71,8 @@ async function main(): Promise<void> {
     attendance = await greetUsers({ address: server.privateAddress, config, log });
   if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true')
     process.stdin.on('end', () => stop('end of standard input')).resume();
-  const { address, addresses, dashboard } = server;
-  process.stdout.write(`${JSON.stringify({ address, addresses, dashboard })}\n`);
+  const { address, addresses, dashboard, metrics } = server;
+  process.stdout.write(`${JSON.stringify({ address, addresses, dashboard, metrics })}\n`);
 }
 
 main().catch(async (error: unknown) => {

@@ -24,6 +24,8 @@ export interface RunningServer {
   readonly addresses: readonly string[];
   /** What to open in a browser: `http://127.0.0.1:8080/`; undefined if no dashboard is configured. */
   readonly dashboard: string | undefined;
+  /** Where metrics are scraped: `http://127.0.0.1:9464/metrics`; undefined if that is not configured. */
+  readonly metrics: string | undefined;
   /** The socket for programs of the same user; undefined if none was asked for, or it cannot be made. */
   readonly privateAddress: string | undefined;
   /**
@@ -80,6 +82,10 @@ export async function startServer(
       },
     );
     const reachable = [...addresses, ...(config.dashboard === undefined ? [] : [config.dashboard])];
+    const metrics = await parts.listenForMetrics().catch(async (error: unknown) => {
+      await Promise.all([rpcServer.close(0), dashboard?.close(0)]);
+      throw error;
+    });
     const exposed = config.tlsKey === undefined ? reachable.filter((address) => !isLocal(address)) : [];
     if (exposed.length > 0)
       log.warn(
@@ -89,7 +95,7 @@ export async function startServer(
     try {
       await recover(parts);
     } catch (error) {
-      await Promise.all([rpcServer.close(0), dashboard?.close(0)]);
+      await Promise.all([rpcServer.close(0), dashboard?.close(0), metrics?.close()]);
       throw error;
     }
     state.enter('serving');
@@ -98,7 +104,10 @@ export async function startServer(
       work: parts.sweepUnusedUploads,
       failed: (error) => log.warn({ err: error }, 'unused uploads were not deleted'),
     });
-    log.info({ addresses, dashboard: dashboard?.url, state_directory: config.stateDirectory }, 'listening');
+    log.info(
+      { addresses, dashboard: dashboard?.url, metrics: metrics?.url, state_directory: config.stateDirectory },
+      'listening',
+    );
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       log.info('stopping');
@@ -112,6 +121,7 @@ export async function startServer(
         dashboard?.close(config.shutdownGraceMs),
         settle(jobs, config.shutdownGraceMs, log),
       ]);
+      await metrics?.close();
       await parts.close();
       log.info('stopped');
     };
@@ -120,6 +130,7 @@ export async function startServer(
       addresses,
       privateAddress,
       dashboard: dashboard?.url,
+      metrics: metrics?.url,
       stop: () => (stopped ??= stop()),
     };
   } catch (error) {

@@ -14,6 +14,8 @@ export interface TestServer extends AsyncDisposable {
   readonly address: string;
   /** Undefined unless it is configured. */
   readonly dashboard: string | undefined;
+  /** Undefined unless it is configured. */
+  readonly metrics: string | undefined;
   /** Holds the state folder, the output root and the socket. */
   readonly folder: string;
   readonly jobs: JobServiceClient;
@@ -63,6 +65,7 @@ export async function startTestServer({
   return {
     address: server.address,
     dashboard: server.dashboard,
+    metrics: server.metrics,
     folder,
     jobs,
     pruning,

@@ -88,6 +88,12 @@ export const SERVE_FLAGS = [
     summary: 'name by which browsers on other machines may reach the dashboard',
   },
   {
+    flag: '--metrics-listen <ADDRESS>',
+    variable: 'PRUNECAST_METRICS_LISTEN',
+    group: 'Network',
+    summary: 'host:port at which Prometheus reads metrics',
+  },
+  {
     flag: '--threads <COUNT>',
     variable: 'PRUNECAST_THREADS',
     group: 'Resources',

@@ -70,6 +70,13 @@ export const CONFIG_SCHEMA = z
         'Names, without port, by which browsers reach the dashboard besides `localhost` and `127.0.0.1`: that of a proxy before it, or of this machine. Requests under other names are refused, and without one the dashboard listens on loopback alone.',
       )
       .meta({ separator: 'comma' }),
+    metricsListen: z
+      .string()
+      .regex(/^.+:\d{1,5}$/, 'is not host:port')
+      .optional()
+      .describe(
+        'Address at which Prometheus reads [metrics](observability.md), `127.0.0.1:9464` (port 0 for any free one): plain HTTP, GET /metrics alone, and no names of models, files or callers in it. Name another host than loopback only if just your scrapers reach it. Without it there is none.',
+      ),
     threads: z
       .int()
       .min(1)

@@ -2,7 +2,8 @@ import type { Logger } from 'pino';
 import type { EventRecord } from '../../core/ports/job-store.js';
 import { JobEvent, type JobKind, jobKindToJSON, JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
-import { encodeStatus } from '../errors/encode-status.js';
+import { Status } from '../../gen/google/rpc/status.js';
+import { encodeStatus, nameCode, readErrorInfo } from '../errors/encode-status.js';
 import type { EventCodec } from '../jobs/event-codec.js';
 import { encodePayload } from '../records/job-records.js';
 import { decodePhases, encodePhases } from '../records/phase-records.js';
@@ -26,6 +27,19 @@ export const EVENT_CODEC: EventCodec = {
 
 function end(state: JobState, error: unknown, log: Logger): EventRecord {
   return encodePayload({ $case: 'ended', value: { state, error: encodeStatus(error, log), result: undefined } });
+}
+
+/** The stored error of a job as the log has it; `error_id` leads to the line with the cause. */
+export function describeJobError(bytes: Uint8Array): Readonly<Record<string, string>> {
+  const status = Status.decode(bytes);
+  const info = readErrorInfo(status);
+  const errorId = info?.metadata['error_id'];
+  return {
+    code: nameCode(status.code),
+    ...(info && { reason: info.reason }),
+    ...(errorId !== undefined && { error_id: errorId }),
+    message: status.message,
+  };
 }
 
 /** The name of a kind of job: `SEARCH`. */

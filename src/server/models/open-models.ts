@@ -46,6 +46,8 @@ export interface OpenModelsOptions {
   readonly latencies: LatencyTables;
   /** One check for all models, since the CPU is the same. */
   readonly checkInt8: () => Promise<Int8Check>;
+  /** Is told how many are open, each time that it changes. */
+  readonly counted?: (open: number) => void;
   /** What the server adds to a model of the engine; nothing by default. */
   readonly extend?: (language: LanguageModel) => LanguageModel;
 }
@@ -100,6 +102,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
 
   const drop = async (directory: string, entry: Entry): Promise<void> => {
     if (entries.get(directory) === entry) entries.delete(directory);
+    options.counted?.(entries.size);
     await entry.language.then(
       (language) => language.retire(),
       () => undefined,
@@ -125,6 +128,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       const entry = entries.get(directory) ?? openEntry(directory, { ...options, pool, passGate, slots });
       entries.delete(directory);
       entries.set(directory, entry); // the most recently used
+      options.counted?.(entries.size);
       const listener = (progress: WorkProgress): void => report(progress);
       entry.listeners.add(listener);
       const [language, tokenizer] = await Promise.all([entry.language, entry.tokenizer])
@@ -144,6 +148,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
     },
     async close() {
       entries.clear();
+      options.counted?.(0);
       await pool.close();
     },
   };

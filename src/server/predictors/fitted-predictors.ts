@@ -8,6 +8,7 @@ import type { FitJudgement } from '../../search/fit/judge-fit.js';
 import { isChooser, listCompared, type ResolvedPlugin, type PluginLookup } from '../requests/plugin-lookup.js';
 import type { FitEvidence } from '../../core/ports/predictor-store.js';
 import type { Store } from '../../core/ports/store.js';
+import type { Telemetry } from '../../core/ports/telemetry.js';
 import { newPredictor, type PredictorRecords } from '../records/predictor-records.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { checkPairs } from './check-pairs.js';
@@ -63,6 +64,7 @@ export interface FittedPredictorsOptions {
   readonly plugins: PluginLookup;
   readonly clock: Clock;
   readonly readFiles: ReadPluginFiles;
+  readonly telemetry: Pick<Telemetry, 'fitEnded'>;
 }
 
 /** The form of a coming fit. */
@@ -81,6 +83,7 @@ export function createFittedPredictors({
   plugins,
   clock,
   readFiles,
+  telemetry,
 }: FittedPredictorsOptions): FittedPredictors {
   const loaded = new Map<string, LoadedPredictor>();
   const keep = (predictorId: string, entry: LoadedPredictor): LoadedPredictor => {
@@ -107,18 +110,20 @@ export function createFittedPredictors({
       const { plugin, seed, tables = [], learning = false, unseen = [] } = request;
       const [pairs, ...others] = checkPairs(plugin.plugin, request);
       const backends = await describeBackends(plugins, plugin, readFiles);
-      const answer = await fitInThread(
-        {
-          pairs: [pairs, ...others],
-          dimensions: request.dimensions,
-          backends,
-          tables,
-          seed,
-          ranges: request.ranges ?? listRanges(request),
-          learning,
-          unseen,
-        },
-        work,
+      const answer = await timeFit(telemetry, () =>
+        fitInThread(
+          {
+            pairs: [pairs, ...others],
+            dimensions: request.dimensions,
+            backends,
+            tables,
+            seed,
+            ranges: request.ranges ?? listRanges(request),
+            learning,
+            unseen,
+          },
+          work,
+        ),
       );
       const { fits } = answer;
       const [first] = fits;
@@ -188,6 +193,18 @@ export function createFittedPredictors({
       await Promise.allSettled(entries.map((entry) => entry.close()));
     },
   };
+}
+
+async function timeFit<Answer>(telemetry: Pick<Telemetry, 'fitEnded'>, fit: () => Promise<Answer>): Promise<Answer> {
+  const startMs = performance.now();
+  let outcome: 'fitted' | 'failed' = 'failed';
+  try {
+    const answer = await fit();
+    outcome = 'fitted';
+    return answer;
+  } finally {
+    telemetry.fitEnded(outcome, (performance.now() - startMs) / 1000);
+  }
 }
 
 /**

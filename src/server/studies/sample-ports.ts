@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { nameMetric, type MetricDefinition } from '../../core/metric.js';
 import type { Label } from '../../core/ports/label-store.js';
+import type { Telemetry } from '../../core/ports/telemetry.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { listAllocated } from '../../search/phases/score.js';
 import type { StudyPhase } from '../../search/study/plan.js';
@@ -25,6 +26,7 @@ export interface SampleServices {
   readonly labels: ArchitectureLabels;
   readonly preparer: RecipePreparer;
   readonly plugins: PluginLookup;
+  readonly telemetry: Pick<Telemetry, 'trialStored'>;
 }
 
 /**
@@ -43,7 +45,10 @@ export function createSamplePorts(
     score: () => score(services, study, context),
     evaluate: (points, phase) =>
       evaluate({ ...services, prepare }, study, points, ACTIVITIES[phase] ?? 'measuring', context),
-    record: (before, after, event) => log.record(before, after, event),
+    record: async (before, after, event) => {
+      await log.record(before, after, event);
+      if (event.kind === 'evaluated') services.telemetry.trialStored();
+    },
     breathe: () => setImmediate(),
   };
 }

@@ -3,6 +3,7 @@ import type { OutputPlan } from '../pruning/write-pruned.js';
 import type { SearchPlan } from '../requests/plan-search.js';
 import type { ResolvedSearch } from '../requests/resolve-search.js';
 import type { Clock } from '../../core/ports/clock.js';
+import type { Telemetry } from '../../core/ports/telemetry.js';
 import type { EvaluateServices } from '../evaluation/prepare-evaluate.js';
 import type { FittedPredictors } from '../predictors/fitted-predictors.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
@@ -35,4 +36,5 @@ export interface SearchServices extends EvaluateServices {
   readonly outputs: OutputFolders;
   readonly studies: StudyRecords;
   readonly clock: Clock;
+  readonly telemetry: Pick<Telemetry, 'trialStored'>;
 }

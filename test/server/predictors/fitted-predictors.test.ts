@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
 import { Predictor } from '../../../src/gen/prunecast/v1/predictor_types.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import { PluginRegistry } from '../../../src/server/plugins/plugin-registry.js';
@@ -40,6 +41,7 @@ describe('open', () => {
       plugins,
       clock: { now: () => 0 },
       readFiles: () => Promise.resolve(undefined),
+      telemetry: NO_TELEMETRY,
     });
     const { fitted, metrics } = await predictors.open('predictor-old');
     expect([...(await fitted.predict({ rates: Float32Array.of(0.75), columns: 1 })).mean]).toEqual([5]); // 2 + 3 (0.75 - 0.5) / 0.25
