@@ -288,7 +288,6 @@ class Bare:
         (variant(Options=Bare), r"^Options is .*Bare.*: make it a dataclass by @dataclass, or a model of pydantic$"),
         (Unmeasured(), r'^Unmeasured has no metrics: say what it measures, \[Metric\("solved", "higher"\)\]$'),
     ],
-    ids=str,
 )
 def test_refuses_what_no_server_would_take_as_a_plug_in(served: Any, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
