@@ -1,4 +1,5 @@
 import type { Container } from 'inversify';
+import { createCallQueues } from './admission/call-queues.js';
 import { createInt8Check } from '../engine/workers/int8-check.js';
 import { describeServer } from './config/describe-server.js';
 import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './config/limits.js';
@@ -148,6 +149,7 @@ function bindJobs(container: Container): void {
       createJobs({
         ...needs,
         codec: EVENT_CODEC,
+        nameKind,
         createId,
         owner: createLeaseOwner(),
         leaseMs: LEASE_MS,
@@ -175,6 +177,7 @@ function bindJobs(container: Container): void {
 }
 
 function bindApi(container: Container): void {
+  provide(container, PARTS.callQueues, ({ config }) => createCallQueues(config), { config: TOKENS.config });
   const { models, plugins, recipes, preparer, texts, predictors, jobs } = PARTS;
   const { config, store, clock, outputs, labelQueue: labels } = TOKENS;
   const [studies, predictorStore, pairSets] = [PARTS.studyRecords, PARTS.predictorRecords, PARTS.pairSetRecords];
@@ -207,6 +210,7 @@ function bindApi(container: Container): void {
       search: PARTS.search,
       jobs,
       events: PARTS.jobEvents,
+      queues: PARTS.callQueues,
       predictors,
       plugins,
       studies,

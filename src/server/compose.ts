@@ -33,6 +33,7 @@ import { hostPlugins } from './plugins/host-plugins.js';
 import { PluginRegistry } from './plugins/plugin-registry.js';
 import { provide } from './provide.js';
 import type { PairSetRecords } from './records/pair-set-records.js';
+import { limitCalls } from './rpc/limit-calls.js';
 import type { RpcService } from './rpc/rpc-service.js';
 import { TOKENS } from './tokens.js';
 import { deleteUnused, retentionMsOf } from './transfers/uploads.js';
@@ -115,11 +116,13 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         if (deleted.length > 0)
           container.get(TOKENS.log).info({ uploads: deleted.map(({ path }) => path) }, 'deleted unused uploads');
       },
-      services: container.getAll(PARTS.rpcService),
       listenForMetrics: async () => {
         if (config.metricsListen === undefined || metrics === undefined) return undefined;
         return listenForMetrics(metrics, config.metricsListen);
       },
+      services: container
+        .getAll(PARTS.rpcService)
+        .map((service) => limitCalls(service, container.get(PARTS.callQueues))),
       close: async () => {
         metrics?.close();
         const closed = await Promise.allSettled([
@@ -169,13 +172,7 @@ function bindDefaults(
     ({ store, telemetry }) => createLabelQueue({ labels: store.labels, labeller: evaluatorLabeller, telemetry }),
     { store: TOKENS.store, telemetry: PARTS.telemetry },
   );
-  provideDefault(
-    container,
-    TOKENS.jobQueue,
-    ({ config: { concurrentJobs, maxQueuedJobs } }) =>
-      createJobQueue({ slots: concurrentJobs, mostWaiting: maxQueuedJobs }),
-    { config },
-  );
+  provideDefault(container, TOKENS.jobQueue, ({ config }) => createJobQueue(config), { config });
   provideDefault(
     container,
     TOKENS.outputs,

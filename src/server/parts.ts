@@ -3,6 +3,7 @@ import type { Int8Check } from '../engine/graph/measure-int8.js';
 import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
 import type { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
+import type { CallQueues } from './admission/call-queues.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import type { JobEventLog } from './jobs/events.js';
 import type { RunnableKind } from './kinds/runnable-kind.js';
@@ -41,6 +42,7 @@ export const PARTS = {
   search: token<RunnableKind<SearchRequest>>('search'),
   samplePairs: token<RunnableKind<SamplePairsRequest>>('samplePairs'),
   fitPredictor: token<RunnableKind<FitPredictorRequest>>('fitPredictor'),
+  callQueues: token<CallQueues>('callQueues'),
   jobEvents: token<JobEventLog>('jobEvents'),
   jobs: token<JobRunner>('jobs'),
   /** Bound many times: the services of the API that have handlers. */

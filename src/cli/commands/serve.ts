@@ -148,6 +148,42 @@ export const SERVE_FLAGS = [
     summary: 'jobs that may wait in the queue',
   },
   {
+    flag: '--max-queued-jobs-per-kind <COUNT>',
+    variable: 'PRUNECAST_MAX_QUEUED_JOBS_PER_KIND',
+    group: 'Jobs',
+    summary: 'jobs of one kind that may wait',
+  },
+  {
+    flag: '--max-queued-jobs-per-caller <COUNT>',
+    variable: 'PRUNECAST_MAX_QUEUED_JOBS_PER_CALLER',
+    group: 'Jobs',
+    summary: 'jobs of one caller that may wait',
+  },
+  {
+    flag: '--concurrent-calls <COUNT>',
+    variable: 'PRUNECAST_CONCURRENT_CALLS',
+    group: 'Calls',
+    summary: 'predictions, queries of studies, and openings of models that run at the same time, each',
+  },
+  {
+    flag: '--max-queued-calls <COUNT>',
+    variable: 'PRUNECAST_MAX_QUEUED_CALLS',
+    group: 'Calls',
+    summary: 'calls of each of these kinds that may wait',
+  },
+  {
+    flag: '--max-queued-calls-per-caller <COUNT>',
+    variable: 'PRUNECAST_MAX_QUEUED_CALLS_PER_CALLER',
+    group: 'Calls',
+    summary: 'calls of one caller that may wait, of each of these kinds',
+  },
+  {
+    flag: '--max-queued-bytes <BYTES>',
+    variable: 'PRUNECAST_MAX_QUEUED_BYTES',
+    group: 'Calls',
+    summary: 'bytes that the requests that wait may have together',
+  },
+  {
     flag: '--kept-events <COUNT>',
     variable: 'PRUNECAST_KEPT_EVENTS',
     group: 'Jobs',

@@ -10,11 +10,23 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** A limit that is reached. */
+export interface QuotaViolation {
+  /** Whose limit it is: `caller:team-a`. */
+  readonly subject: string;
+  readonly description: string;
+  /** The setting that has the limit. */
+  readonly setting: string;
+  readonly limit: number;
+}
+
 export interface ErrorDetails {
   /** Facts a program can act on; names in snake_case. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** The fields at fault, for errors of the request. */
   readonly violations?: readonly FieldViolation[];
+  /** The limits that are reached, for errors of overload. */
+  readonly quotas?: readonly QuotaViolation[];
   /** How long a caller should wait before it tries again. */
   readonly retryAfterMs?: number;
   /** What led to this; logged, never sent to a caller. */
@@ -28,6 +40,7 @@ export class PrunecastError extends Error {
   readonly reason: Reason;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
+  readonly quotas: readonly QuotaViolation[];
   readonly retryAfterMs: number | undefined;
 
   constructor(reason: Reason, message: string, details: ErrorDetails = {}) {
@@ -36,6 +49,7 @@ export class PrunecastError extends Error {
     this.reason = reason;
     this.metadata = details.metadata ?? {};
     this.violations = details.violations ?? [];
+    this.quotas = details.quotas ?? [];
     this.retryAfterMs = details.retryAfterMs;
   }
 

@@ -24,6 +24,8 @@ export interface NewJob {
   readonly request: JobRequest | undefined;
   /** Of the caller's own, by name. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Who asked for it. */
+  readonly caller: string;
   readonly createdMs: number;
 }
 

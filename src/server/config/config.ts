@@ -140,8 +140,49 @@ export const CONFIG_SCHEMA = z
       .int()
       .min(0)
       .max(10_000)
+      .default(200)
+      .describe(
+        'How many jobs may wait, of all kinds and callers together; a start beyond that is refused as OVERLOADED. Callers take turns: one who has many jobs wait does not hold up the others.',
+      ),
+    maxQueuedJobsPerKind: z
+      .int()
+      .min(0)
+      .max(10_000)
       .default(100)
-      .describe('How many jobs may wait; a start beyond that is refused as OVERLOADED.'),
+      .describe('How many jobs of one kind may wait: searches, evaluations, prunings, samplings, fits.'),
+    maxQueuedJobsPerCaller: z
+      .int()
+      .min(0)
+      .max(10_000)
+      .default(100)
+      .describe('How many jobs of one caller may wait. Callers that no token or certificate names count as one.'),
+    concurrentCalls: z
+      .int()
+      .min(1)
+      .max(1024)
+      .default(64)
+      .describe(
+        'How many calls run at the same time of each kind of work that calls do themselves: predictions, queries of studies, and the opening of models and requests. The others wait, and callers take turns.',
+      ),
+    maxQueuedCalls: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(1000)
+      .describe('How many calls of each of these kinds may wait; a call beyond that is refused as OVERLOADED.'),
+    maxQueuedCallsPerCaller: z
+      .int()
+      .min(0)
+      .max(100_000)
+      .default(1000)
+      .describe('How many calls of one caller may wait, of each of these kinds.'),
+    maxQueuedBytes: z
+      .int()
+      .min(0)
+      .default(64 * 2 ** 20)
+      .describe(
+        'How many bytes the requests that wait may have together: those of jobs, and those of calls of each kind.',
+      ),
     keptEvents: z
       .int()
       .min(1000)

@@ -3,7 +3,7 @@ import type { CanonicalCode } from '../../core/errors/codes.js';
 import { ofSystem } from '../../core/errors/of-system.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
-import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.js';
+import { BadRequest, ErrorInfo, QuotaFailure, RetryInfo } from '../../gen/google/rpc/error_details.js';
 import type { Status } from '../../gen/google/rpc/status.js';
 import { createId } from '../records/create-id.js';
 
@@ -47,8 +47,8 @@ const MOST_VALUE_CHARACTERS = 300;
 const MOST_METADATA_ENTRIES = 10;
 
 /**
- * An error as callers see it: code, message, ErrorInfo, and BadRequest or RetryInfo if there is something to say. An
- * error that is neither a PrunecastError nor a lack of files, threads or memory is a fault of the server: it is logged
+ * An error as callers see it: code, message, ErrorInfo, and BadRequest, QuotaFailure or RetryInfo if there is something
+ * to say. An error that is neither a PrunecastError nor a lack of files, threads or memory is a fault of the server: it is logged
  * under an id, and the caller gets INTERNAL with the id and nothing of the cause.
  */
 export function encodeStatus(error: unknown, log: Logger): Status {
@@ -101,6 +101,24 @@ function statusOf(error: PrunecastError): Status {
               field: trim(field, MOST_VALUE_CHARACTERS),
               description: trim(description, MOST_VALUE_CHARACTERS),
               reason: error.reason,
+            })),
+          }),
+        ),
+      ),
+    );
+  }
+  if (error.quotas.length > 0) {
+    details.push(
+      pack(
+        'google.rpc.QuotaFailure',
+        QuotaFailure.encode(
+          QuotaFailure.fromPartial({
+            violations: error.quotas.slice(0, MOST_VIOLATIONS).map(({ subject, description, setting, limit }) => ({
+              subject: trim(subject, MOST_VALUE_CHARACTERS),
+              description: trim(description, MOST_VALUE_CHARACTERS),
+              apiService: ERROR_DOMAIN,
+              quotaId: setting,
+              quotaValue: BigInt(limit),
             })),
           }),
         ),

@@ -8,6 +8,7 @@ import {
   type LeaseStore,
   type StoredJob,
 } from '../../core/ports/job-store.js';
+import { ANONYMOUS } from '../../core/ports/authenticator.js';
 import type { Jobs } from './jobs.js';
 import { createJobLeases } from './leases.js';
 import { createReadyJobs, reportTo, type QueueSettings } from './queue.js';
@@ -16,7 +17,7 @@ import { describeCancelled } from './runner.js';
 
 export interface JobSettings
   extends Omit<QueueSettings, 'leases'>,
-    Pick<RecoverySettings, 'kinds' | 'interruptedJobs'> {
+    Pick<RecoverySettings, 'kinds' | 'interruptedJobs' | 'nameKind'> {
   readonly store: { readonly jobs: JobStore; readonly leases: LeaseStore };
   readonly owner: LeaseOwner;
   /** How long a lease runs unless it is renewed. */
@@ -53,6 +54,7 @@ export function createJobs({
   leaseMs,
   kinds,
   interruptedJobs,
+  nameKind,
   discard,
   createId,
   ...settings
@@ -61,7 +63,7 @@ export function createJobs({
   const { jobs } = store;
   const leases = createJobLeases({ ...store, owner, clock, leaseMs });
   const ready = createReadyJobs({ ...settings, leases });
-  const recovery = createRecovery({ ...settings, jobs, kinds, interruptedJobs, leases, ready });
+  const recovery = createRecovery({ ...settings, jobs, kinds, interruptedJobs, nameKind, leases, ready });
   const { serialize, running } = ready;
 
   const findByRequestId: Jobs['findByRequestId'] = async (requestId, requestDigest) => {
@@ -86,6 +88,7 @@ export function createJobs({
       request,
       studyId = '',
       labels = {},
+      caller = ANONYMOUS,
       openedSeconds = 0,
       signal,
       run,
@@ -97,16 +100,20 @@ export function createJobs({
         const known = await findByRequestId(requestId, requestDigest);
         if (known !== undefined) return { jobId: known, origin: 'attached' };
         const jobId = createId('job');
-        const place = await queue.admit(jobId, lane);
+        const queued = { jobId, lane, kind: nameKind(kind), caller, bytes: request?.bytes.length ?? 0 };
+        const place = await queue.admit(queued);
         try {
           const held = await events.create(
-            { id: jobId, kind, requestId, requestDigest, request, studyId, labels, createdMs: clock.now() },
+            { id: jobId, kind, requestId, requestDigest, request, studyId, labels, caller, createdMs: clock.now() },
             place === 0 ? codec.started() : codec.queued(place),
             leases.next(),
           );
-          const job = { held, run, lane, opened: { seconds: openedSeconds } };
+          const job = { held, run, queued, opened: { seconds: openedSeconds } };
           if (place === 0) ready.launch(job);
-          else ready.wait(job);
+          else {
+            ready.wait(job);
+            await ready.tellOvertaken(jobId);
+          }
         } catch (error) {
           await queue.remove(jobId);
           throw error;
@@ -150,22 +157,23 @@ export function createJobs({
         await running.get(jobId)?.left;
         const held = await leases.takeOpen(jobId);
         if (held === undefined) throw describeNotResumable(job);
-        const place = await queue.append(jobId, restored.lane);
+        const place = await queue.append(restored.queued);
         try {
           await events.commit(held, [...brought, codec.queued(place)]);
         } catch (error) {
           await queue.remove(jobId);
           throw error;
         }
-        ready.wait({ held, run: restored.run, lane: restored.lane, opened: restored.opened });
+        ready.wait({ held, run: restored.run, queued: restored.queued, opened: restored.opened });
+        await ready.tellOvertaken(jobId);
         await ready.startNext();
         return jobs.get(jobId);
       });
     },
-    takeTurn: (work, signal) =>
+    takeTurn: (work, { caller, signal }) =>
       withAnySignal([signal, stopping], async (either) => {
         const turnId = createId('turn');
-        await queue.takeTurn(turnId, either);
+        await queue.takeTurn({ turnId, caller }, either);
         try {
           return await orAborted(work(), either);
         } finally {

@@ -12,8 +12,8 @@ import type { JobPhases } from './phase-log.js';
 export interface Jobs {
   /**
    * Starts a job, or attaches to the one that has the same request id and digest. It is queued if as many jobs run as
-   * may. Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED if the
-   * queue is full, and SERVER_STOPPING.
+   * may. Throws the signal's reason, REQUEST_ID_REUSED for a known request id with another digest, OVERLOADED if as
+   * much waits as may, and SERVER_STOPPING.
    */
   start(spec: JobSpec): Promise<StartedJob>;
   /**
@@ -45,9 +45,13 @@ export interface Jobs {
   /**
    * Does heavy work with a model that is no job in the slot of one: the next that is free, before any job that waits.
    *
+   * @param asked who asks for it, and a signal that fires when they leave
    * @throws PrunecastError OVERLOADED, SERVER_STOPPING, the signal's reason, or what `work` throws
    */
-  takeTurn<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result>;
+  takeTurn<Result>(
+    work: () => Promise<Result>,
+    asked: { readonly caller: string; readonly signal: AbortSignal },
+  ): Promise<Result>;
   /** Forgets an ended job and its events. Throws JOB_NOT_FOUND, JOB_ACTIVE. */
   remove(jobId: string): Promise<void>;
 }
@@ -65,6 +69,8 @@ export interface JobSpec {
   readonly studyId?: string;
   /** The caller's own; left out for none. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** Who asks for it: the queue is fair between callers. Left out if it is unknown. */
+  readonly caller?: string;
   /** How long it took to check the request and to open what it needs, the job's first phase; 0 if left out. */
   readonly openedSeconds?: number;
   /** Of whoever asks for the job: if it has fired, none is started. It does not stop a job that was started. */

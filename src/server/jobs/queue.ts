@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { JobQueue, Lane, WaitingJob } from '../../core/ports/job-queue.js';
+import type { JobQueue, Lane, QueuedJob } from '../../core/ports/job-queue.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
 import { createSerializer } from './serialize.js';
 import type { JobLeases } from './leases.js';
@@ -30,6 +30,8 @@ export interface ReadyJobs {
   startNext(): Promise<void>;
   /** The places of the jobs that wait in these lanes, in order. */
   tellPlaces(lanes: ReadonlySet<Lane>): Promise<readonly (HeldJob & EventRecord)[]>;
+  /** Tells the jobs behind one that has come into the line where they are now. A failure to tell is only logged. */
+  tellOvertaken(jobId: string): Promise<void>;
   /** The places that the jobs behind a waiting one have once it has left. */
   tellPlacesBehind(jobId: string): Promise<readonly (HeldJob & EventRecord)[]>;
 }
@@ -75,7 +77,7 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     try {
       await events.append([
         ...starting.map(({ held }) => ({ ...held, ...codec.started() })),
-        ...(await tellPlaces(new Set(starting.map(({ lane }) => lane)))),
+        ...(await tellPlaces(new Set(starting.map(({ queued }) => queued.lane)))),
       ]);
     } catch (error) {
       await queue.putBack(next);
@@ -103,6 +105,15 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     );
   };
 
+  const tellOvertaken: ReadyJobs['tellOvertaken'] = async (jobId) => {
+    const all = await queue.waiting();
+    const lane = all.find((job) => job.jobId === jobId)?.lane;
+    const places = listPlaces(all.filter((job) => job.lane === lane));
+    const behind = tell(places.slice(1 + places.findIndex((job) => job.jobId === jobId)));
+    if (behind.length === 0) return;
+    await events.append(behind).catch(reportTo(log, 'jobs were not told their places'));
+  };
+
   stopping.addEventListener(
     'abort',
     () => {
@@ -123,12 +134,13 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     },
     startNext,
     tellPlaces,
+    tellOvertaken,
     tellPlacesBehind,
   };
 }
 
 /** The place of each job in its lane, from 1. */
-function listPlaces(jobs: readonly WaitingJob[]): { readonly jobId: string; readonly place: number }[] {
+function listPlaces(jobs: readonly QueuedJob[]): { readonly jobId: string; readonly place: number }[] {
   const counts = new Map<Lane, number>();
   return jobs.map(({ jobId, lane }) => {
     const place = (counts.get(lane) ?? 0) + 1;

@@ -23,6 +23,7 @@ export interface RecoverySettings {
   readonly queue: JobQueue;
   readonly ready: ReadyJobs;
   readonly log: Logger;
+  readonly nameKind: (kind: number) => string;
 }
 
 /** What outlives the server that a job began under. */
@@ -38,7 +39,7 @@ export interface Recovery {
   renew(): Promise<void>;
 }
 
-export interface RestoredJob extends Pick<ReadyJob, 'run' | 'lane' | 'opened'> {
+export interface RestoredJob extends Pick<ReadyJob, 'run' | 'queued' | 'opened'> {
   readonly resume: (input: Uint8Array, signal: AbortSignal) => ReturnType<RestartableKind['resume']>;
 }
 
@@ -59,15 +60,22 @@ export function createRecovery({
   queue,
   ready,
   log,
+  nameKind,
 }: RecoverySettings): Recovery {
-  const restore = async ({ id, kind, studyId, phases }: StoredJob): Promise<RestoredJob | undefined> => {
+  const restore = async ({ id, kind, studyId, caller, phases }: StoredJob): Promise<RestoredJob | undefined> => {
     const known = kinds.find((restartable) => restartable.kind === kind);
     const request = await jobs.request(id);
     if (known === undefined || request === undefined) return undefined;
     const job: RestartedJob = { jobId: id, studyId, plan: request.plan };
     return {
       run: known.restart(request.bytes, job),
-      lane: known.laneOf(request.bytes),
+      queued: {
+        jobId: id,
+        lane: known.laneOf(request.bytes),
+        kind: nameKind(kind),
+        caller,
+        bytes: request.bytes.length,
+      },
       opened: { before: phases === undefined ? [] : codec.decodePhases(id, phases) },
       resume: (input, signal) => known.resume(request.bytes, job, input, signal),
     };
@@ -97,7 +105,7 @@ export function createRecovery({
           await events.append([{ ...held, ...codec.paused() }]);
           await leases.release(job.id);
         } else {
-          await queue.append(job.id, restored.lane);
+          await queue.append(restored.queued);
           ready.wait({ held, ...restored });
         }
       }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { orAborted } from '../../core/or-aborted.js';
-import type { Lane } from '../../core/ports/job-queue.js';
+import type { QueuedJob } from '../../core/ports/job-queue.js';
 import type { Clock } from '../../core/ports/clock.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
 import type { EventCodec } from './event-codec.js';
@@ -32,8 +32,8 @@ export interface RunSettings {
 export interface ReadyJob {
   readonly held: HeldJob;
   readonly run: Work;
-  /** Whose slot it takes. */
-  readonly lane: Lane;
+  /** How it waits, and whose slot it takes. */
+  readonly queued: QueuedJob;
   readonly opened: OpenedJob;
 }
 

@@ -148,19 +148,24 @@ function refuseRanges(ranges: readonly DimensionRange[]): void {
     throw PrunecastError.ofField('ranges', 'are given, but the job does not wait for any: leave them out');
 }
 
+/** The call that starts a job. */
+export interface StartContext extends PartContext {
+  readonly caller: string;
+}
+
 /**
  * Attaches to the job of a known request id; otherwise prepares the request, and starts a job for it. A request that
  * does not prepare leaves nothing behind, nor does one whose caller leaves before there is a job: no one would know its
  * id.
  *
- * @param context of the call: its signal fires when its caller leaves, or its deadline has passed; its progress is that
- * of what comes before there is a job
+ * @param context of the call: its caller, who waits with others in the queue; its signal fires when they leave, or the
+ * deadline has passed; its progress is that of what comes before there is a job
  */
 export async function startKind<Request>(
   jobs: Jobs,
   { kind, codec, requestIdOf, labelsOf, findLane, prepare }: RunnableKind<Request>,
   request: Request,
-  { signal, progress }: PartContext,
+  { signal, progress, caller }: StartContext,
 ): Promise<{ readonly jobId: string }> {
   signal.throwIfAborted();
   const sinceMs = performance.now();
@@ -180,6 +185,7 @@ export async function startKind<Request>(
     openedSeconds: (performance.now() - sinceMs) / 1000,
     run: toWork((context) => runPrepared(prepared, context)),
     lane: findLane(request),
+    caller,
     signal,
     ...(studyId === undefined ? {} : { studyId }),
   });

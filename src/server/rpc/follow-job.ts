@@ -1,6 +1,6 @@
 import type { JobEvent } from '../../gen/prunecast/v1/job.js';
 import type { JobEvents } from '../jobs/events.js';
-import type { PartContext } from '../kinds/job-context.js';
+import type { StartContext } from '../kinds/runnable-kind.js';
 import { decodeEvent } from '../records/job-records.js';
 import type { CallContext } from './interceptors/call-context.js';
 import type { Responses } from './responses.js';
@@ -19,10 +19,11 @@ export interface JobStreamResponse {
  */
 export function startAndFollow<Request>(
   events: JobEvents,
-  start: (request: Request, context: PartContext) => Promise<{ readonly jobId: string }>,
+  start: (request: Request, context: StartContext) => Promise<{ readonly jobId: string }>,
 ): (request: Request, context: CallContext) => Responses<JobStreamResponse> {
-  return async function* (request, { signal }) {
-    const { jobId } = yield* tellOpening(signal, (context) => start(request, context));
+  return async function* (request, context) {
+    const { signal, caller } = context;
+    const { jobId } = yield* tellOpening(signal, (opening) => start(request, { ...opening, caller }));
     for await (const stored of events.follow(jobId, 0n, signal)) {
       const event = decodeEvent(jobId, stored);
       yield { event };

@@ -16,8 +16,12 @@ export interface PairServices extends SearchServices, ImportServices {
 export function createPairService(services: PairServices): RpcService {
   const { kinds, jobs } = services;
   return defineService(PairServiceService, {
-    samplePairs: async (request, { signal }) => {
-      const { jobId } = await startKind(jobs, kinds.samplePairs, request, { signal, progress: () => undefined });
+    samplePairs: async (request, context) => {
+      const { jobId } = await startKind(jobs, kinds.samplePairs, request, {
+        signal: context.signal,
+        caller: context.caller,
+        progress: () => undefined,
+      });
       return { job: encodeJob(await jobs.get(jobId)) };
     },
     importPairs: (requests) => importPairs(services, requests),

@@ -20,8 +20,12 @@ export interface PredictorServices extends FitServices, RefinementServices {
 export function createPredictorService(services: PredictorServices): RpcService {
   const { kinds, jobs, predictorStore } = services;
   return defineService(PredictorServiceService, {
-    fitPredictor: async (request, { signal }) => {
-      const { jobId } = await startKind(jobs, kinds.fitPredictor, request, { signal, progress: () => undefined });
+    fitPredictor: async (request, context) => {
+      const { jobId } = await startKind(jobs, kinds.fitPredictor, request, {
+        signal: context.signal,
+        caller: context.caller,
+        progress: () => undefined,
+      });
       return { job: encodeJob(await jobs.get(jobId)) };
     },
     getPredictor: async (request) => ({

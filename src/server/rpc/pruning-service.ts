@@ -4,6 +4,7 @@ import {
   type PruneRequest,
   type SearchRequest,
 } from '../../gen/prunecast/v1/pruning.js';
+import type { CallQueues } from '../admission/call-queues.js';
 import type { JobEvents } from '../jobs/events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { planKind, startKind, type RunnableKind } from '../kinds/runnable-kind.js';
@@ -20,6 +21,7 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
   };
   readonly jobs: Jobs;
   readonly events: JobEvents;
+  readonly queues: Pick<CallQueues, 'open'>;
 };
 
 /**
@@ -27,9 +29,13 @@ export type PruningServices = Parameters<typeof answerPredict>[0] & {
  * at once.
  */
 export function createPruningService(services: PruningServices): RpcService {
-  const { kinds, jobs, events } = services;
+  const { kinds, jobs, events, queues } = services;
   const stream = <Request>(kind: RunnableKind<Request>) =>
-    startAndFollow<Request>(events, (request, context) => startKind(jobs, kind, request, context));
+    startAndFollow<Request>(events, (request, context) =>
+      queues.open.run({ ...context, bytes: () => kind.codec.encode(request).finish().length }, () =>
+        startKind(jobs, kind, request, context),
+      ),
+    );
   return defineService(PruningServiceService, {
     prune: stream(kinds.prune),
     planPrune: servePlan(kinds.prune),

@@ -29,7 +29,8 @@ export function createStudyService(services: StudyServices & QueryServices & Rep
       });
       return { trials: [...values], nextPageToken };
     },
-    queryStudy: (request, { signal }) => answerQuery(attend(services, { signal }), request, signal),
+    queryStudy: (request, context) =>
+      answerQuery(attend(services, context), request, { caller: context.caller, signal: context.signal }),
     getStudyReport: (request) =>
       reportStudy(services, requireText(request.studyId, 'study_id'), readEnum(request.format)),
   });

@@ -68,7 +68,7 @@ const PROPOSED = 32;
 export async function answerQuery(
   services: QueryServices,
   request: QueryStudyRequest,
-  signal: AbortSignal,
+  { caller, signal }: { readonly caller: string; readonly signal: AbortSignal },
 ): Promise<QueryStudyResponse> {
   const study = await services.studies.get(requireText(request.studyId, 'study_id'));
   const count = request.count === 0 ? DEFAULT_ANSWERS : request.count;
@@ -103,7 +103,10 @@ export async function answerQuery(
   const answers = await describeAnswers(services, question, open, points, signal);
   if (!request.verify) return { answers };
   return {
-    answers: await services.jobs.takeTurn(() => verify(services, study, question, answers, points, signal), signal),
+    answers: await services.jobs.takeTurn(() => verify(services, study, question, answers, points, signal), {
+      caller,
+      signal,
+    }),
   };
 }
 

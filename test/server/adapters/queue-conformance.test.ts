@@ -17,13 +17,19 @@ describe('the label queue of one process', () => {
   });
 });
 
+/** As the kit asks for. */
+const LIMITS = {
+  concurrentJobs: 2,
+  maxQueuedJobs: 4,
+  maxQueuedJobsPerKind: 3,
+  maxQueuedJobsPerCaller: 2,
+  maxQueuedBytes: 1000,
+};
+
 describe('the job queue of one process', () => {
-  it.each(listJobQueueChecks(async () => ({ queue: createJobQueue({ slots: 2, mostWaiting: 2 }) })))(
-    '$name',
-    async ({ run }) => {
-      await expect(run()).resolves.toBeUndefined();
-    },
-  );
+  it.each(listJobQueueChecks(async () => ({ queue: createJobQueue(LIMITS) })))('$name', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined();
+  });
 });
 
 describe('listLabelQueueChecks', () => {
@@ -40,18 +46,24 @@ describe('listLabelQueueChecks', () => {
 
 describe('listJobQueueChecks', () => {
   it.each([
+    ['has too many slots', { concurrentJobs: 3 }, 'gives new jobs the free slots, then places in the order they come'],
     [
-      'has too many slots',
-      { slots: 3, mostWaiting: 2 },
-      'gives new jobs the free slots, then places in the order they come',
-    ],
-    [
-      'lets too many wait',
-      { slots: 2, mostWaiting: 3 },
+      'lets too many of a caller wait',
+      { maxQueuedJobsPerCaller: 3 },
       'refuses a new job when as many wait as may, with a time to come back after',
     ],
-  ])('finds out a queue that %s', async (_fault, limits, check) => {
-    const checks = listJobQueueChecks(async () => ({ queue: createJobQueue(limits) }));
+    [
+      'lets too many of a kind wait',
+      { maxQueuedJobsPerKind: 4 },
+      'refuses a new job when as many of its kind or its caller wait as may, and lets in another',
+    ],
+    [
+      'lets too many bytes wait',
+      { maxQueuedBytes: 1001 },
+      'refuses a new job when as many of its kind or its caller wait as may, and lets in another',
+    ],
+  ])('finds out a queue that %s', async (_fault, changes, check) => {
+    const checks = listJobQueueChecks(async () => ({ queue: createJobQueue({ ...LIMITS, ...changes }) }));
     await expect(checks.find(({ name }) => name === check)?.run()).rejects.toMatchObject({ name: 'AssertionError' });
   });
 });

@@ -65,7 +65,14 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
     kinds: [kind],
     interruptedJobs: 'resume',
     stopping: stopping.signal,
-    queue: createJobQueue({ slots: 1, mostWaiting: 1 }),
+    nameKind: String,
+    queue: createJobQueue({
+      concurrentJobs: 1,
+      maxQueuedJobs: 1,
+      maxQueuedJobsPerKind: 1,
+      maxQueuedJobsPerCaller: 1,
+      maxQueuedBytes: 1000,
+    }),
     cancelGraceMs: 10,
     storeRetryMs: 10,
   });

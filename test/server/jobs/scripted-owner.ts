@@ -62,7 +62,14 @@ export async function startOwner(
     ],
     interruptedJobs: 'resume',
     stopping: stopping.signal,
-    queue: createJobQueue({ slots: 1, mostWaiting: 10 }),
+    nameKind: String,
+    queue: createJobQueue({
+      concurrentJobs: 1,
+      maxQueuedJobs: 10,
+      maxQueuedJobsPerKind: 10,
+      maxQueuedJobsPerCaller: 10,
+      maxQueuedBytes: 1_000_000,
+    }),
     cancelGraceMs: 10,
     storeRetryMs: 10,
   });

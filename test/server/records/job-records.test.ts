@@ -30,6 +30,7 @@ const jobIn = (state: StoredState, left: 'running' | 'done'): StoredJob => ({
   requestDigest: '',
   studyId: '',
   labels: {},
+  caller: 'anonymous',
   createdMs: 0,
   startedMs: 0,
   endedMs: undefined,

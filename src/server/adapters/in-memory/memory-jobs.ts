@@ -111,6 +111,7 @@ export function createMemoryJobs(): MemoryJobs {
           (job.error?.length ?? 0) +
           (job.phases?.length ?? 0) +
           Buffer.byteLength(job.requestId) +
+          Buffer.byteLength(job.caller) +
           Buffer.byteLength(JSON.stringify(job.labels)),
         value: ({ job }) => structuredClone(job),
       });
@@ -156,7 +157,7 @@ export function createMemoryJobs(): MemoryJobs {
 }
 
 /** A job before its first event. */
-function newJob({ id, kind, requestId, requestDigest, studyId, labels, createdMs }: NewJob): StoredJob {
+function newJob({ id, kind, requestId, requestDigest, studyId, labels, caller, createdMs }: NewJob): StoredJob {
   return {
     id,
     kind,
@@ -164,6 +165,7 @@ function newJob({ id, kind, requestId, requestDigest, studyId, labels, createdMs
     requestDigest,
     studyId,
     labels: structuredClone(labels),
+    caller,
     createdMs,
     state: 'queued',
     startedMs: undefined,

@@ -1,11 +1,20 @@
+import { createFairLine } from '../../../core/fair-line.js';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
-import type { JobQueue, Lane, WaitingJob } from '../../../core/ports/job-queue.js';
+import { describeOverload } from '../../../core/errors/describe-overload.js';
+import type { JobQueue, Lane, QueuedJob, Turn } from '../../../core/ports/job-queue.js';
 
+/** Jobs that wait, in number and bytes. Each is named as the setting that it comes from. */
 export interface JobQueueLimits {
   /** Jobs that run at the same time in each lane; in the lane `model`, turns too. */
-  readonly slots: number;
+  readonly concurrentJobs: number;
   /** Jobs that may wait, and turns that may wait. */
-  readonly mostWaiting: number;
+  readonly maxQueuedJobs: number;
+  /** The same of one kind. */
+  readonly maxQueuedJobsPerKind: number;
+  /** The same of one caller. */
+  readonly maxQueuedJobsPerCaller: number;
+  /** Of the requests of all jobs that wait. */
+  readonly maxQueuedBytes: number;
 }
 
 /** When a caller may try again if the queue is full; heavy jobs take minutes. */
@@ -13,75 +22,96 @@ const RETRY_AFTER_MS = 30_000;
 
 const TURNS: Lane = 'model';
 
+interface WaitingTurn extends Turn {
+  readonly grant: () => void;
+}
+
 /** The queue of a server that runs all of its jobs itself. */
-export function createJobQueue({ slots, mostWaiting }: JobQueueLimits): JobQueue {
-  /** Jobs and turns that have a slot, with its lane. */
-  const running = new Map<string, Lane>();
-  let waiting: readonly WaitingJob[] = [];
-  /** Turns that wait, with what grants them. */
-  const turns = new Map<string, () => void>();
+export function createJobQueue({ concurrentJobs, ...limits }: JobQueueLimits): JobQueue {
+  /** Jobs and turns that have a slot. */
+  const running = new Map<string, QueuedJob | { readonly lane: Lane }>();
+  const lines = { model: createFairLine<QueuedJob>(), fit: createFairLine<QueuedJob>() };
+  const turns = createFairLine<WaitingTurn>();
+  const listWaiting = (): readonly QueuedJob[] => Object.values(lines).flatMap((line) => line.list());
   const countFree = (lane: Lane): number =>
-    Math.max(0, slots - [...running.values()].filter((other) => other === lane).length);
-  const countWaiting = (lane: Lane): number => waiting.filter((job) => job.lane === lane).length;
+    Math.max(0, concurrentJobs - [...running.values()].filter((other) => other.lane === lane).length);
   const grantTurns = (): void => {
-    for (const grant of [...turns.values()].slice(0, countFree(TURNS))) grant();
-  };
-  const append = (jobId: string, lane: Lane): number => {
-    waiting = [...waiting, { jobId, lane }];
-    return countWaiting(lane);
+    while (turns.size > 0 && countFree(TURNS) > 0) turns.take()?.grant();
   };
 
   return {
-    admit: async (jobId, lane) => {
-      if (countFree(lane) > 0 && countWaiting(lane) === 0) {
-        running.set(jobId, lane);
+    admit: async (job) => {
+      const line = lines[job.lane];
+      if (countFree(job.lane) > 0 && line.size === 0) {
+        running.set(job.jobId, job);
         return 0;
       }
-      if (waiting.length >= mostWaiting) throw overloaded(waiting.length);
-      return append(jobId, lane);
+      const overload = findOverload(listWaiting(), job, limits);
+      if (overload !== undefined) throw overload;
+      return line.add(job);
     },
-    append: async (jobId, lane) => append(jobId, lane),
-    claim: async () => {
-      const claimed: string[] = [];
-      for (const { jobId, lane } of waiting) {
-        if (countFree(lane) === 0) continue;
-        running.set(jobId, lane);
-        claimed.push(jobId);
-      }
-      waiting = waiting.filter(({ jobId }) => !running.has(jobId));
-      return claimed;
-    },
+    append: async (job) => lines[job.lane].add(job),
+    claim: async () =>
+      (Object.keys(lines) as Lane[]).flatMap((lane) => {
+        const claimed: string[] = [];
+        while (countFree(lane) > 0) {
+          const job = lines[lane].take();
+          if (job === undefined) break;
+          running.set(job.jobId, job);
+          claimed.push(job.jobId);
+        }
+        return claimed;
+      }),
     putBack: async (jobIds) => {
-      const back = jobIds.flatMap((jobId) => {
-        const lane = running.get(jobId);
-        return lane === undefined ? [] : [{ jobId, lane }];
-      });
-      for (const { jobId } of back) running.delete(jobId);
-      waiting = [...back, ...waiting];
+      for (const jobId of jobIds) {
+        const job = running.get(jobId);
+        if (job === undefined || !('jobId' in job)) continue;
+        running.delete(jobId);
+        lines[job.lane].putBack(job);
+      }
       grantTurns();
     },
-    waiting: async () => waiting,
+    waiting: async () => listWaiting(),
     remove: async (jobId) => {
       running.delete(jobId);
-      waiting = waiting.filter((other) => other.jobId !== jobId);
+      for (const line of Object.values(lines))
+        for (const job of line.list().filter((other) => other.jobId === jobId)) line.remove(job);
       grantTurns();
     },
-    takeTurn: async (turnId, signal) => {
+    takeTurn: async (turn, signal) => {
       signal.throwIfAborted();
-      if (countFree(TURNS) > 0) return void running.set(turnId, TURNS);
-      if (turns.size >= mostWaiting) throw overloaded(turns.size);
+      if (countFree(TURNS) > 0) return void running.set(turn.turnId, { lane: TURNS });
+      if (turns.size >= limits.maxQueuedJobs)
+        throw describeOverload({
+          waiting: `${turns.size} calls wait for a slot`,
+          setting: 'maxQueuedJobs',
+          limit: limits.maxQueuedJobs,
+          subject: 'server',
+          retryAfterMs: RETRY_AFTER_MS,
+        });
+      if (turns.countOf(turn.caller) >= limits.maxQueuedJobsPerCaller)
+        throw describeOverload({
+          waiting: `${turns.countOf(turn.caller)} calls of ${turn.caller} wait for a slot`,
+          setting: 'maxQueuedJobsPerCaller',
+          limit: limits.maxQueuedJobsPerCaller,
+          subject: `caller:${turn.caller}`,
+          retryAfterMs: RETRY_AFTER_MS,
+        });
       await new Promise<void>((resolve, reject) => {
         const giveUp = (): void => {
-          turns.delete(turnId);
+          turns.remove(waiting);
           reject(signal.reason as Error);
         };
+        const waiting: WaitingTurn = {
+          ...turn,
+          grant: () => {
+            signal.removeEventListener('abort', giveUp);
+            running.set(turn.turnId, { lane: TURNS });
+            resolve();
+          },
+        };
         signal.addEventListener('abort', giveUp, { once: true });
-        turns.set(turnId, () => {
-          signal.removeEventListener('abort', giveUp);
-          turns.delete(turnId);
-          running.set(turnId, TURNS);
-          resolve();
-        });
+        turns.add(waiting);
       });
     },
     endTurn: async (turnId) => {
@@ -91,9 +121,30 @@ export function createJobQueue({ slots, mostWaiting }: JobQueueLimits): JobQueue
   };
 }
 
-function overloaded(count: number): PrunecastError {
-  return new PrunecastError('OVERLOADED', `${count} jobs or calls wait already, and no more may: try again later`, {
-    metadata: { queued_jobs: String(count) },
+/** What a new job is refused with that has to wait; `undefined` if there is room for it. */
+function findOverload(
+  waiting: readonly QueuedJob[],
+  job: QueuedJob,
+  limits: Omit<JobQueueLimits, 'concurrentJobs'>,
+): PrunecastError | undefined {
+  const ofKind = waiting.filter(({ kind }) => kind === job.kind).length;
+  const ofCaller = waiting.filter(({ caller }) => caller === job.caller).length;
+  const bytes = waiting.reduce((sum, other) => sum + other.bytes, job.bytes);
+  const full = (
+    [
+      ['maxQueuedJobs', waiting.length + 1, `${waiting.length} jobs wait`, 'server'],
+      ['maxQueuedJobsPerKind', ofKind + 1, `${ofKind} jobs of kind ${job.kind} wait`, `kind:${job.kind}`],
+      ['maxQueuedJobsPerCaller', ofCaller + 1, `${ofCaller} jobs of ${job.caller} wait`, `caller:${job.caller}`],
+      ['maxQueuedBytes', bytes, `requests of ${bytes - job.bytes} bytes wait, and this one has ${job.bytes}`, 'server'],
+    ] as const
+  ).find(([setting, wanted]) => wanted > limits[setting]);
+  if (full === undefined) return undefined;
+  const [setting, , description, subject] = full;
+  return describeOverload({
+    waiting: description,
+    setting,
+    limit: limits[setting],
+    subject,
     retryAfterMs: RETRY_AFTER_MS,
   });
 }

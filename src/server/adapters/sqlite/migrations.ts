@@ -19,6 +19,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   addPhases,
   widenLabels,
   addJobLabels,
+  addJobCallers,
 ];
 
 /** The newest schema. */
@@ -144,4 +145,9 @@ async function addPhases(transaction: Transaction<Schema>): Promise<void> {
 /** What a caller has named a job with. Jobs of earlier versions have no labels. */
 async function addJobLabels(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE jobs ADD COLUMN labels TEXT NOT NULL DEFAULT '{}'`.execute(transaction);
+}
+
+/** Who asked for a job. Callers of earlier versions had no names. */
+async function addJobCallers(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN caller TEXT NOT NULL DEFAULT 'anonymous'`.execute(transaction);
 }

@@ -32,6 +32,7 @@ interface JobsTable {
   study_id: string;
   /** JSON: name to value. */
   labels: Generated<string>;
+  caller: Generated<string>;
   created_ms: number;
   started_ms: number | null;
   ended_ms: number | null;

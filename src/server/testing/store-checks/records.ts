@@ -34,6 +34,7 @@ export function newJob(id: string, given: Partial<NewJob> = {}): NewJob {
     requestDigest: 'd',
     studyId: '',
     labels: {},
+    caller: 'anonymous',
     request: undefined,
     createdMs: 5,
     ...given,

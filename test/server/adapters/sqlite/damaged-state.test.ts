@@ -23,7 +23,17 @@ const GARBAGE = Uint8Array.of(15, 255, 255);
 
 async function createJob(id: string): Promise<void> {
   await recordsIn(state.database).jobs.create(
-    { id, kind: 3, requestId: '', requestDigest: '', studyId: '', labels: {}, request: undefined, createdMs: 0 },
+    {
+      id,
+      kind: 3,
+      requestId: '',
+      requestDigest: '',
+      studyId: '',
+      labels: {},
+      caller: 'anonymous',
+      request: undefined,
+      createdMs: 0,
+    },
     { $case: 'started', value: {} },
     { owner: 'a', untilMs: 1 },
   );
@@ -190,6 +200,7 @@ describe('a write-ahead log', () => {
         requestDigest: '',
         studyId: '',
         labels: {},
+        caller: 'anonymous',
         request: undefined,
         createdMs: 0,
       },

@@ -21,6 +21,7 @@ async function createJob() {
       requestDigest: '',
       studyId: 'study-1',
       labels: {},
+      caller: 'anonymous',
       request: undefined,
       createdMs: 0,
     },

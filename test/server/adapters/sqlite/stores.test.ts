@@ -63,6 +63,7 @@ describe('jobs', () => {
         requestDigest: 'd',
         studyId: '',
         labels: {},
+        caller: 'anonymous',
         request: undefined,
         createdMs: index,
       };
