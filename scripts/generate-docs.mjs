@@ -14,9 +14,33 @@ import { SettingOption } from '../dist/src/cli/options/setting-option.js';
 import { createProgram } from '../dist/src/cli/program.js';
 import { REASONS } from '../dist/src/core/errors/reasons.js';
 import { BUILTIN_PLUGINS } from '../dist/src/plugins/builtin/list.js';
+import { MAX_COMPANION_BYTES, MAX_COMPANIONS, MAX_TOTAL_BYTES } from '../dist/src/engine/checkpoint/list-companions.js';
+import {
+  MAX_CONFIG_BYTES,
+  MAX_FFN_CHANNELS,
+  MAX_HEAD_DIM,
+  MAX_HEADS,
+  MAX_HIDDEN,
+  MAX_LAYERS,
+  MAX_VOCABULARY,
+} from '../dist/src/engine/checkpoint/parse-config.js';
+import {
+  MAX_HEADER_BYTES,
+  MAX_NAME_LENGTH,
+  MAX_RANK,
+  MAX_TENSORS,
+} from '../dist/src/engine/checkpoint/safetensors-header.js';
+import { MAX_INDEX_BYTES, MAX_SHARDS } from '../dist/src/engine/checkpoint/safetensors-index.js';
+import { MAX_POSITIONS } from '../dist/src/engine/config/parse-rope.js';
+import { MAX_DEPTH } from '../dist/src/engine/files/read-json.js';
+import { MAX_TOKENIZER_BYTES } from '../dist/src/engine/tokenizer/tokenizer.js';
 import { CONFIG_SCHEMA } from '../dist/src/server/config/config.js';
-import { MAX_MESSAGE_BYTES, MAX_PREDICT_ROWS } from '../dist/src/server/config/limits.js';
+import { MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MAX_PREDICT_ROWS } from '../dist/src/server/config/limits.js';
 import { environmentName } from '../dist/src/server/config/setting-variables.js';
+import { MAX_FILE_BYTES } from '../dist/src/server/predictors/read-plugin-files.js';
+import { MAX_DATA_BYTES, MAX_DATA_FILES } from '../dist/src/server/texts/read-data-files.js';
+import { MAX_TEXT_BYTES } from '../dist/src/server/texts/text-source.js';
+import { MAX_FOLDER_FILES, MAX_DEPTH as MAX_PATH_NAMES } from '../dist/src/server/transfers/upload-names.js';
 import { documentedRegistry } from '../dist/src/server/requests/api-registry.js';
 import { describeBound, formatNumber } from '../dist/src/server/requests/field-bound.js';
 import { FIELD_BOUNDS } from '../dist/src/server/requests/field-bounds.js';
@@ -74,10 +98,40 @@ const bounds = Object.entries(FIELD_BOUNDS)
 write(
   'limits.md',
   '# Limits of requests',
-  `What one request may ask is bounded field by field. A request that goes beyond a bound is refused before any work, with the path of the field at fault; numbers that are not finite are never allowed. One message, either way, has at most ${formatNumber(MAX_MESSAGE_BYTES)} bytes, one Predict at most ${formatNumber(MAX_PREDICT_ROWS)} rows. What depends on the model is checked beside these: its layers, dimensions and vocabulary, and the positions it was made for (\`max_position_embeddings\`).`,
+  `What one request may ask is bounded field by field. A request that goes beyond a bound is refused before any work, with the path of the field at fault; numbers that are not finite are never allowed. One message, either way, has at most ${formatNumber(MAX_MESSAGE_BYTES)} bytes, the metadata of a call ${formatNumber(MAX_METADATA_BYTES)}, one Predict at most ${formatNumber(MAX_PREDICT_ROWS)} rows. What depends on the model is checked beside these: its layers, dimensions and vocabulary, and the positions it was made for (\`max_position_embeddings\`).`,
   table(
     ['message', 'field', 'bound'],
     bounds.map(([message, field, bound]) => [`\`${message}\``, `\`${field}\``, describeBound(bound)]),
+  ),
+  '## Files',
+  'Files that requests name are checked before memory is taken for them. Only plain files are read: no pipe, device or socket, and no link that leads out of the roots (unless the settings allow it), also one that took the place of a folder meanwhile. The values of a safetensors file must follow each other without gaps or overlaps and end where the file ends; the names in an index lead to files in the folder; a weight that is NaN or infinite is refused by the name of its tensor when it is read.',
+  table(
+    ['file', 'at most'],
+    [
+      ['a text', `${formatNumber(MAX_TEXT_BYTES)} bytes`],
+      ['the files of a data set', `${formatNumber(MAX_DATA_BYTES)} bytes, ${formatNumber(MAX_DATA_FILES)} files`],
+      ["a file that a predictor's options name", `${formatNumber(MAX_FILE_BYTES)} bytes`],
+      ['an uploaded folder', `${formatNumber(MAX_FOLDER_FILES)} files, ${MAX_PATH_NAMES} names in a path`],
+      ['`config.json`', `${formatNumber(MAX_CONFIG_BYTES)} bytes`],
+      ['`tokenizer.json`', `${formatNumber(MAX_TOKENIZER_BYTES)} bytes`],
+      [
+        '`model.safetensors.index.json`',
+        `${formatNumber(MAX_INDEX_BYTES)} bytes, ${formatNumber(MAX_SHARDS)} weight files`,
+      ],
+      ['JSON of a checkpoint', `nested ${MAX_DEPTH} deep`],
+      [
+        'the header of a safetensors file',
+        `${formatNumber(MAX_HEADER_BYTES)} bytes, ${formatNumber(MAX_TENSORS)} tensors, ${MAX_RANK} dimensions of each, ${MAX_NAME_LENGTH} characters in its name`,
+      ],
+      [
+        'a model',
+        `${formatNumber(MAX_LAYERS)} layers, hidden size ${formatNumber(MAX_HIDDEN)}, ${formatNumber(MAX_HEADS)} heads of ${formatNumber(MAX_HEAD_DIM)}, ${formatNumber(MAX_FFN_CHANNELS)} FFN channels, ${formatNumber(MAX_VOCABULARY)} tokens, ${formatNumber(MAX_POSITIONS)} positions`,
+      ],
+      [
+        'what is copied to an output',
+        `${formatNumber(MAX_COMPANIONS)} files, ${formatNumber(MAX_COMPANION_BYTES)} bytes each, ${formatNumber(MAX_TOTAL_BYTES)} together`,
+      ],
+    ],
   ),
 );
 

@@ -17,7 +17,7 @@ export const REASONS = {
   REQUEST_TOO_LARGE: {
     code: 'RESOURCE_EXHAUSTED',
     meaning:
-      'The request, or what it decompresses to, is larger than a message may be; metadata has the limit in bytes.',
+      'The request, or what it decompresses to, is larger than a message may be, or the metadata of the call is larger than allowed; metadata has the limit in bytes.',
   },
   INVALID_OPTIONS: {
     code: 'INVALID_ARGUMENT',

@@ -18,7 +18,7 @@ export const MAX_COMPANIONS = 256;
 export const MAX_COMPANION_BYTES = 128 * 1024 * 1024;
 
 /** Most bytes of all of them. */
-const MAX_TOTAL_BYTES = 512 * 1024 * 1024;
+export const MAX_TOTAL_BYTES = 512 * 1024 * 1024;
 
 /** A checkpoint of some hundred shards has this many files beside its weights; names beyond that are not looked at. */
 const MAX_FOLDER_FILES = 20_000;

@@ -45,7 +45,7 @@ export interface TokenizerOptions {
 }
 
 /** Largest tokenizer.json that is read. Those of Gemma 3 (33 MB) and Llama 3 (17 MB) are the largest known. */
-const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;
+export const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;
 
 /** Memory for tokenizers as a share of the budget, and what they get at least if the budget is small. */
 const POOL_SHARE = 1 / 2;

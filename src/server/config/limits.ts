@@ -1,6 +1,12 @@
 /** The most bytes of a message in either direction; more must be paged or streamed. */
 export const MAX_MESSAGE_BYTES = 4 * 2 ** 20;
 
+/**
+ * The most bytes of a call's metadata, as HTTP/2 counts them: what other gRPC servers take. Node.js itself cuts a
+ * connection off that sends a header of more than 64 KiB, and ends a call with more than 128 of them.
+ */
+export const MAX_METADATA_BYTES = 16 * 1024;
+
 /** The most bytes of a path in a request: the longest that Linux opens. */
 export const MAX_PATH_BYTES = 4096;
 

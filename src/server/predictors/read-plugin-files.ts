@@ -11,7 +11,7 @@ export type ReadPluginFiles = (
  * The most bytes of a file: a predictor is stored with its files as one blob of the database, and has a copy in its
  * thread.
  */
-const MAX_FILE_BYTES = 32 * 2 ** 20;
+export const MAX_FILE_BYTES = 32 * 2 ** 20;
 
 /**
  * @param roots absolute folders that hold the files

@@ -5,6 +5,7 @@ import { Call, describeCancelled, type CallContext, type CallSource } from './in
 import { errors } from './interceptors/errors.js';
 import { intercept, type CallEnd } from './interceptors/interceptor.js';
 import { describeLibraryFailure } from './library-failure.js';
+import { findLongMetadata } from './metadata-bounds.js';
 import { toStatusObject } from './status-object.js';
 
 /** A call of grpc-js, whatever its kind. */
@@ -57,7 +58,11 @@ export function createCallRunner(settings: CallSettings): CallRunner {
       if (call.cancelled) cancel();
       else call.on('cancelled', cancel);
       // gRPC tells of the end of every call as of a cancellation, and an error costs more than a call.
-      return intercept(all, context, () => handle(context)).finally(() => call.off('cancelled', cancel));
+      const refusal = findLongMetadata(call.metadata);
+      const end = refusal
+        ? intercept(watching, context, () => Promise.reject(refusal))
+        : intercept(all, context, () => handle(context));
+      return end.finally(() => call.off('cancelled', cancel));
     },
     guard: ({ path }, call) => {
       const method = path.slice(1);

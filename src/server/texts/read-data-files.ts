@@ -14,10 +14,10 @@ import { resolveWithin } from '../config/resolve-within.js';
  * The most bytes of all files of a data set together, which are held in memory as rows. MMLU's questions have 7 MB,
  * HellaSwag's training split 47 MB.
  */
-const MAX_DATA_BYTES = 128 * 2 ** 20;
+export const MAX_DATA_BYTES = 128 * 2 ** 20;
 
 /** The most files of a data set; MMLU has 57 subjects in two folders. */
-const MAX_DATA_FILES = 4096;
+export const MAX_DATA_FILES = 4096;
 
 /** Where a data set lies, as a request names it. */
 export interface DataPlace {

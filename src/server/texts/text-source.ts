@@ -19,7 +19,7 @@ import { readDataFiles } from './read-data-files.js';
  * The largest text file that is read. A training split of 500 MB has about 125 million tokens, far more than a study
  * uses.
  */
-const MAX_TEXT_BYTES = 512 * 1024 * 1024;
+export const MAX_TEXT_BYTES = 512 * 1024 * 1024;
 
 /** How many tokenized texts are kept; a study has at most four. */
 const CACHED_TEXTS = 8;

@@ -4,7 +4,7 @@ import { isAbsolute, normalize, relative, sep } from 'node:path';
 export const MAX_FOLDER_FILES = 4096;
 
 /** The most names of a path in an uploaded folder. */
-const MAX_DEPTH = 16;
+export const MAX_DEPTH = 16;
 
 /** The longest name that Linux and macOS take. */
 const MAX_NAME_BYTES = 255;

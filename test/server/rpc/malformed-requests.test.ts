@@ -103,6 +103,37 @@ describe('a server', () => {
     });
   });
 
+  it('takes metadata of 16 KiB, refuses more before anything is done, and works on', async () => {
+    const ask = (count: number, length: number): Promise<unknown> => {
+      const metadata = new Metadata();
+      for (let index = 0; index < count; index += 1) metadata.add(`x-${index}`, 'v'.repeat(length));
+      return new Promise((resolve, reject) => {
+        client.makeUnaryRequest(
+          '/prunecast.v1.CatalogService/GetServerInfo',
+          asIs,
+          asIs,
+          Buffer.alloc(0),
+          metadata,
+          {},
+          (error, answer) => (error ? reject(error) : resolve(answer)),
+        );
+      });
+    };
+    for (const [count, length] of [
+      [1, 20_000],
+      [100, 200],
+    ] as const)
+      expect(await failureOf(ask(count, length))).toMatchObject({
+        code: status.RESOURCE_EXHAUSTED,
+        reason: 'REQUEST_TOO_LARGE',
+        metadata: { most: '16384' },
+      });
+    expect(await ask(1, 16_000)).toBeInstanceOf(Buffer);
+    // Beyond what HTTP/2 takes at all, the library ends the call; the connection works on.
+    await expect(ask(1000, 1)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect(await ask(1, 1)).toBeInstanceOf(Buffer);
+  });
+
   it.each([
     ['a method', '/prunecast.v1.JobService/Nothing'],
     ['a service', '/prunecast.v2.JobService/GetJob'],
