@@ -17,6 +17,12 @@ export interface CallOutcome {
 /** How long after the deadline an answer may come, not counting what the machine kept from both sides. */
 export const LATENESS_MS = 2000;
 
+/** The most time that is granted for a processor that others use. */
+const MOST_WAITED_MS = 10_000;
+
+/** A caller whose timer is so late was held. */
+const HELD_MS = 100;
+
 /** The most answers of a stream that are kept; further ones are not even counted. */
 const MOST_ANSWERS = 2000;
 
@@ -61,14 +67,19 @@ export function callMethod(
     };
     const call = start();
     const leave = (): void => {
-      const left = deadlineMs + LATENESS_MS + readWaitedMs() - waitedBefore - (performance.now() - begin);
-      if (left >= 1) {
-        timer = setTimeout(leave, left);
+      const tookMs = performance.now() - begin;
+      const waitedMs = Math.min(readWaitedMs() - waitedBefore, MOST_WAITED_MS);
+      // A caller that was held itself, as by drawing a long request, has yet to read what came meanwhile.
+      const left = Math.max(deadlineMs + LATENESS_MS + waitedMs - tookMs, tookMs > dueMs + HELD_MS ? HELD_MS : 0);
+      if (left < 1) {
+        isLate = true;
+        call.cancel();
         return;
       }
-      isLate = true;
-      call.cancel();
+      dueMs = tookMs + left;
+      timer = setTimeout(leave, left);
     };
+    let dueMs = deadlineMs + LATENESS_MS;
     let timer = setTimeout(leave, deadlineMs + LATENESS_MS);
 
     function start(): { cancel(): void } {

@@ -231,6 +231,9 @@ function estimateBytes(value: unknown): number {
   return 9;
 }
 
+/** The most bytes of a message that are damaged one by one. */
+const MOST_DAMAGED = 1000;
+
 /** Damages an encoded message: flips bits, and removes, doubles or inserts parts. */
 export function mutateBytes(bytes: Uint8Array, rng: Rng): Uint8Array {
   const at = rng.integer(bytes.length + 1);
@@ -240,7 +243,7 @@ export function mutateBytes(bytes: Uint8Array, rng: Rng): Uint8Array {
     case 5:
       return Buffer.concat([bytes, new Uint8Array(pick(rng, [100, 10_000, 1_000_000])).fill(0x0b)]);
     case 0:
-      return bytes.map((byte, index) => (index === at ? byte ^ (1 << rng.integer(8)) : byte));
+      return flipBit(bytes, at, rng.integer(8));
     case 1:
       return bytes.slice(0, at);
     case 2:
@@ -253,7 +256,17 @@ export function mutateBytes(bytes: Uint8Array, rng: Rng): Uint8Array {
         Uint8Array.from({ length: 1 + rng.integer(12) }, () => rng.integer(256)),
         bytes.subarray(at),
       ]);
-    default:
-      return bytes.map((byte) => (happens(rng, 0.05) ? rng.integer(256) : byte));
+    default: {
+      const damaged = bytes.slice();
+      for (let count = Math.min(MOST_DAMAGED, Math.ceil(bytes.length / 20)); count > 0; count -= 1)
+        damaged[rng.integer(bytes.length)] = rng.integer(256);
+      return damaged;
+    }
   }
+}
+
+function flipBit(bytes: Uint8Array, at: number, bit: number): Uint8Array {
+  const flipped = bytes.slice();
+  if (at < bytes.length) flipped[at] = (bytes[at] as number) ^ (1 << bit);
+  return flipped;
 }

@@ -73,6 +73,7 @@ function mutateOne({ input, name }: ApiMethod, bytes: Uint8Array, { known }: See
   const message = happens(rng, RANDOM) ? drawMessage(input, rng, own).message : fromBinary(input, bytes);
   mutateMessage(reflect(input, message), rng, own);
   const encoded = toBinary(input, message);
+  if (encoded.length > MOST_BYTES) return bytes;
   const sent = happens(rng, DAMAGED) ? mutateBytes(encoded, rng) : encoded;
   return sent.length > MOST_BYTES ? bytes : sent;
 }

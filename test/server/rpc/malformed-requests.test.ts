@@ -35,6 +35,18 @@ function send(path: string, bytes: Uint8Array, kind: 'unary' | 'server' | 'clien
   });
 }
 
+/** Calls with `count` headers of `length` characters. */
+function askWith(count: number, length: number): Promise<unknown> {
+  const metadata = new Metadata();
+  for (let index = 0; index < count; index += 1) metadata.add(`x-${index}`, 'v'.repeat(length));
+  const path = '/prunecast.v1.CatalogService/GetServerInfo';
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(path, asIs, asIs, Buffer.alloc(0), metadata, {}, (error, answer) =>
+      error ? reject(error) : resolve(answer),
+    );
+  });
+}
+
 describe('a server', () => {
   it.each([
     ['a unary method', '/prunecast.v1.ModelService/InspectModel', 'unary'],
@@ -104,34 +116,19 @@ describe('a server', () => {
   });
 
   it('takes metadata of 16 KiB, refuses more before anything is done, and works on', async () => {
-    const ask = (count: number, length: number): Promise<unknown> => {
-      const metadata = new Metadata();
-      for (let index = 0; index < count; index += 1) metadata.add(`x-${index}`, 'v'.repeat(length));
-      return new Promise((resolve, reject) => {
-        client.makeUnaryRequest(
-          '/prunecast.v1.CatalogService/GetServerInfo',
-          asIs,
-          asIs,
-          Buffer.alloc(0),
-          metadata,
-          {},
-          (error, answer) => (error ? reject(error) : resolve(answer)),
-        );
-      });
-    };
     for (const [count, length] of [
       [1, 20_000],
       [100, 200],
     ] as const)
-      expect(await failureOf(ask(count, length))).toMatchObject({
+      expect(await failureOf(askWith(count, length))).toMatchObject({
         code: status.RESOURCE_EXHAUSTED,
         reason: 'REQUEST_TOO_LARGE',
         metadata: { most: '16384' },
       });
-    expect(await ask(1, 16_000)).toBeInstanceOf(Buffer);
+    expect(await askWith(1, 16_000)).toBeInstanceOf(Buffer);
     // Beyond what HTTP/2 takes at all, the library ends the call; the connection works on.
-    await expect(ask(1000, 1)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
-    expect(await ask(1, 1)).toBeInstanceOf(Buffer);
+    await expect(askWith(1000, 1)).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED });
+    expect(await askWith(1, 1)).toBeInstanceOf(Buffer);
   });
 
   it.each([
