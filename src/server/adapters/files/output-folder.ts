@@ -12,7 +12,15 @@ import { findFolders } from '../../../engine/files/find-folders.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
 import { isEverything } from '../../../engine/files/is-everything.js';
 import { readManifest, sealOutput, syncAll, syncPath } from './output-files.js';
-import { findEarlier, findPlace, isWithin, MOST_DEPTH, requireReplaceable, type OutputPlace } from './output-place.js';
+import {
+  findEarlier,
+  findPlace,
+  isWithin,
+  MOST_DEPTH,
+  requireInside,
+  requireReplaceable,
+  type OutputPlace,
+} from './output-place.js';
 import {
   isWritingName,
   openWritingFolder,
@@ -55,7 +63,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
           await syncAll(folder.fresh);
           if (!(await folder.isOwned()))
             throw notWritten(target.output, 'another server took its unfinished folder for a leftover: try again');
-          await moveIntoPlace(folder, path, policy, target.output);
+          await moveIntoPlace(folder, { root, target: path, policy, output: target.output });
           return sealed.summary;
         } finally {
           await folder.close();
@@ -107,11 +115,16 @@ async function requireReplaced(path: string, output: string, policy: OutputPolic
 
 async function moveIntoPlace(
   { fresh, old }: WritingFolder,
-  target: string,
-  policy: OutputPolicy,
-  output: string,
+  {
+    root,
+    target,
+    policy,
+    output,
+  }: { readonly root: string; readonly target: string; readonly policy: OutputPolicy; readonly output: string },
 ): Promise<void> {
+  await requireInside(root, dirname(target), output);
   await mkdir(dirname(target), { recursive: true });
+  await requireInside(root, dirname(target), output);
   const isReplacing = await exists(target);
   if (isReplacing) {
     await requireReplaced(target, output, policy);

@@ -67,6 +67,15 @@ export async function findPlace(
 }
 
 /**
+ * Throws PATH_OUTSIDE_ROOTS if a folder leads out of the output root, or the deepest one on its way that exists does: a
+ * link may have been put there since the place was found.
+ */
+export async function requireInside(root: string, folder: string, output: string): Promise<void> {
+  const [realRoot, real] = await Promise.all([realpath(root), realpath(await deepestExisting(folder))]);
+  if (!isWithin(realRoot, real)) throw outsideRoot(output);
+}
+
+/**
  * The folder of an earlier output, following links; `undefined` if there is none.
  *
  * @param field the output's path in the request

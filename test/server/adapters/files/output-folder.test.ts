@@ -140,6 +140,21 @@ describe('write', () => {
     }
   });
 
+  it.each(['runs/model', 'runs/deep/model'])(
+    'never follows a link out of the root that was put on its way while it was written: %s',
+    async (output) => {
+      const outside = join(folder, 'outside');
+      await mkdir(outside);
+      const linking = losing(() => symlink(outside, join(root, 'runs')));
+      await expect(outputs.write(to(output), 'refuse', linking)).rejects.toMatchObject({
+        reason: 'PATH_OUTSIDE_ROOTS',
+        violations: [{ field: 'output' }],
+      });
+      expect(await readdir(outside)).toEqual([]);
+      expect(await readdir(root)).toEqual(['runs']);
+    },
+  );
+
   it('gives one of two writers of one output the place, and refuses the other', async () => {
     const outcomes = await Promise.allSettled(
       ['one', 'two'].map((text) => outputs.write(to('model'), 'refuse', writing(text))),
