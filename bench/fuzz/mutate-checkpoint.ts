@@ -92,6 +92,7 @@ export function mutateCheckpoint(checkpoint: FuzzCheckpoint, rng: Rng): void {
       changeTokenizer,
       damageFile,
       damageFile,
+      damageStructure,
     ])(checkpoint, rng);
   if (happens(rng, 0.3)) checkpoint.shards = 2;
 }
@@ -241,6 +242,78 @@ function damageFile({ damage }: FuzzCheckpoint, rng: Rng): void {
     if (damaged === undefined) files.delete(name);
     else files.set(name, damaged);
   });
+}
+
+/** Values of the index that lead elsewhere. */
+const SHARD_NAMES = [
+  '../stories260k/model.safetensors',
+  '/etc/passwd',
+  'sub/../../stories260k/model.safetensors',
+  '.hidden.safetensors',
+  'config.json',
+  'none.safetensors',
+  `${'deep/'.repeat(9)}a.safetensors`,
+  `${'x'.repeat(300)}.safetensors`,
+  'a\0b.safetensors',
+  '',
+  7,
+  ...OUTSIDE_LINKS,
+];
+
+/** Changes where a header says that a tensor lies, or an index where it is, or nests JSON deep. */
+function damageStructure({ damage }: FuzzCheckpoint, rng: Rng): void {
+  const kind = rng.integer(3);
+  const change = rng.fork('structure');
+  // Before others, which may leave files that are no longer read here.
+  damage.unshift((files) => {
+    const names = [...files.keys()].filter((name) => files.get(name) instanceof Uint8Array);
+    const weights = names.find((name) => name.endsWith('.safetensors'));
+    const index = names.find((name) => name.endsWith('.index.json'));
+    if (kind === 0 && weights !== undefined) files.set(weights, moveTensor(files.get(weights) as Uint8Array, change));
+    else if (kind === 1 && index !== undefined) files.set(index, renameShard(files.get(index) as Uint8Array, change));
+    else {
+      const depth = pick(change, [60, 70, 1000, 100_000]);
+      const nested = `{"a":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+      files.set(
+        pick(
+          change,
+          names.filter((name) => name.endsWith('.json')),
+        ),
+        Buffer.from(nested),
+      );
+    }
+  });
+}
+
+/** Other offsets of one tensor, which then overlaps others, leaves a hole, or ends beyond the file. */
+function moveTensor(content: Uint8Array, rng: Rng): Uint8Array {
+  const end = 8 + Number(Buffer.from(content).readBigUInt64LE());
+  const header = JSON.parse(Buffer.from(content.subarray(8, end)).toString()) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
+  const entry = header[pick(rng, Object.keys(header))];
+  if (entry === undefined) return content;
+  const shift = pick(rng, [-4, 4, -4096, 4096, 2 ** 31, 2 ** 53, -(2 ** 53), 0.5]);
+  const [from, to] = entry.data_offsets;
+  entry.data_offsets = pick(rng, [
+    [from + shift, to + shift],
+    [from, to + shift],
+    [from + shift, to],
+    [to, from],
+    [0, to - from],
+  ]);
+  const json = Buffer.from(JSON.stringify(header));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(json.length));
+  return Buffer.concat([length, json, content.subarray(end)]);
+}
+
+function renameShard(content: Uint8Array, rng: Rng): Uint8Array {
+  const index = JSON.parse(Buffer.from(content).toString()) as { weight_map?: Record<string, unknown> };
+  if (index.weight_map === undefined) return content;
+  index.weight_map[pick(rng, Object.keys(index.weight_map))] = pick(rng, SHARD_NAMES);
+  return Buffer.from(JSON.stringify(index));
 }
 
 /** Damages the beginning of a file, which holds its structure. */
