@@ -127,6 +127,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'server/dashboard',
       'server/errors',
       'server/rpc/api-calls',
+      'server/tls',
     ],
     packages: ['node:', '@bufbuild/protobuf', 'pino'],
   },

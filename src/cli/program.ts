@@ -20,6 +20,7 @@ import { addReportCommand } from './commands/report.js';
 import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
+import { addTokenCommand } from './commands/token.js';
 import { addStudiesCommand } from './commands/studies.js';
 import { addUploadsCommand } from './commands/uploads.js';
 import { defaultOf } from './options/default-of.js';
@@ -76,6 +77,7 @@ export function createProgram({
   addServeCommand(program);
   addHealthCommand(program);
   addConfigCommand(program);
+  addTokenCommand(program);
   addJobsCommand(program);
   addUploadsCommand(program);
   addPluginsCommand(program);

@@ -14,8 +14,10 @@ import type { PrometheusMetrics } from './adapters/prometheus/metrics.js';
 import type { MetricsListener } from './adapters/prometheus/serve-metrics.js';
 import { openDatabase } from './adapters/sqlite/open-database.js';
 import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
+import { openAuthentication, type FileAuthenticator } from './authentication/authenticate.js';
 import { bindServices } from './bind-services.js';
 import type { Config } from './config/config.js';
+import { refuseExposed } from './config/exposure.js';
 import { createLog } from './config/create-log.js';
 import { describeRefusal } from './config/describe-refusal.js';
 import { OUTPUT_LEASE_MS } from './config/limits.js';
@@ -57,6 +59,8 @@ export interface ServerParts {
   readonly log: Logger;
   readonly telemetry: Telemetry;
   readonly authenticator: Authenticator;
+  /** Whether the embedding program decides who may call. */
+  readonly ownAuthenticator: boolean;
   readonly jobs: JobRunner;
   readonly outputs: OutputFolders;
   readonly pairSets: PairSetRecords;
@@ -86,12 +90,19 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
   container.bind(TOKENS.config).toConstantValue(config);
   container.bind(PARTS.stopping).toConstantValue(stopping);
   await container.loadAsync(...modules);
+  const ownAuthenticator = container.isBound(TOKENS.authenticator);
+  refuseExposed(config, ownAuthenticator);
   const metrics = config.metricsListen === undefined ? undefined : await openMetrics();
   bindDefaults(container, plugins, metrics);
   const source = container.get(TOKENS.pluginSource);
   const hosting = hostPlugins(config.stateDirectory, container.get(TOKENS.log));
   let closeStore: (() => Promise<void>) | undefined;
+  let authentication: FileAuthenticator | undefined;
   try {
+    if (!ownAuthenticator) {
+      authentication = await openAuthentication(config, container.get(TOKENS.log));
+      container.bind(TOKENS.authenticator).toConstantValue(authentication);
+    }
     const entries = await source.load();
     closeStore = container.isBound(TOKENS.store) ? undefined : await openStore(container);
     container.bind(PARTS.plugins).toConstantValue(new PluginRegistry(entries, hosting.address));
@@ -100,6 +111,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
       log: container.get(TOKENS.log),
       telemetry: container.get(PARTS.telemetry),
       authenticator: container.get(TOKENS.authenticator),
+      ownAuthenticator,
       jobs: container.get(PARTS.jobs),
       outputs: container.get(TOKENS.outputs),
       pairSets: container.get(PARTS.pairSetRecords),
@@ -132,12 +144,14 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         for (const result of closed)
           if (result.status === 'rejected')
             container.get(TOKENS.log).warn({ err: result.reason as unknown }, 'not closed cleanly');
+        authentication?.close();
         await source.close?.();
         hosting.close();
         await closeStore?.();
       },
     };
   } catch (error) {
+    authentication?.close();
     await source.close?.();
     hosting.close();
     await closeStore?.();
@@ -161,7 +175,6 @@ function bindDefaults(
     ({ telemetry, log }) => guardTelemetry([telemetry, ...(metrics === undefined ? [] : [metrics.telemetry])], log),
     { telemetry: TOKENS.telemetry, log },
   );
-  provideDefault(container, TOKENS.authenticator, () => ({ check: () => undefined }), {});
   provideDefault(container, TOKENS.pluginSource, ({ config, log }) => createPluginSource(config, plugins, log), {
     config,
     log,

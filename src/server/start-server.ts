@@ -5,7 +5,7 @@ import { PrunecastError } from '../core/errors/prunecast-error.js';
 import { ServingState } from '../core/serving-state.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
-import { isLocal } from './config/is-local.js';
+import { describeExposed, listExposed } from './config/exposure.js';
 import { composeServer, type ServerParts } from './compose.js';
 import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
 import { readPage } from './dashboard/page-files.js';
@@ -14,6 +14,7 @@ import { UPLOAD_SWEEP_MS } from './config/limits.js';
 import { repeatUntil } from './repeat-until.js';
 import { createApiCalls } from './rpc/api-calls.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
+import { openCertificates, type Certificates } from './tls/certificates.js';
 import { TOKENS } from './tokens.js';
 
 /** A server that listens. */
@@ -22,6 +23,8 @@ export interface RunningServer {
   readonly address: string;
   /** All addresses, in the order of the configuration. */
   readonly addresses: readonly string[];
+  /** Those of the settings for health alone. */
+  readonly healthAddresses: readonly string[];
   /** What to open in a browser: `http://127.0.0.1:8080/`; undefined if no dashboard is configured. */
   readonly dashboard: string | undefined;
   /** Where metrics are scraped: `http://127.0.0.1:9464/metrics`; undefined if that is not configured. */
@@ -63,6 +66,7 @@ export async function startServer(
   });
   const parts = await composeServer({ config, stopping: stopping.signal, plugins, modules: [logModule, ...modules] });
   const { log, jobs } = parts;
+  let certificates: Certificates | undefined;
   try {
     const state = new ServingState();
     const settings = {
@@ -72,26 +76,24 @@ export async function startServer(
       telemetry: parts.telemetry,
       authenticator: parts.authenticator,
     };
-    const rpcServer = await createRpcServer(parts.services, config, settings);
-    const addresses = await listenOnAll(rpcServer, config.listen);
+    certificates = await openCertificates(config, log);
+    const rpcServer = createRpcServer(parts.services, { config, certificates }, settings);
+    const [addresses, healthAddresses] = await listenOnAll(rpcServer, config);
     const privateAddress = await listenPrivately(rpcServer, privateSocket, log);
-    const dashboard = await openDashboard(config, { log, calls: createApiCalls(parts.services, settings) }).catch(
-      async (error: unknown) => {
-        await rpcServer.close(0);
-        throw error;
-      },
-    );
-    const reachable = [...addresses, ...(config.dashboard === undefined ? [] : [config.dashboard])];
+    const dashboard = await openDashboard(config, {
+      log,
+      certificates,
+      calls: createApiCalls(parts.services, settings),
+    }).catch(async (error: unknown) => {
+      await rpcServer.close(0);
+      throw error;
+    });
     const metrics = await parts.listenForMetrics().catch(async (error: unknown) => {
       await Promise.all([rpcServer.close(0), dashboard?.close(0)]);
       throw error;
     });
-    const exposed = config.tlsKey === undefined ? reachable.filter((address) => !isLocal(address)) : [];
-    if (exposed.length > 0)
-      log.warn(
-        { addresses: exposed },
-        'everyone who reaches this address can call the server, and nothing is encrypted: set tlsCertificate and tlsKey and let only trusted machines reach it, or listen on 127.0.0.1 or a unix socket',
-      );
+    for (const address of listExposed(config, parts.ownAuthenticator))
+      log.warn({ address }, describeExposed(config, parts.ownAuthenticator, address));
     try {
       await recover(parts);
     } catch (error) {
@@ -105,7 +107,13 @@ export async function startServer(
       failed: (error) => log.warn({ err: error }, 'unused uploads were not deleted'),
     });
     log.info(
-      { addresses, dashboard: dashboard?.url, metrics: metrics?.url, state_directory: config.stateDirectory },
+      {
+        addresses,
+        health_addresses: healthAddresses,
+        dashboard: dashboard?.url,
+        metrics: metrics?.url,
+        state_directory: config.stateDirectory,
+      },
       'listening',
     );
     let stopped: Promise<void> | undefined;
@@ -122,18 +130,21 @@ export async function startServer(
         settle(jobs, config.shutdownGraceMs, log),
       ]);
       await metrics?.close();
+      certificates?.close();
       await parts.close();
       log.info('stopped');
     };
     return {
       address: addresses[0] ?? '',
       addresses,
+      healthAddresses,
       privateAddress,
       dashboard: dashboard?.url,
       metrics: metrics?.url,
       stop: () => (stopped ??= stop()),
     };
   } catch (error) {
+    certificates?.close();
     await parts.close();
     throw error;
   }
@@ -150,11 +161,16 @@ async function recover({ jobs, ...parts }: ServerParts): Promise<void> {
   await jobs.begin();
 }
 
-async function listenOnAll(server: RpcServer, listen: readonly string[]): Promise<string[]> {
-  const addresses = [];
+async function listenOnAll(
+  server: RpcServer,
+  { listen, healthListen }: Config,
+): Promise<[api: string[], health: string[]]> {
+  const addresses: string[] = [];
+  const health: string[] = [];
   try {
     for (const address of listen) addresses.push(await server.listen(address));
-    return addresses;
+    for (const address of healthListen) health.push(await server.listenForHealth(address));
+    return [addresses, health];
   } catch (error) {
     await server.close(0);
     throw error;
@@ -163,7 +179,7 @@ async function listenOnAll(server: RpcServer, listen: readonly string[]): Promis
 
 async function openDashboard(
   config: Config,
-  settings: Pick<DashboardSettings, 'calls' | 'log'>,
+  settings: Pick<DashboardSettings, 'calls' | 'certificates' | 'log'>,
 ): Promise<Dashboard | undefined> {
   if (config.dashboard === undefined) return undefined;
   return startDashboard(config.dashboard, { ...settings, config, page: readPage() });

@@ -26,7 +26,7 @@ export const TOKENS = {
   clock: token<Clock>('clock'),
   /** Default: counts nothing. */
   telemetry: token<Telemetry>('telemetry'),
-  /** Default: everyone may call. */
+  /** Default: the tokens or certificates of the settings; without them everyone may call. */
   authenticator: token<Authenticator>('authenticator'),
   /** Default: the built-in plug-ins, those that the settings name, and those given to `startServer`. */
   pluginSource: token<PluginSource>('pluginSource'),

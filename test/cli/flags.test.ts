@@ -49,6 +49,7 @@ const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
   completion: 'prints a script',
   'config print': 'asks a process of its own; config.test.ts checks it',
   'config check': 'asks a process of its own; config.test.ts checks it',
+  'token new': 'prints a token; authentication.test.ts calls a server with one',
   'plugin new': 'writes a folder; plugin.test.ts checks it',
   'plugin check': 'runs checks in a process of its own; plugin.test.ts checks it',
   demo: 'runs one search with settings of its own; demo/demo.test.ts checks it',

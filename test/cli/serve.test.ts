@@ -18,7 +18,7 @@ describe('prunecast serve', () => {
     const [flag = ''] = setting.flag.split(' ');
     command.parseOptions([flag, 'first', flag, 'second']);
     expect(readSettings(command)).toEqual({
-      [setting.variable]: 'isList' in setting ? '["first","second"]' : 'second',
+      [setting.variable]: !setting.flag.includes('<') ? 'true' : 'isList' in setting ? '["first","second"]' : 'second',
     });
   });
 });

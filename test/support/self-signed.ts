@@ -1,24 +1,52 @@
-import { generateKeyPairSync, sign } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 
-/** A key and a certificate for `localhost` and 127.0.0.1 that it signed itself, valid for a day. Both as PEM. */
-export function makeSelfSigned(): { readonly key: string; readonly certificate: string } {
+/** A key and its certificate, both as PEM. */
+export interface KeyPair {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+export interface CertificateForm {
+  /** Whom it is of; the certificate of an authority is of `authority`. */
+  readonly commonName?: string;
+  /** Signs it; itself when undefined. */
+  readonly authority?: KeyPair;
+  readonly isAuthority?: boolean;
+  /** By default in a day. */
+  readonly validToMs?: number;
+}
+
+const AUTHORITY = 'authority';
+
+/** A certificate for `localhost` and 127.0.0.1, by default signed by itself and valid for a day. */
+export function makeSelfSigned({
+  commonName = 'localhost',
+  authority,
+  isAuthority = false,
+  validToMs = Date.now() + 86_400_000,
+}: CertificateForm = {}): KeyPair {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(Buffer.from('06082a8648ce3d040302', 'hex'));
-  const commonName = sequence(Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from('localhost')));
-  const name = sequence(der(0x31, commonName));
+  const nameOf = (name: string): Buffer =>
+    sequence(der(0x31, sequence(Buffer.from('0603550403', 'hex'), der(0x0c, Buffer.from(name)))));
+  const subject = nameOf(isAuthority ? AUTHORITY : commonName);
   const names = sequence(der(0x82, Buffer.from('localhost')), der(0x87, Buffer.of(127, 0, 0, 1)));
   const alternativeNames = sequence(Buffer.from('0603551d11', 'hex'), der(0x04, names));
+  const constraints = sequence(
+    Buffer.from('0603551d130101ff', 'hex'),
+    der(0x04, sequence(Buffer.from('0101ff', 'hex'))),
+  );
   const toBeSigned = sequence(
     der(0xa0, der(0x02, Buffer.of(2))), // version 3
     der(0x02, Buffer.of(1)), // serial number
     ecdsaWithSha256,
-    name,
-    sequence(utcTime(Date.now() - 3_600_000), utcTime(Date.now() + 86_400_000)),
-    name,
+    authority === undefined ? subject : nameOf(AUTHORITY),
+    sequence(utcTime(Math.min(Date.now(), validToMs) - 3_600_000), utcTime(validToMs)),
+    subject,
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, sequence(alternativeNames)),
+    der(0xa3, sequence(...(isAuthority ? [constraints] : [alternativeNames]))),
   );
-  const signature = sign('sha256', toBeSigned, privateKey);
+  const signature = sign('sha256', toBeSigned, authority === undefined ? privateKey : createPrivateKey(authority.key));
   const certificate = sequence(toBeSigned, ecdsaWithSha256, der(0x03, Buffer.concat([Buffer.of(0), signature])));
   const lines = certificate.toString('base64').replaceAll(/.{64}/g, '$&\n');
   return {

@@ -75,6 +75,31 @@ export const SERVE_FLAGS = [
     summary: 'host:port or unix:/path',
   },
   {
+    flag: '--socket-mode <MODE>',
+    variable: 'PRUNECAST_SOCKET_MODE',
+    group: 'Network',
+    summary: 'who may connect to unix sockets, in octal: 0660 is the user and the group',
+  },
+  {
+    flag: '--socket-group <GROUP>',
+    variable: 'PRUNECAST_SOCKET_GROUP',
+    group: 'Network',
+    summary: 'group of the unix sockets, by name or number',
+  },
+  {
+    flag: '--health-listen <ADDRESS>',
+    variable: 'PRUNECAST_HEALTH_LISTEN',
+    group: 'Network',
+    isList: true,
+    summary: 'host:port for health alone, without TLS and tokens',
+  },
+  {
+    flag: '--insecure',
+    variable: 'PRUNECAST_INSECURE',
+    group: 'Network',
+    summary: 'allow addresses that other machines reach without TLS or authentication',
+  },
+  {
     flag: '--dashboard <ADDRESS>',
     variable: 'PRUNECAST_DASHBOARD',
     group: 'Network',
@@ -263,6 +288,20 @@ export const SERVE_FLAGS = [
     group: 'Network',
     summary: 'PEM file with the private key',
   },
+  {
+    flag: '--tls-client-authorities <FILE>',
+    proposes: { from: 'files' },
+    variable: 'PRUNECAST_TLS_CLIENT_AUTHORITIES',
+    group: 'Network',
+    summary: 'PEM file of the authorities that certificates of clients must come from',
+  },
+  {
+    flag: '--tokens-file <FILE>',
+    proposes: { from: 'files' },
+    variable: 'PRUNECAST_TOKENS_FILE',
+    group: 'Network',
+    summary: 'file of bearer tokens that callers need; `prunecast token new` prints an entry',
+  },
 ] as const satisfies readonly SettingFlag[];
 
 /** `prunecast serve`: a server in the foreground, until Ctrl-C or SIGTERM. */
@@ -301,8 +340,9 @@ export function nameFlags(command: Command): Record<string, string> {
 /** The settings that were given, as the environment variables that the server reads. */
 export function readSettings(command: Command): Record<string, string> {
   const given = command.options.flatMap((option) => {
-    const values = command.getOptionValue(option.attributeName()) as readonly string[] | undefined;
+    const values = command.getOptionValue(option.attributeName()) as readonly string[] | true | undefined;
     if (!(option instanceof SettingOption) || values === undefined) return [];
+    if (values === true) return [[option.setting.variable, 'true']];
     return [[option.setting.variable, option.setting.isList === true ? writeList(values) : (values.at(-1) ?? '')]];
   });
   return Object.fromEntries(given) as Record<string, string>;

@@ -24,7 +24,8 @@ export class SettingOption extends FlagOption {
     super({ ...form, flags: flag, ...(isList === true && { repeats: true }) });
     this.setting = setting;
     this.helpGroup(`${setting.group}:`);
-    this.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value]);
+    // One without a value is on when it is there.
+    if (flag.includes('<')) this.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value]);
   }
 
   /** The default as the server's own settings have it; undefined for none. */

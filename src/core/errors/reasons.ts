@@ -254,6 +254,11 @@ export const REASONS = {
     code: 'UNAUTHENTICATED',
     meaning: 'The caller did not identify itself in the way that this server requires.',
   },
+  SCOPE_MISSING: {
+    code: 'PERMISSION_DENIED',
+    meaning:
+      "The caller's token has no scope for this method; metadata has the scope that is needed and those that it has.",
+  },
   PERMISSION_DENIED: { code: 'PERMISSION_DENIED', meaning: 'The caller may not call this method.' },
   ORIGIN_REFUSED: {
     code: 'PERMISSION_DENIED',

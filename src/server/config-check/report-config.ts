@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { CONFIG_SCHEMA, ConfigError, explainConfig } from '../config/config.js';
+import { CONFIG_SCHEMA, ConfigError, explainConfig, type Config } from '../config/config.js';
+import { describeExposed, listExposed } from '../config/exposure.js';
 import { startPaths, type Source } from '../config/gather-settings.js';
 import { checkPaths } from './check-paths.js';
 
@@ -20,7 +21,7 @@ export interface ConfigReport {
   readonly warnings: readonly string[];
 }
 
-/** Reports settings without their files and folders; `checksPaths` looks for these too. */
+/** Reports settings without their files and folders; `checksPaths` looks for these too, and whether a server would start on its addresses. */
 export async function reportConfig(
   environment: Readonly<Record<string, string | undefined>>,
   { checksPaths = false }: { readonly checksPaths?: boolean } = {},
@@ -31,11 +32,21 @@ export async function reportConfig(
       const setting = name as keyof typeof sources;
       return describeSetting({ name, schema, value: config[setting], source: sources[setting] });
     });
-    return { settings, faults: checksPaths ? await checkPaths({ config, sources }) : [], warnings };
+    return {
+      settings,
+      faults: checksPaths ? [...(await checkPaths({ config, sources })), ...checkReach(config)] : [],
+      warnings,
+    };
   } catch (error) {
     if (error instanceof ConfigError) return { settings: [], faults: error.faults, warnings: [] };
     return { settings: [], faults: [error instanceof Error ? error.message : String(error)], warnings: [] };
   }
+}
+
+/** What keeps a server from starting that nothing embeds. */
+function checkReach(config: Config): string[] {
+  const [address] = config.insecure ? [] : listExposed(config, false);
+  return address === undefined ? [] : [describeExposed(config, false, address)];
 }
 
 /** One setting for a report; what its schema says is secret is left out. */

@@ -56,6 +56,31 @@ export const CONFIG_SCHEMA = z
       .default(['127.0.0.1:50051'])
       .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.')
       .meta({ separator: 'comma', paths: 'in-addresses' }),
+    socketMode: z
+      .string()
+      .regex(/^0?[0-7]{3}$/, 'is not an octal mode such as 0660')
+      .default('0660')
+      .describe(
+        'Who may connect to the unix sockets of `listen`, as an octal mode: by default the user and the group.',
+      ),
+    socketGroup: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The group of the unix sockets of `listen`, by name or number. Default: that of the process.'),
+    healthListen: z
+      .array(z.string().regex(/^.+:\d{1,5}$/, 'is not host:port'))
+      .default([])
+      .describe(
+        'Addresses `host:port` for `grpc.health.v1` alone, without encryption and without tokens: for probes that speak no TLS.',
+      )
+      .meta({ separator: 'comma' }),
+    insecure: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether addresses that other machines reach may be without TLS or without authentication. Otherwise such a server does not start.',
+      ),
     dashboard: z
       .string()
       .regex(/^.+:\d{1,5}$/, 'is not host:port')
@@ -250,13 +275,32 @@ export const CONFIG_SCHEMA = z
       .describe('What goes to the log on standard error.'),
     tlsCertificate: file
       .optional()
-      .describe('PEM file with the certificate chain. Needs tlsKey; without both, nothing is encrypted.'),
+      .describe(
+        'PEM file with the certificate chain. Needs tlsKey; without both, nothing is encrypted. It is read again when it changes, and open connections stay. Unix sockets are never encrypted.',
+      ),
     tlsKey: file.optional().describe('PEM file with the private key. Needs tlsCertificate.'),
+    tlsClientAuthorities: file
+      .optional()
+      .describe(
+        'PEM file of the authorities that certificates of clients must come from. Clients without such a certificate are refused; the name of the others is its common name, or its first alternative name. Needs tlsCertificate.',
+      ),
+    tokensFile: file
+      .optional()
+      .describe(
+        'YAML or JSON file with the names, scopes and SHA-256 hashes of bearer tokens ([tokens](callers.md)). With it every call, except for health, needs a token. It is read again when it changes.',
+      ),
   })
   .refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === undefined) === (tlsKey === undefined), {
     path: ['tlsKey'],
     message: 'tlsCertificate and tlsKey go together: set both or none',
   })
+  .refine(
+    ({ tlsCertificate, tlsClientAuthorities }) => tlsClientAuthorities === undefined || tlsCertificate !== undefined,
+    {
+      path: ['tlsClientAuthorities'],
+      message: 'needs tlsCertificate and tlsKey',
+    },
+  )
   .refine(
     ({ dashboard, dashboardHosts }) => dashboard === undefined || isLocal(dashboard) || dashboardHosts.length > 0,
     {

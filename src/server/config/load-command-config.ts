@@ -9,6 +9,12 @@ const REACH = [
   'dashboardHosts',
   'tlsCertificate',
   'tlsKey',
+  'tlsClientAuthorities',
+  'tokensFile',
+  'socketMode',
+  'socketGroup',
+  'healthListen',
+  'insecure',
 ] as const satisfies (keyof ConfigOptions)[];
 
 /**
@@ -22,5 +28,5 @@ export function loadCommandConfig(environment: Readonly<Record<string, string | 
   delete left[CONFIG_FILE_VARIABLE];
   for (const setting of REACH) delete left[environmentName(setting)];
   const config = loadConfig(left);
-  return { ...config, listen: [`unix:${findSockets(config.stateDirectory).calls}`] };
+  return { ...config, socketMode: '0600', listen: [`unix:${findSockets(config.stateDirectory).calls}`] };
 }

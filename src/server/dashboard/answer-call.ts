@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ApiCalls } from '../rpc/api-calls.js';
@@ -32,6 +33,7 @@ export async function answerCall(
     request: asked,
     caller: {
       peer: `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`,
+      certificate: socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate() : undefined,
       header: (name) => [headers[name.toLowerCase()] ?? []].flat(),
       left: left.signal,
     },

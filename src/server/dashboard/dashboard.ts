@@ -1,6 +1,11 @@
-import { createServer as createPlainServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
@@ -10,6 +15,7 @@ import { describeRefusal } from '../config/describe-refusal.js';
 import { isLocal } from '../config/is-local.js';
 import { encodeStatus } from '../errors/encode-status.js';
 import type { ApiCalls } from '../rpc/api-calls.js';
+import type { Certificates } from '../tls/certificates.js';
 import { answerCall } from './answer-call.js';
 import { guardHost, guardSite } from './guard-request.js';
 import { sendStatus } from './http-error.js';
@@ -29,7 +35,9 @@ export interface DashboardSettings {
   readonly calls: ApiCalls;
   readonly page: PageFiles;
   readonly log: Logger;
-  readonly config: Pick<Config, 'dashboardHosts' | 'tlsCertificate' | 'tlsKey'>;
+  readonly config: Pick<Config, 'dashboardHosts'>;
+  /** Undefined without TLS. */
+  readonly certificates: Certificates | undefined;
 }
 
 /** A connection on which nothing moves for so long is closed; job streams have a heartbeat every ten seconds. */
@@ -40,10 +48,11 @@ const MOST_CONNECTIONS = 256;
 
 /** Serves the dashboard at `host:port`. It holds no state: all it shows are answers of the API. */
 export async function startDashboard(address: string, settings: DashboardSettings): Promise<Dashboard> {
-  const { log, config } = settings;
+  const { log, config, certificates } = settings;
   const split = address.lastIndexOf(':');
   const host = address.slice(0, split);
-  const tls = isLocal(address) ? undefined : await readKeys(config);
+  // On loopback only for the names that certificates of clients give.
+  const tls = isLocal(address) && certificates?.requiresClients !== true ? undefined : certificates;
   const open = new Set<ServerResponse>();
   const respond = (request: IncomingMessage, response: ServerResponse): void => {
     open.add(response);
@@ -54,7 +63,7 @@ export async function startDashboard(address: string, settings: DashboardSetting
       else sendStatus(response, encodeStatus(error, log));
     });
   };
-  const server: Server = tls === undefined ? createPlainServer(respond) : createTlsServer(tls, respond);
+  const server = tls === undefined ? createPlainServer(respond) : serveTls(tls, respond);
   server.maxConnections = MOST_CONNECTIONS;
   server.setTimeout(IDLE_MS);
   const port = await listen(server, { address, host, port: Number(address.slice(split + 1)) });
@@ -98,9 +107,14 @@ async function answer(
   response.end(file.bytes);
 }
 
-async function readKeys({ tlsCertificate, tlsKey }: DashboardSettings['config']) {
-  if (tlsCertificate === undefined || tlsKey === undefined) return undefined;
-  return { cert: await readFile(tlsCertificate), key: await readFile(tlsKey) };
+function serveTls(certificates: Certificates, respond: RequestListener): Server {
+  const { current, requiresClients } = certificates;
+  const server = createTlsServer({ ...current, requestCert: requiresClients, rejectUnauthorized: true }, respond);
+  server.once(
+    'close',
+    certificates.onChange((keys) => server.setSecureContext(keys)),
+  );
+  return server;
 }
 
 const DASHBOARD = { flag: '--dashboard', variable: 'PRUNECAST_DASHBOARD', example: '127.0.0.1:0' } as const;

@@ -1,10 +1,11 @@
+import type { PeerCertificate } from 'node:tls';
 import { fromBinary, fromJson, toBinary, toJson, type DescMethod, type JsonValue } from '@bufbuild/protobuf';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { apiRegistry } from '../requests/api-registry.js';
 import { createRequestReader, takeRequest } from '../requests/read-request.js';
 import { listInterceptors, type CallSettings } from './call-settings.js';
 import { createAnswerEncoder } from './encode-answer.js';
-import { Call, describeCancelled, type CallContext } from './interceptors/call-context.js';
+import { Call, describeCancelled, type AuthContext, type CallContext } from './interceptors/call-context.js';
 import { intercept, type CallEnd } from './interceptors/interceptor.js';
 import { forEachResponse, type Responses } from './responses.js';
 import type { RpcService } from './rpc-service.js';
@@ -13,6 +14,8 @@ import type { RpcService } from './rpc-service.js';
 export interface ApiCaller {
   /** The address, `127.0.0.1:50312`. */
   readonly peer: string;
+  /** That of the connection, verified; undefined if it has none. */
+  readonly certificate?: PeerCertificate | undefined;
   /** The values of a header that the caller sent; empty if it sent none. */
   header(name: string): readonly string[];
   /** Fires when the caller has gone away. */
@@ -48,7 +51,7 @@ export function createApiCalls(services: readonly RpcService[], settings: CallSe
   return {
     run: async ({ method, request, caller, send }) => {
       const context = new Call(
-        { getPeer: () => caller.peer, getDeadline: () => Infinity },
+        { getPeer: () => caller.peer, getDeadline: () => Infinity, getAuthContext: () => readAuthContext(caller) },
         { ...settings, method, metadata: { get: (name) => [...caller.header(name)] } },
       );
       const leave = (): void => context.end(describeCancelled());
@@ -61,6 +64,10 @@ export function createApiCalls(services: readonly RpcService[], settings: CallSe
       }
     },
   };
+}
+
+function readAuthContext({ certificate }: ApiCaller): AuthContext {
+  return certificate === undefined ? {} : { sslPeerCertificate: certificate };
 }
 
 type Method = (request: JsonValue, context: CallContext, send: ApiCall['send']) => Promise<CallEnd>;

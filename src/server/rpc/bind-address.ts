@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { listenPrivately } from '../../state-folder/listen-privately.js';
@@ -8,15 +8,44 @@ import type { Config } from '../config/config.js';
 
 const UNIX = 'unix:';
 
-/** The server's key and certificate, or no encryption if none is configured. */
-export async function createCredentials({
-  tlsCertificate,
-  tlsKey,
-}: Pick<Config, 'tlsCertificate' | 'tlsKey'>): Promise<ServerCredentials> {
-  if (tlsCertificate === undefined || tlsKey === undefined) return ServerCredentials.createInsecure();
-  return ServerCredentials.createSsl(null, [
-    { cert_chain: await readFile(tlsCertificate), private_key: await readFile(tlsKey) },
-  ]);
+export function isSocket(address: string): boolean {
+  return address.startsWith(UNIX);
+}
+
+/**
+ * Makes a server listen on `unix:/path` for the users that the settings name. Nobody else may connect at any moment:
+ * the socket begins as this user's alone.
+ *
+ * @throws Error if this process may not give the socket to that group
+ */
+export async function bindSharedSocket(
+  server: Server,
+  address: string,
+  { socketMode, socketGroup }: Pick<Config, 'socketMode' | 'socketGroup'>,
+): Promise<string> {
+  const group = socketGroup === undefined ? undefined : await findGroup(socketGroup);
+  await bindAddress(server, address, ServerCredentials.createInsecure());
+  const path = address.slice(UNIX.length);
+  if (group !== undefined)
+    await chown(path, process.getuid?.() ?? -1, group).catch((error: unknown) => {
+      throw new Error(
+        `${address} cannot be given to the group ${socketGroup} (socketGroup): run the server as a member of it`,
+        { cause: error },
+      );
+    });
+  await chmod(path, Number.parseInt(socketMode, 8));
+  return address;
+}
+
+/** The number of a group. */
+async function findGroup(group: string): Promise<number> {
+  if (/^\d+$/.test(group)) return Number(group);
+  const groups = await readFile('/etc/group', 'utf8').catch(() => '');
+  const line = groups.split('\n').find((entry) => entry.startsWith(`${group}:`));
+  const id = line?.split(':')[2];
+  if (id === undefined || !/^\d+$/.test(id))
+    throw new Error(`/etc/group has no group "${group}" (socketGroup): give its number`);
+  return Number(id);
 }
 
 /**
@@ -24,9 +53,14 @@ export async function createCredentials({
  * Only the user of this process may connect to a socket. A socket that a killed server left behind is removed; one that
  * a live server listens on is an error.
  */
-export async function bindAddress(server: Server, address: string, credentials: ServerCredentials): Promise<string> {
+export async function bindAddress(
+  server: Server,
+  address: string,
+  credentials: ServerCredentials,
+  setting: AddressSetting = LISTEN,
+): Promise<string> {
   if (!address.startsWith(UNIX)) {
-    const port = await bind(server, address, credentials);
+    const port = await bind(server, { address, setting }, credentials);
     return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
   }
   const path = address.slice(UNIX.length);
@@ -35,16 +69,22 @@ export async function bindAddress(server: Server, address: string, credentials: 
       `${address}: the path of a socket may have at most ${MOST_SOCKET_PATH_BYTES} bytes: choose a shorter one`,
     );
   await mkdir(dirname(path), { recursive: true });
-  await listenPrivately(path, () => bind(server, address, credentials));
+  await listenPrivately(path, () => bind(server, { address, setting }, credentials));
   return address;
 }
 
-const LISTEN = { flag: '--listen', variable: 'PRUNECAST_LISTEN', example: '127.0.0.1:0' } as const;
+type AddressSetting = Parameters<typeof describeRefusal>[2];
 
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+const LISTEN: AddressSetting = { flag: '--listen', variable: 'PRUNECAST_LISTEN', example: '127.0.0.1:0' };
+
+function bind(
+  server: Server,
+  { address, setting }: { readonly address: string; readonly setting: AddressSetting },
+  credentials: ServerCredentials,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
-      if (error) reject(new Error(describeRefusal(address, error, LISTEN), { cause: error }));
+      if (error) reject(new Error(describeRefusal(address, error, setting), { cause: error }));
       else resolve(port);
     });
   });

@@ -8,8 +8,11 @@ import { errors } from './interceptors/errors.js';
 import type { Interceptor } from './interceptors/interceptor.js';
 import { createLog } from './interceptors/log.js';
 import { metrics } from './interceptors/metrics.js';
+import { allows, scopeOf } from './method-scopes.js';
 import { createStarting } from './interceptors/starting.js';
 import { createStopping } from './interceptors/stopping.js';
+
+const SCOPE_RULES = { scopeOf, allows };
 
 /** What the calls of a server have in common. */
 export interface CallSettings {
@@ -31,6 +34,12 @@ export function listInterceptors({ log, authenticator, state, stopping }: CallSe
   const watching = [metrics, createLog(log), errors];
   return {
     watching,
-    all: [...watching, deadline, createStopping(stopping), createAuth(authenticator), createStarting(state)],
+    all: [
+      ...watching,
+      deadline,
+      createStopping(stopping),
+      createAuth(authenticator, SCOPE_RULES),
+      createStarting(state),
+    ],
   };
 }

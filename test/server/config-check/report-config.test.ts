@@ -20,4 +20,14 @@ describe('a report of settings', () => {
     expect((await reportConfig(environment)).faults).toEqual([]);
     expect((await reportConfig(environment, { checksPaths: true })).faults).toEqual(faults);
   });
+
+  it('says that a server does not start on an address that other machines reach', async () => {
+    const reports = await Promise.all(
+      ['false', 'true'].map((insecure) =>
+        reportConfig({ PRUNECAST_LISTEN: '0.0.0.0:1', PRUNECAST_INSECURE: insecure }, { checksPaths: true }),
+      ),
+    );
+    const ofReach = reports.map(({ faults }) => faults.filter((fault) => fault.includes('0.0.0.0:1')));
+    expect(ofReach).toEqual([[expect.stringMatching(/no encryption.*no authentication/)], []]);
+  });
 });

@@ -1,6 +1,7 @@
 import { mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadCommandConfig } from '../../../src/server/config/load-command-config.js';
 import { loadConfig } from '../../../src/server/config/config.js';
 import { resolveWithin, type PathField } from '../../../src/server/config/resolve-within.js';
 import { makeFolder } from '../../support/test-server.js';
@@ -54,6 +55,27 @@ describe('loadConfig', () => {
       /concurrentJobs \(PRUNECAST_CONCURRENT_JOBS\): .*1[^]*logLevel \(PRUNECAST_LOG_LEVEL\): .*"warn"/,
     );
     expect(() => loadConfig({}, { tlsKey: '/k' })).toThrow('tlsCertificate and tlsKey go together');
+  });
+});
+
+describe('the settings of a server that a command starts', () => {
+  it('leave others out, whatever the environment lets in', () => {
+    const config = loadCommandConfig({
+      PRUNECAST_STATE_DIRECTORY: '/state',
+      PRUNECAST_LISTEN: '0.0.0.0:1',
+      PRUNECAST_HEALTH_LISTEN: '0.0.0.0:2',
+      PRUNECAST_SOCKET_MODE: '0666',
+      PRUNECAST_SOCKET_GROUP: 'staff',
+      PRUNECAST_TOKENS_FILE: '/tokens',
+      PRUNECAST_INSECURE: 'true',
+    });
+    expect(config).toMatchObject({
+      listen: ['unix:/state/server.sock'],
+      healthListen: [],
+      socketMode: '0600',
+      insecure: false,
+    });
+    expect([config.socketGroup, config.tokensFile]).toEqual([undefined, undefined]);
   });
 });
 

@@ -11,6 +11,9 @@ import { environmentName } from '../../../src/server/config/setting-variables.js
 const SAMPLES: Readonly<Record<string, readonly [unknown, unknown, unknown]>> = {
   listen: [['127.0.0.1:1'], ['127.0.0.1:2', 'unix:/b.sock'], ['127.0.0.1:3']],
   dashboard: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
+  metricsListen: ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
+  healthListen: [['127.0.0.1:1'], ['127.0.0.1:2', '127.0.0.1:4'], ['127.0.0.1:3']],
+  socketMode: ['0600', '0660', '0666'],
 };
 
 let folder = '';

@@ -73,12 +73,12 @@ async function startProcess(environment: Record<string, string>): Promise<Proces
 }
 
 describe('the server process', () => {
-  it('says on standard output where it listens, keeps its socket to its user, and removes it when it is asked to stop', async () => {
+  it('says on standard output where it listens, keeps its socket to its user and group, and removes it when it is asked to stop', async () => {
     const socket = join(folder, 's.sock');
     const server = await startProcess({ PRUNECAST_LISTEN: `127.0.0.1:0,unix:${socket}` });
     expect(server.ready.addresses).toEqual([expect.stringMatching(/^127\.0\.0\.1:[1-9]\d+$/), `unix:${socket}`]);
     expect(server.ready.address).toBe(server.ready.addresses[0]);
-    expect((await stat(socket)).mode & 0o777).toBe(0o600);
+    expect((await stat(socket)).mode & 0o777).toBe(0o660);
     expect(await server.end('SIGTERM')).toBe(0);
     await expect(stat(socket)).rejects.toThrow('ENOENT');
   });

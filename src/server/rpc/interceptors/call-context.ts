@@ -33,7 +33,7 @@ export interface CallSource {
   getAuthContext?(): AuthContext;
 }
 
-type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>;
+export type AuthContext = ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>;
 
 interface CallParts extends Pick<CallContext, 'method' | 'log' | 'telemetry'> {
   /** `undefined` if gRPC failed before it had read them. */
