@@ -1,10 +1,20 @@
+import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
 import { readSettings, SERVE_FLAGS } from '../../src/cli/commands/serve.js';
+import { SettingOption } from '../../src/cli/options/setting-option.js';
 import { CONFIG_SCHEMA } from '../../src/server/config/config.js';
 import { CONFIG_FILE_VARIABLE, environmentName } from '../../src/server/config/setting-variables.js';
 
 describe('prunecast serve', () => {
+  it('sets what a flag without a value names to true', () => {
+    const setting = { flag: '--safe', variable: 'PRUNECAST_SAFE', group: 'Network', summary: 'safely' };
+    const command = new Command().addOption(new SettingOption(setting));
+    expect(readSettings(command)).toEqual({});
+    command.parseOptions(['--safe']);
+    expect(readSettings(command)).toEqual({ PRUNECAST_SAFE: 'true' });
+  });
+
   it('has a flag for every setting of the server, and for the file of them', () => {
     expect(SERVE_FLAGS.map(({ variable }) => variable).sort()).toEqual(
       [CONFIG_FILE_VARIABLE, ...Object.keys(CONFIG_SCHEMA.shape).map(environmentName)].sort(),

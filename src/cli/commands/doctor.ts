@@ -56,7 +56,10 @@ async function* checkHere({ stateDir }: ServerFlags): AsyncGenerator<Check, void
     env: {
       ...process.env,
       ...(stateDir !== undefined && { PRUNECAST_STATE_DIRECTORY: resolve(stateDir) }),
-      PRUNECAST_OUTPUT_ROOT: process.env['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd(),
+      // Commands write below the folder they run in; a file of settings is for a server with a root of its own.
+      ...((process.env['PRUNECAST_CONFIG'] ?? '') === '' && {
+        PRUNECAST_OUTPUT_ROOT: process.env['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd(),
+      }),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -6,7 +6,7 @@ import { checkMachine } from './check-machine.js';
 
 /*
  * The checks as a process of its own, as native code that does not fit a machine can end the process that loads it.
- * Settings come from PRUNECAST_* variables, as a server's. Prints one line of JSON for each check as it is done.
+ * Settings come from PRUNECAST_* variables and their file, as a server's. Prints one line of JSON for each check as it is done.
  */
 
 keepTelemetryOff();
@@ -23,6 +23,11 @@ function readConfig(): Config | Check {
     return loadConfig(process.env);
   } catch (error) {
     const finding = error instanceof Error ? error.message : String(error);
-    return { name: 'settings', state: 'fail', finding, advice: 'correct these variables of the environment' };
+    return {
+      name: 'settings',
+      state: 'fail',
+      finding,
+      advice: 'correct these settings; `prunecast config check` tells of paths too',
+    };
   }
 }
