@@ -170,7 +170,7 @@ const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
     'server/start-server',
   ],
   'server/dashboard': ['server/start-server'],
-  'server/adapters': ['server/compose', 'server/doctor', 'server/testing'],
+  'server/adapters': ['server/compose', 'server/doctor', 'server/state-tools', 'server/testing'],
 };
 
 /** The folders of the engine from the lowest floor to the highest: each imports only those before it. */

@@ -21,6 +21,7 @@ import { addScoreCommand } from './commands/score.js';
 import { addSearchCommand } from './commands/search.js';
 import { addServeCommand } from './commands/serve.js';
 import { addTokenCommand } from './commands/token.js';
+import { addStateCommand } from './commands/state.js';
 import { addStudiesCommand } from './commands/studies.js';
 import { addUploadsCommand } from './commands/uploads.js';
 import { defaultOf } from './options/default-of.js';
@@ -83,6 +84,7 @@ export function createProgram({
   addPluginsCommand(program);
   addPluginCommand(program);
   addCallCommand(program);
+  addStateCommand(program);
   addDoctorCommand(program);
   program.commandsGroup('Other:');
   addCompletionCommands(program);

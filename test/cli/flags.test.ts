@@ -55,6 +55,10 @@ const WITHOUT_REQUEST: Readonly<Record<string, string>> = {
   demo: 'runs one search with settings of its own; demo/demo.test.ts checks it',
   complete: 'answers the shell from the tree of commands; completion/complete.test.ts checks it',
   health: 'asks grpc.health.v1 alone, and starts no server; health.test.ts checks it',
+  'state backup': 'works on a folder in a process of its own; state.test.ts checks it',
+  'state check': 'works on a folder in a process of its own; state.test.ts checks it',
+  'state export': 'works on a folder in a process of its own; state.test.ts checks it',
+  'state prune': 'works on a folder in a process of its own; state.test.ts checks it',
   serve: 'runs the server itself; serve.test.ts checks its flags against the settings',
 };
 

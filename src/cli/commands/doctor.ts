@@ -8,17 +8,10 @@ import { DOCTOR_MAIN } from '../../client/server-main.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { formatBytes } from '../../words/format.js';
-import { createPrinter, type Printer } from '../output/printer.js';
+import { printCheck, type Check } from '../output/print-check.js';
+import { createPrinter } from '../output/printer.js';
 import { readVersion } from '../proto/package-root.js';
 import { useServer } from '../session/use-server.js';
-
-/** As the process of the checks prints it. */
-interface Check {
-  readonly name: string;
-  readonly state: 'ok' | 'warn' | 'fail';
-  readonly finding: string;
-  readonly advice?: string;
-}
 
 /** `prunecast doctor`: whether this machine, or a running server, has what it needs. */
 export function addDoctorCommand(program: Command): void {
@@ -38,16 +31,6 @@ export function addDoctorCommand(program: Command): void {
     const failed = checks.filter(({ state }) => state === 'fail').map(({ name }) => name);
     if (failed.length > 0) throw new CommandFailure(`not all is well: ${failed.join(', ')}`);
   });
-}
-
-function printCheck({ name, state, finding, advice }: Check, printer: Printer, { quiet = false }: ServerFlags): void {
-  if (printer.format === 'json') return printer.json({ name, state, finding, ...(advice !== undefined && { advice }) });
-  if (quiet && state === 'ok') return;
-  const { green, yellow, red } = printer.colors;
-  const paint = { ok: green, warn: yellow, fail: red }[state];
-  const column = 19;
-  printer.lines({ text: `${paint(state.padEnd(4))}  ${name.padEnd(11)}  ${finding}`, column });
-  if (advice !== undefined) printer.lines({ text: `${' '.repeat(column)}${advice}`, column });
 }
 
 /** The checks of a process of its own: one that does not end well has failed in the check after its last line. */

@@ -32,6 +32,11 @@ export async function keepStatePrivate(stateDirectory: string): Promise<string[]
   return [...readable, ...inside.flat()];
 }
 
+/** The names of what lies in a state folder and is not of a server. */
+export async function listForeign(stateDirectory: string): Promise<string[]> {
+  return (await readdir(stateDirectory)).filter((name) => !OWN_NAMES.test(name));
+}
+
 async function makeFile(path: string): Promise<void> {
   try {
     await (await open(path, 'a', FILE_MODE)).close();

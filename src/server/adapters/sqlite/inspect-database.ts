@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Database from 'libsql';
+import { readIdentity, readOne } from './admit-database.js';
 
 /** What a database of a state folder is like. */
 export interface InspectedDatabase {
@@ -13,8 +14,13 @@ export interface InspectedDatabase {
   readonly damage: string | undefined;
 }
 
+/** Looks into a database, as `readUnchanged` does. */
+export function inspectDatabase(path: string, isOpen: boolean): Promise<InspectedDatabase> {
+  return readUnchanged(path, isOpen, inspect);
+}
+
 /**
- * Looks into a database and changes nothing, not even the files beside it.
+ * Reads a database and changes nothing, not even the files beside it.
  *
  * One that a server has open is read as that server's other readers would. Else what a killed server left in the log
  * beside it (`-wal`) counts too, and to read that means to change it: so a copy is read, and removed.
@@ -22,35 +28,41 @@ export interface InspectedDatabase {
  * @param isOpen whether a server has it open
  * @throws Error of SQLite, or of the file system
  */
-export async function inspectDatabase(path: string, isOpen: boolean): Promise<InspectedDatabase> {
-  if (isOpen) return read(path, 'mode=ro');
+export async function readUnchanged<Result>(
+  path: string,
+  isOpen: boolean,
+  read: (database: Database.Database) => Result,
+): Promise<Result> {
+  if (isOpen) return readOpen(path, 'mode=ro', read);
   const log = await stat(`${path}-wal`).catch(() => undefined);
-  if (log === undefined || log.size === 0) return read(path, 'mode=ro&immutable=1');
-  const folder = await mkdtemp(join(tmpdir(), 'prunecast-doctor-'));
+  if (log === undefined || log.size === 0) return readOpen(path, 'mode=ro&immutable=1', read);
+  const folder = await mkdtemp(join(tmpdir(), 'prunecast-copy-'));
   try {
     const copy = join(folder, 'copy.db');
     await copyFile(path, copy);
     await copyFile(`${path}-wal`, `${copy}-wal`);
-    return read(copy, 'mode=rw');
+    return readOpen(copy, 'mode=rw', read);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function read(path: string, mode: string): InspectedDatabase {
+function readOpen<Result>(path: string, mode: string, read: (database: Database.Database) => Result): Result {
   const database = new Database(`${pathToFileURL(path).href}?${mode}`);
   try {
-    const select = (sql: string): unknown =>
-      Object.values((database.prepare(sql).get() as object | undefined) ?? {})[0];
-    const check = String(select('PRAGMA quick_check(1)'));
-    const has = (table: string): boolean =>
-      Number(select(`SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '${table}'`)) > 0;
-    return {
-      schema: has('schema_version') ? Number(select('SELECT version FROM schema_version') ?? 0) : 0,
-      jobs: has('jobs') ? Number(select('SELECT count(*) FROM jobs')) : 0,
-      damage: check === 'ok' ? undefined : check.replaceAll(/\s+/g, ' '),
-    };
+    return read(database);
   } finally {
     database.close();
   }
+}
+
+function inspect(database: Database.Database): InspectedDatabase {
+  const check = String(readOne(database, 'PRAGMA quick_check(1)'));
+  const hasJobs =
+    Number(readOne(database, "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'jobs'")) > 0;
+  return {
+    schema: readIdentity(database).schema,
+    jobs: hasJobs ? Number(readOne(database, 'SELECT count(*) FROM jobs')) : 0,
+    damage: check === 'ok' ? undefined : check.replaceAll(/\s+/g, ' '),
+  };
 }

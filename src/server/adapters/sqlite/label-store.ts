@@ -43,6 +43,7 @@ export async function insertLabel(database: Kysely<Schema>, { key, label }: Labe
       recipe_digest: key.recipeDigest,
       architecture_key: key.architectureKey,
       ...measured,
+      stored_ms: sql<number>`unixepoch() * 1000`,
     })
     .onConflict((conflict) =>
       conflict

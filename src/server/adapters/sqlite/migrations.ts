@@ -20,6 +20,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   widenLabels,
   addJobLabels,
   addJobCallers,
+  addLabelTimes,
 ];
 
 /** The newest schema. */
@@ -150,4 +151,10 @@ async function addJobLabels(transaction: Transaction<Schema>): Promise<void> {
 /** Who asked for a job. Callers of earlier versions had no names. */
 async function addJobCallers(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE jobs ADD COLUMN caller TEXT NOT NULL DEFAULT 'anonymous'`.execute(transaction);
+}
+
+/** When a label was stored. Those of earlier versions count as stored now, so that none of them is too old at once. */
+async function addLabelTimes(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE labels ADD COLUMN stored_ms INTEGER NOT NULL DEFAULT 0`.execute(transaction);
+  await sql`UPDATE labels SET stored_ms = unixepoch() * 1000`.execute(transaction);
 }

@@ -83,6 +83,8 @@ interface LabelsTable {
   /** float64, [columns, items], row-major. */
   items: BlobColumn;
   tokens_spent: number;
+  /** When it was first measured, by the clock of the machine. */
+  stored_ms: Generated<number>;
 }
 
 interface StudiesTable {

@@ -1,0 +1,28 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { STATE_DATABASES } from '../adapters/files/private-state.js';
+import { openDatabase } from '../adapters/sqlite/open-database.js';
+import { pruneDatabase, type Pruned, type PruneLimits } from '../adapters/sqlite/prune-database.js';
+import { StateInUse } from '../../state-folder/state-in-use.js';
+
+/**
+ * Removes old jobs and labels of a state folder that no server has.
+ *
+ * @throws Error that says what to do, if a server has it, or it cannot be opened
+ */
+export async function pruneState(stateDirectory: string, limits: PruneLimits, mode: 'dry' | 'remove'): Promise<Pruned> {
+  if ((await stat(join(stateDirectory, STATE_DATABASES.store)).catch(() => undefined)) === undefined)
+    throw new Error(`${stateDirectory} has no ${STATE_DATABASES.store}: name a state folder with --state-dir DIR`);
+  const opened = await openDatabase(stateDirectory).catch((error: unknown) => {
+    if (!(error instanceof StateInUse)) throw error;
+    throw new Error(
+      `a server uses the state folder ${stateDirectory}: stop it, prune, and start it again; while it runs, \`prunecast jobs delete\` removes one job at a time`,
+      { cause: error },
+    );
+  });
+  try {
+    return await pruneDatabase(opened.database, limits, mode);
+  } finally {
+    await opened.close();
+  }
+}
