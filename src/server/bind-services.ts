@@ -156,6 +156,7 @@ function bindJobs(container: Container): void {
         kinds: [prune, evaluate, search, samplePairs, fitPredictor],
         interruptedJobs: config.interruptedJobs,
         discard: (jobId) => removeTraining(scratchDirectoryOf(config.stateDirectory), jobId),
+        drainMs: config.shutdownGraceMs,
         cancelGraceMs: CANCEL_GRACE_MS,
         storeRetryMs: STORE_RETRY_MS,
       }),

@@ -3,6 +3,7 @@ import type { Attendance } from '../state-folder/attendance.js';
 import { findSockets } from '../state-folder/socket-paths.js';
 import { EXIT_STATE_IN_USE, StateInUse } from '../state-folder/state-in-use.js';
 import { explainConfig } from './config/config.js';
+import { CANCEL_GRACE_MS } from './config/limits.js';
 import { createLog } from './config/create-log.js';
 import { loadCommandConfig } from './config/load-command-config.js';
 import { describeStateInUse, greetCommands, greetUsers } from './greet-users.js';
@@ -15,7 +16,8 @@ const CLOSING_MS = 1000;
  * The server as a process. Settings come from PRUNECAST_* variables and the file that PRUNECAST_CONFIG names. When it listens, it prints its addresses to
  * standard output as one line of JSON; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of
  * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that passes a signal on, or is killed). A second
- * signal ends it at once. What has not ended `CLOSING_MS` after the configured grace period is cut off.
+ * signal ends it at once. What has not ended `CLOSING_MS` after the configured grace period, and the time that cancelled
+ * work has to end, is cut off.
  *
  * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is `true` it listens for
  * these alone, whatever the variables say, and stops when the last has left; whoever holds its standard input open
@@ -41,10 +43,13 @@ async function main(): Promise<void> {
     isStopping = true;
     log.info({ cause }, 'asked to stop');
     attendance?.close();
-    setTimeout(() => {
-      log.fatal('not stopped in time: the process ends with work in it');
-      exitNow(1);
-    }, config.shutdownGraceMs + CLOSING_MS);
+    setTimeout(
+      () => {
+        log.fatal('not stopped in time: the process ends with work in it');
+        exitNow(1);
+      },
+      config.shutdownGraceMs + CANCEL_GRACE_MS + CLOSING_MS,
+    );
     server
       .stop()
       .then(whenNoRun)

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
@@ -10,7 +11,7 @@ import { composeServer, type ServerParts } from './compose.js';
 import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
 import { readPage } from './dashboard/page-files.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import { UPLOAD_SWEEP_MS } from './config/limits.js';
+import { CANCEL_GRACE_MS, UPLOAD_SWEEP_MS } from './config/limits.js';
 import { repeatUntil } from './repeat-until.js';
 import { createApiCalls } from './rpc/api-calls.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
@@ -32,8 +33,9 @@ export interface RunningServer {
   /** The socket for programs of the same user; undefined if none was asked for, or it cannot be made. */
   readonly privateAddress: string | undefined;
   /**
-   * Stops it: open streams end with SERVER_STOPPING, other calls and the work of jobs get the configured grace,
-   * unfinished jobs are left for the next server to resume. May be called more than once.
+   * Stops it: health says NOT_SERVING, new work is refused, open streams end with SERVER_STOPPING and the number after
+   * which they can be gone on with. Jobs get the configured grace to store their next result, and are left for the next
+   * server to resume. May be called more than once.
    */
   stop(): Promise<void>;
 }
@@ -119,16 +121,18 @@ export async function startServer(
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       log.info('stopping');
+      const sinceMs = performance.now();
       state.enter('draining');
+      // Whoever watches the health of the server gets to know before the streams end.
+      await nextTurn();
       stopping.abort(
         new PrunecastError('SERVER_STOPPING', 'the server is shutting down: watch the job again after it is back'),
       );
-      // All have the same grace period, not one after the other.
-      await Promise.all([
-        rpcServer.close(config.shutdownGraceMs),
-        dashboard?.close(config.shutdownGraceMs),
-        settle(jobs, config.shutdownGraceMs, log),
-      ]);
+      // It answers meanwhile that it is not serving, and refuses work. All have the same grace period, not one after the
+      // other.
+      await settle(jobs, config.shutdownGraceMs + CANCEL_GRACE_MS, log);
+      const leftMs = Math.max(0, config.shutdownGraceMs - (performance.now() - sinceMs));
+      await Promise.all([rpcServer.close(leftMs), dashboard?.close(leftMs)]);
       await metrics?.close();
       certificates?.close();
       await parts.close();

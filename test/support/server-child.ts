@@ -9,7 +9,9 @@ export interface ServerChild {
   readonly processId: number;
   /** Sends a signal; after SIGKILL waits until the process is gone. */
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
-  /** Asks it to stop as a service manager does; its exit code, or the signal that ended it. */
+  /**
+   * Asks it to stop as a service manager does, or asks a second time; its exit code, or the signal that ended it.
+   */
   stop(): Promise<number | string>;
 }
 

@@ -203,7 +203,8 @@ export const REASONS = {
   },
   SERVER_STOPPING: {
     code: 'UNAVAILABLE',
-    meaning: 'The server is shutting down: watch the job again when it is back.',
+    meaning:
+      'The server is shutting down: watch the job again when it is back. Of a stream of events metadata has `job_id` and, as `after_sequence`, the number of the last event that was sent.',
   },
   STORAGE_FULL: {
     code: 'RESOURCE_EXHAUSTED',

@@ -224,7 +224,9 @@ export const CONFIG_SCHEMA = z
       .min(0)
       .max(600_000)
       .default(5000)
-      .describe('How long calls and jobs may still run when the server is asked to stop, in milliseconds.'),
+      .describe(
+        'How long calls and jobs may still run when the server is asked to stop, in milliseconds. A job stops as soon as it has stored its next result, and the next server goes on with it.',
+      ),
     plugins: z
       .array(z.string().min(1))
       .default([])

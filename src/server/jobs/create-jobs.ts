@@ -72,6 +72,9 @@ export function createJobs({
     return found?.jobId;
   };
 
+  /** Renews leases until the runs have settled. */
+  let timer: NodeJS.Timeout | undefined;
+
   /**
    * Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room.
    */
@@ -193,15 +196,15 @@ export function createJobs({
     recover: () => serialize(() => recovery.takeUp('at-start')),
     begin: async () => {
       await serialize(ready.startNext);
-      const timer = setInterval(() => {
-        serialize(beat).catch(reportTo(log, 'leases were not renewed'));
+      timer = setInterval(() => {
+        serialize(stopping.aborted ? recovery.renew : beat).catch(reportTo(log, 'leases were not renewed'));
       }, leaseMs / RENEWALS);
       timer.unref();
-      stopping.addEventListener('abort', () => clearInterval(timer), { once: true });
     },
     settled: async () => {
       await serialize(async () => undefined);
       await Promise.all([...running.values()].map(({ ended }) => ended));
+      clearInterval(timer);
       await leases.release();
     },
   };

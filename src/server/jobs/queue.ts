@@ -117,7 +117,7 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
   stopping.addEventListener(
     'abort',
     () => {
-      for (const { controller } of running.values()) controller.abort(stopping.reason);
+      for (const { drain } of running.values()) drain();
     },
     { once: true },
   );

@@ -19,6 +19,8 @@ export interface RunSettings {
   readonly log: Logger;
   /** Fires when the server stops. */
   readonly stopping: AbortSignal;
+  /** How long a job may go on after that until it has stored its next result. */
+  readonly drainMs: number;
   /** How long a cancelled job may take to end by itself. */
   readonly cancelGraceMs: number;
   /**
@@ -39,6 +41,8 @@ export interface ReadyJob {
 
 export interface RunningJob {
   readonly controller: AbortController;
+  /** Stops it for the next server, once it has stored its next result, or `drainMs` have passed. */
+  drain(): void;
   /**
    * Resolves when the job has its terminal event, or is paused, or is left to the next server: the next job may start.
    * A cancelled run that has not settled by then is left behind, and stores nothing more.
@@ -58,11 +62,13 @@ const MOST_RETRY_MS = 10_000;
  */
 export function runJob(
   { held: job, run, opened }: ReadyJob,
-  { events, codec, clock, log, stopping, cancelGraceMs, storeRetryMs }: RunSettings,
+  { events, codec, clock, log, stopping, drainMs, cancelGraceMs, storeRetryMs }: RunSettings,
 ): RunningJob {
   const controller = new AbortController();
   const { signal } = controller;
   if (stopping.aborted) controller.abort(stopping.reason);
+  const leave = (): void => controller.abort(stopping.reason);
+  let drainTimer: NodeJS.Timeout | undefined;
   const phases = createPhaseLog(clock, opened);
   const withPhases = (event: EventRecord): EventRecord => ({ ...event, phases: codec.encodePhases(phases.now()) });
   let saved = false;
@@ -84,6 +90,7 @@ export function runJob(
         pending.putBack(taken);
         throw error;
       });
+      if (isStored && stopping.aborted) leave();
       if (isStored) return;
       await events.keep(taken.kept);
       throw signal.reason ?? new Error(`${job.jobId} has ended, or is another server's: it stores nothing more`);
@@ -118,7 +125,7 @@ export function runJob(
     const { joined, kept } = pending.take();
     let end = ending;
     let records = [...kept, ...joined];
-    for (let waitMs = storeRetryMs; !stopping.aborted; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
+    for (let waitMs = storeRetryMs; ; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
       try {
         if (!(await events.commit(job, [withPhases(end), ...records]))) await events.keep(kept);
         return;
@@ -127,6 +134,7 @@ export function runJob(
         notStored.abort(error);
         // What is at fault for itself, and not the store, would fail again.
         if (!isStoreFault(error)) [end, records] = [codec.failed(error, log), [...kept]];
+        if (stopping.aborted) return;
         await pause(waitMs, undefined, { signal: stopping }).catch(() => undefined);
       }
     }
@@ -134,7 +142,9 @@ export function runJob(
   const ended = (async () => {
     const first = await Promise.race([outcome, cancelledTooLong(signal, cancelGraceMs)]);
     if (first === 'late') log.warn('the work of a cancelled job has not ended in time, and is left behind');
-    if (stopping.aborted) {
+    clearTimeout(drainTimer);
+    // What has ended by itself while the server stops is no work for the next one.
+    if (stopping.aborted && signal.aborted) {
       reporter.drop();
       return await events.keep(pending.take().kept);
     }
@@ -143,7 +153,11 @@ export function runJob(
   })().catch((error: unknown) => log.error({ err: error }, 'the end of a job was not stored'));
   const told = orAborted(ended, notStored.signal);
   told.catch(() => undefined);
-  return { controller, ended, told };
+  const drain = (): void => {
+    if (drainMs === 0) return leave();
+    drainTimer ??= setTimeout(leave, drainMs);
+  };
+  return { controller, drain, ended, told };
 }
 
 function stampLast(events: readonly EventRecord[], stamp: (event: EventRecord) => EventRecord): readonly EventRecord[] {

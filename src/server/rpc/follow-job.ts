@@ -24,11 +24,28 @@ export function startAndFollow<Request>(
   return async function* (request, context) {
     const { signal, caller } = context;
     const { jobId } = yield* tellOpening(signal, (opening) => start(request, { ...opening, caller }));
-    for await (const stored of events.follow(jobId, 0n, signal)) {
-      const event = decodeEvent(jobId, stored);
+    for await (const event of followEvents(events, jobId, 0n, context)) {
       yield { event };
       if (event.payload?.$case === 'ended') return event.payload.value.error;
     }
     return undefined;
   };
+}
+
+/**
+ * The events of a job, as `JobEvents.follow` gives them. The call knows after which it can be gone on with: each that is
+ * asked for says that the one before was sent.
+ */
+export async function* followEvents(
+  events: JobEvents,
+  jobId: string,
+  afterSequence: bigint,
+  context: Pick<CallContext, 'signal' | 'reached'>,
+): AsyncGenerator<JobEvent, void, undefined> {
+  context.reached = { jobId, sequence: Number(afterSequence) };
+  for await (const stored of events.follow(jobId, afterSequence, context.signal)) {
+    yield decodeEvent(jobId, stored);
+    // A heartbeat has no number.
+    if (stored.sequence > 0) context.reached = { jobId, sequence: stored.sequence };
+  }
 }

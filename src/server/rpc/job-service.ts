@@ -2,8 +2,9 @@ import { JobServiceService, JobView, ResumeJobRequest } from '../../gen/prunecas
 import type { JobEvents } from '../jobs/events.js';
 import type { Jobs } from '../jobs/jobs.js';
 import { describeFully, listFully } from '../records/describe-job.js';
-import { decodeEvent, encodeJob, nameState } from '../records/job-records.js';
+import { encodeJob, nameState } from '../records/job-records.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
+import { followEvents } from './follow-job.js';
 import { defineService, type RpcService } from './rpc-service.js';
 
 /** `JobService`: durable jobs, alike for every kind. */
@@ -26,9 +27,9 @@ export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
       const { values, nextPageToken } = await jobs.list(query);
       return { jobs: values.map(encodeJob), nextPageToken };
     },
-    watchJob: async function* ({ jobId, afterSequence }, { signal }) {
-      for await (const event of events.follow(requireText(jobId, 'job_id'), afterSequence, signal))
-        yield { event: decodeEvent(jobId, event) };
+    watchJob: async function* ({ jobId, afterSequence }, context) {
+      for await (const event of followEvents(events, requireText(jobId, 'job_id'), afterSequence, context))
+        yield { event };
     },
     cancelJob: async ({ jobId }) => ({
       job: encodeJob(await jobs.cancel(requireText(jobId, 'job_id'))),

@@ -73,6 +73,7 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
       maxQueuedJobsPerCaller: 1,
       maxQueuedBytes: 1000,
     }),
+    drainMs: 0,
     cancelGraceMs: 10,
     storeRetryMs: 10,
   });

@@ -1,6 +1,8 @@
+import { credentials } from '@grpc/grpc-js';
 import { describe, expect, it, vi } from 'vitest';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
-import { type JobEvent, JobKind, JobProgress, JobState } from '../../../src/gen/prunecast/v1/job.js';
+import { HealthClient, type HealthCheckResponse } from '../../../src/gen/grpc/health/v1/health.js';
+import { type JobEvent, JobKind, JobProgress, JobServiceClient, JobState } from '../../../src/gen/prunecast/v1/job.js';
 import { CANCEL_GRACE_MS } from '../../../src/server/config/limits.js';
 import { ask, failureOf, makeFolder, unpack } from '../../support/test-server.js';
 import type { JobResult } from '../../../src/server/kinds/job-context.js';
@@ -348,8 +350,7 @@ describe('a stop of the server', () => {
         throw signal.reason;
       },
     };
-    // A stop that waits for the grace outlasts any test.
-    const server = await startScriptedServer(runs, { folder, config: { shutdownGraceMs: 600_000 } });
+    const server = await startScriptedServer(runs, { folder, config: { shutdownGraceMs: 200 } });
     const running = await begin(server, 'endless', 'mine');
     const queued = await begin(server, 'endless');
     const ends = Promise.all([collect(running.events), collect(queued.events)]);
@@ -359,8 +360,16 @@ describe('a stop of the server', () => {
       ),
     );
     await server.stop();
-    for (const { error } of await ends)
-      expect(await failureOf(Promise.reject(error))).toMatchObject({ code: 14, reason: 'SERVER_STOPPING' });
+    const reached = [
+      { job_id: running.jobId, after_sequence: '2' },
+      { job_id: queued.jobId, after_sequence: '1' },
+    ];
+    for (const [index, { error }] of (await ends).entries())
+      expect(await failureOf(Promise.reject(error))).toMatchObject({
+        code: 14,
+        reason: 'SERVER_STOPPING',
+        metadata: reached[index],
+      });
 
     await using next = await startScriptedServer(runs, { folder });
     for (const [jobId, last] of [
@@ -381,6 +390,52 @@ describe('a stop of the server', () => {
       code: 10,
       reason: 'SERVER_RESTARTED',
     });
+  });
+});
+
+describe('a server that drains', () => {
+  it('lets running work store its next result, says NOT_SERVING, refuses work, and stops no later for it', async () => {
+    const folder = await makeFolder();
+    const { open, opened } = gate();
+    // A stop that waits for the whole grace outlasts the test.
+    const server = await startScriptedServer(
+      {
+        trials: async ({ signal, emit }) => {
+          await emit(evaluation(0));
+          await opened;
+          await emit(evaluation(1));
+          await new Promise((resolve) => signal.addEventListener('abort', resolve));
+          throw signal.reason;
+        },
+      },
+      { folder, config: { shutdownGraceMs: 600_000 } },
+    );
+    const { jobId, events } = await begin(server, 'trials');
+    await events.next();
+    const health = new HealthClient(server.address, credentials.createInsecure());
+    const watched: number[] = [];
+    const healthEnded = (async () => {
+      for await (const { status } of health.watch({ service: '' }) as AsyncIterable<HealthCheckResponse>)
+        watched.push(status);
+    })().catch(() => undefined);
+    await vi.waitFor(() => expect(watched).toEqual([1]));
+    const jobs = new JobServiceClient(server.address, credentials.createInsecure());
+    await ask(jobs, jobs.getJob, { jobId, view: 0 });
+    const stopped = server.stop();
+    await healthEnded;
+    expect(watched).toEqual([1, 2]);
+    expect(await ask(health, health.check, { service: '' })).toEqual({ status: 2 });
+    const refused = collect(eventsOf(jobs.watchJob({ jobId, afterSequence: 0n })));
+    expect(await failureOf(refused.then(({ error }) => Promise.reject(error)))).toMatchObject({
+      code: 14,
+      reason: 'SERVER_STOPPING',
+    });
+    open();
+    await stopped;
+    for (const client of [health, jobs]) client.close();
+    await using next = await startScriptedServer({}, { folder });
+    const kept = await collect(eventsOf(next.jobs.watchJob({ jobId, afterSequence: 0n })));
+    expect(cases(kept.events)).toEqual(['started', 'evaluation', 'evaluation', 'ended']);
   });
 });
 

@@ -70,6 +70,7 @@ export async function startOwner(
       maxQueuedJobsPerCaller: 10,
       maxQueuedBytes: 1_000_000,
     }),
+    drainMs: 0,
     cancelGraceMs: 10,
     storeRetryMs: 10,
   });

@@ -18,10 +18,18 @@ export interface CallContext extends CallOrigin {
   /** Names the method in every line. */
   readonly log: Logger;
   readonly telemetry: Telemetry;
+  /** What a stream of a job's events has sent last: it can be gone on with after it. `undefined` for other calls. */
+  reached: ReachedEvent | undefined;
   /** Fires the signal, unless it has fired already. */
   end(error: PrunecastError): void;
   /** Says who calls. */
   identify(identity: Identity): void;
+}
+
+/** An event that was sent, with its number. */
+export interface ReachedEvent {
+  readonly jobId: string;
+  readonly sequence: number;
 }
 
 /** What grpc-js knows of a call. */
@@ -48,6 +56,7 @@ export class Call implements CallContext {
   readonly method: string;
   readonly telemetry: Telemetry;
   readonly deadlineMs: number;
+  reached: ReachedEvent | undefined = undefined;
   readonly #controller = new AbortController();
   readonly #source: CallSource;
   readonly #parts: CallParts;
