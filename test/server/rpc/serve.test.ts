@@ -334,9 +334,11 @@ describe('health', () => {
     });
     const watch = (client.watch({ service: '' }) as AsyncIterable<unknown>)[Symbol.asyncIterator]();
     expect(await watch.next()).toMatchObject({ value: { status: ServingStatus.SERVING } });
-    const ended = failureOf(watch.next());
-    await server.stop();
-    expect(await ended).toMatchObject({ code: status.UNAVAILABLE });
+    const told = watch.next();
+    const stopped = server.stop();
+    expect(await told).toMatchObject({ value: { status: ServingStatus.NOT_SERVING } });
+    expect(await failureOf(watch.next())).toMatchObject({ code: status.UNAVAILABLE });
+    await stopped;
     client.close();
   });
 });
