@@ -18,12 +18,22 @@ import { CallError } from './call-error.js';
 import { download, type Downloaded, type DownloadOptions } from './download.js';
 import { followEvents, type FollowOptions } from './follow-events.js';
 import { METHODS } from './methods.js';
+import type { RetryPolicy } from './retry-policy.js';
+import type { TransportOptions } from './secure-channel.js';
 import { createService, type Service } from './service.js';
 import { listUpload, upload, type UploadOptions, type UploadSource } from './upload.js';
-import { createTransport, type CallOptions, type Transport, type TransportOptions } from './transport.js';
+import { createTransport, type CallOptions, type Transport } from './transport.js';
 
 type Methods = typeof METHODS;
 type Events = AsyncGenerator<JobEvent, void, undefined>;
+
+export interface ClientOptions extends TransportOptions {
+  /**
+   * When a call that failed is made again: reads, and starts of jobs, which carry a request id; `false` for never.
+   * Streams of events and downloads are taken up again as `reattach` of the call says.
+   */
+  readonly retry?: Partial<RetryPolicy> | false;
+}
 
 /** What the methods that wait for a job's end take. */
 export interface RunOptions extends FollowOptions {
@@ -81,19 +91,24 @@ export interface PrunecastClient {
   close(): void;
 }
 
-/** A client of the server at an address. Connects with the first call; `close` it when done. */
-export function createClient(options: TransportOptions): PrunecastClient {
+/**
+ * A client of the server at an address. Connects with the first call; `close` it when done.
+ *
+ * @throws CallError INVALID_ARGUMENT for what is no address, and for what does not go together: a token and a connection
+ * that others can read
+ */
+export function createClient(options: ClientOptions): PrunecastClient {
   const transport = createTransport(options);
   const breaksWithServer = options.address.startsWith('unix:');
   const services = {
-    pruning: createService(transport, METHODS.pruning),
-    jobs: createService(transport, METHODS.jobs),
-    studies: createService(transport, METHODS.studies),
-    pairs: createService(transport, METHODS.pairs),
-    predictors: createService(transport, METHODS.predictors),
-    models: createService(transport, METHODS.models),
-    files: createService(transport, METHODS.files),
-    catalog: createService(transport, METHODS.catalog),
+    pruning: createService(transport, METHODS.pruning, options.retry),
+    jobs: createService(transport, METHODS.jobs, options.retry),
+    studies: createService(transport, METHODS.studies, options.retry),
+    pairs: createService(transport, METHODS.pairs, options.retry),
+    predictors: createService(transport, METHODS.predictors, options.retry),
+    models: createService(transport, METHODS.models, options.retry),
+    files: createService(transport, METHODS.files, options.retry),
+    catalog: createService(transport, METHODS.catalog, options.retry),
   };
   const watch = (jobId: string, afterSequence: bigint, call: CallOptions) =>
     unwrapEvents(services.jobs.watchJob({ jobId, afterSequence }, call));
@@ -136,18 +151,20 @@ export function createClient(options: TransportOptions): PrunecastClient {
       return evaluations.sort((a, b) => a.index - b.index);
     },
     async runFitPredictor(request, options) {
+      const left = startTimeout(options);
       const { job } = await services.predictors.fitPredictor(
         { ...request, requestId: request.requestId || randomUUID() },
-        options,
+        left(),
       );
-      return takeResult(followJob(requireJob(job).id, options), 'predictor', options);
+      return takeResult(followJob(requireJob(job).id, left()), 'predictor', options);
     },
     async runSamplePairs(request, options) {
+      const left = startTimeout(options);
       const { job } = await services.pairs.samplePairs(
         { search: { ...request.search, requestId: request.search?.requestId || randomUUID() } },
-        options,
+        left(),
       );
-      return takeResult(followJob(requireJob(job).id, options), 'samplePairs', options);
+      return takeResult(followJob(requireJob(job).id, left()), 'samplePairs', options);
     },
     predict: pruning.predict,
     upload: async (source, options) =>
@@ -158,6 +175,14 @@ export function createClient(options: TransportOptions): PrunecastClient {
     connect: transport.connect,
     close: transport.close,
   };
+}
+
+/** The options of each of several calls that have the timeout of one. */
+function startTimeout(options: RunOptions = {}): () => RunOptions {
+  const { timeoutMs } = options;
+  if (timeoutMs === undefined) return () => options;
+  const deadline = Date.now() + timeoutMs;
+  return () => ({ ...options, timeoutMs: deadline - Date.now() });
 }
 
 type JobResponse = { readonly event: JobEvent | undefined };

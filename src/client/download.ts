@@ -13,6 +13,8 @@ import { untilSilent } from './until-silent.js';
 export interface DownloadOptions extends ReattachOptions {
   /** Told of the bytes that are there, with those of an earlier download that broke off. */
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  /** Milliseconds until all of it must have come, else DEADLINE_EXCEEDED. Default: no limit. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What a download brought. */
@@ -56,8 +58,14 @@ export async function download(
   if (existsSync(folder)) throw alreadyExists(folder);
   const partial = join(dirname(folder), `.${basename(folder)}.prunecast-partial`);
   const patience = createPatience(options);
+  const deadline = options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs;
   const receive = (file: string, onChunk?: (bytes: number) => void) =>
-    receiveFile({ ...source, output, file }, join(partial, requireInside(file)), { ...options, patience, onChunk });
+    receiveFile({ ...source, output, file }, join(partial, requireInside(file)), {
+      ...options,
+      patience,
+      deadline,
+      onChunk,
+    });
 
   try {
     // Of the manifest nothing is kept: another output may have the name by now.
@@ -98,6 +106,8 @@ interface FileSource extends DownloadSource {
 
 interface ReceiveOptions extends DownloadOptions {
   readonly patience: Patience;
+  /** Milliseconds since 1970; Infinity for none. */
+  readonly deadline: number;
   /** Told how many bytes of the file are there. */
   readonly onChunk: ((bytes: number) => void) | undefined;
 }
@@ -165,7 +175,7 @@ async function receiveRest(
           return undefined;
         }
       }
-      await patience.waitAfter(lost);
+      await patience.waitAfter(lost, options.deadline);
     }
   } finally {
     await handle.close();

@@ -55,60 +55,72 @@ import {
 } from '../gen/prunecast/v1/study.js';
 import { defineMethod } from './service.js';
 
-/** Every method of the public API, by service, with the type of its request. */
+/** Reads, and what is the same when it is asked for twice. */
+const always = (): boolean => true;
+/** The second of two calls would fail where the first did its work, or do it once more. */
+const never = (): boolean => false;
+/** A start that is repeated attaches to the job of the first one if both have the same id. */
+const hasRequestId = ({ requestId = '' }: { readonly requestId?: string }): boolean => requestId !== '';
+
+/**
+ * Every method of the public API, by service, with the type of its request and whether it may be called again when nobody
+ * knows what became of it. `proto/prunecast/v1/service_config.json` says the same to clients in other languages.
+ */
 export const METHODS = {
   pruning: {
-    prune: defineMethod(PruningServiceService.prune, PruneRequest),
-    planPrune: defineMethod(PruningServiceService.planPrune, PruneRequest),
-    evaluate: defineMethod(PruningServiceService.evaluate, EvaluateRequest),
-    planEvaluate: defineMethod(PruningServiceService.planEvaluate, EvaluateRequest),
-    predict: defineMethod(PruningServiceService.predict, PredictRequest),
-    search: defineMethod(PruningServiceService.search, SearchRequest),
-    planSearch: defineMethod(PruningServiceService.planSearch, SearchRequest),
+    prune: defineMethod(PruningServiceService.prune, PruneRequest, hasRequestId),
+    planPrune: defineMethod(PruningServiceService.planPrune, PruneRequest, always),
+    evaluate: defineMethod(PruningServiceService.evaluate, EvaluateRequest, hasRequestId),
+    planEvaluate: defineMethod(PruningServiceService.planEvaluate, EvaluateRequest, always),
+    predict: defineMethod(PruningServiceService.predict, PredictRequest, always),
+    search: defineMethod(PruningServiceService.search, SearchRequest, hasRequestId),
+    planSearch: defineMethod(PruningServiceService.planSearch, SearchRequest, always),
   },
   jobs: {
-    getJob: defineMethod(JobServiceService.getJob, GetJobRequest),
-    listJobs: defineMethod(JobServiceService.listJobs, ListJobsRequest),
-    watchJob: defineMethod(JobServiceService.watchJob, WatchJobRequest),
-    cancelJob: defineMethod(JobServiceService.cancelJob, CancelJobRequest),
-    resumeJob: defineMethod(JobServiceService.resumeJob, ResumeJobRequest),
-    deleteJob: defineMethod(JobServiceService.deleteJob, DeleteJobRequest),
+    getJob: defineMethod(JobServiceService.getJob, GetJobRequest, always),
+    listJobs: defineMethod(JobServiceService.listJobs, ListJobsRequest, always),
+    watchJob: defineMethod(JobServiceService.watchJob, WatchJobRequest, always),
+    cancelJob: defineMethod(JobServiceService.cancelJob, CancelJobRequest, always),
+    resumeJob: defineMethod(JobServiceService.resumeJob, ResumeJobRequest, never),
+    deleteJob: defineMethod(JobServiceService.deleteJob, DeleteJobRequest, never),
   },
   studies: {
-    getStudy: defineMethod(StudyServiceService.getStudy, GetStudyRequest),
-    listStudies: defineMethod(StudyServiceService.listStudies, ListStudiesRequest),
-    deleteStudy: defineMethod(StudyServiceService.deleteStudy, DeleteStudyRequest),
-    listTrials: defineMethod(StudyServiceService.listTrials, ListTrialsRequest),
-    queryStudy: defineMethod(StudyServiceService.queryStudy, QueryStudyRequest),
-    getStudyReport: defineMethod(StudyServiceService.getStudyReport, GetStudyReportRequest),
+    getStudy: defineMethod(StudyServiceService.getStudy, GetStudyRequest, always),
+    listStudies: defineMethod(StudyServiceService.listStudies, ListStudiesRequest, always),
+    deleteStudy: defineMethod(StudyServiceService.deleteStudy, DeleteStudyRequest, never),
+    listTrials: defineMethod(StudyServiceService.listTrials, ListTrialsRequest, always),
+    queryStudy: defineMethod(StudyServiceService.queryStudy, QueryStudyRequest, always),
+    getStudyReport: defineMethod(StudyServiceService.getStudyReport, GetStudyReportRequest, always),
   },
   pairs: {
-    samplePairs: defineMethod(PairServiceService.samplePairs, SamplePairsRequest),
-    importPairs: defineMethod(PairServiceService.importPairs, ImportPairsRequest),
-    exportPairs: defineMethod(PairServiceService.exportPairs, ExportPairsRequest),
+    samplePairs: defineMethod(PairServiceService.samplePairs, SamplePairsRequest, ({ search }) =>
+      hasRequestId(search ?? {}),
+    ),
+    importPairs: defineMethod(PairServiceService.importPairs, ImportPairsRequest, never),
+    exportPairs: defineMethod(PairServiceService.exportPairs, ExportPairsRequest, always),
   },
   predictors: {
-    fitPredictor: defineMethod(PredictorServiceService.fitPredictor, FitPredictorRequest),
-    getPredictor: defineMethod(PredictorServiceService.getPredictor, GetPredictorRequest),
-    listPredictors: defineMethod(PredictorServiceService.listPredictors, ListPredictorsRequest),
-    deletePredictor: defineMethod(PredictorServiceService.deletePredictor, DeletePredictorRequest),
-    explainPredictor: defineMethod(PredictorServiceService.explainPredictor, ExplainPredictorRequest),
-    proposeRefinement: defineMethod(PredictorServiceService.proposeRefinement, ProposeRefinementRequest),
+    fitPredictor: defineMethod(PredictorServiceService.fitPredictor, FitPredictorRequest, hasRequestId),
+    getPredictor: defineMethod(PredictorServiceService.getPredictor, GetPredictorRequest, always),
+    listPredictors: defineMethod(PredictorServiceService.listPredictors, ListPredictorsRequest, always),
+    deletePredictor: defineMethod(PredictorServiceService.deletePredictor, DeletePredictorRequest, never),
+    explainPredictor: defineMethod(PredictorServiceService.explainPredictor, ExplainPredictorRequest, always),
+    proposeRefinement: defineMethod(PredictorServiceService.proposeRefinement, ProposeRefinementRequest, always),
   },
   models: {
-    listModels: defineMethod(ModelServiceService.listModels, ListModelsRequest),
-    inspectModel: defineMethod(ModelServiceService.inspectModel, InspectModelRequest),
-    scoreUnits: defineMethod(ModelServiceService.scoreUnits, ScoreUnitsRequest),
+    listModels: defineMethod(ModelServiceService.listModels, ListModelsRequest, always),
+    inspectModel: defineMethod(ModelServiceService.inspectModel, InspectModelRequest, always),
+    scoreUnits: defineMethod(ModelServiceService.scoreUnits, ScoreUnitsRequest, always),
   },
   files: {
-    listOutputs: defineMethod(FileServiceService.listOutputs, ListOutputsRequest),
-    downloadOutput: defineMethod(FileServiceService.downloadOutput, DownloadOutputRequest),
-    uploadFile: defineMethod(FileServiceService.uploadFile, UploadFileRequest),
-    listUploads: defineMethod(FileServiceService.listUploads, ListUploadsRequest),
-    deleteUpload: defineMethod(FileServiceService.deleteUpload, DeleteUploadRequest),
+    listOutputs: defineMethod(FileServiceService.listOutputs, ListOutputsRequest, always),
+    downloadOutput: defineMethod(FileServiceService.downloadOutput, DownloadOutputRequest, always),
+    uploadFile: defineMethod(FileServiceService.uploadFile, UploadFileRequest, never),
+    listUploads: defineMethod(FileServiceService.listUploads, ListUploadsRequest, always),
+    deleteUpload: defineMethod(FileServiceService.deleteUpload, DeleteUploadRequest, never),
   },
   catalog: {
-    listPlugins: defineMethod(CatalogServiceService.listPlugins, ListPluginsRequest),
-    getServerInfo: defineMethod(CatalogServiceService.getServerInfo, GetServerInfoRequest),
+    listPlugins: defineMethod(CatalogServiceService.listPlugins, ListPluginsRequest, always),
+    getServerInfo: defineMethod(CatalogServiceService.getServerInfo, GetServerInfoRequest, always),
   },
 };

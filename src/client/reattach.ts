@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallError } from './call-error.js';
+import { delayOfBusy, isBusy } from './retry.js';
 import { throwIfAborted } from './transport.js';
 
 /** When a lost stream is taken up again. */
@@ -12,6 +13,8 @@ export interface ReattachPolicy {
   readonly giveUpAfterMs: number;
   /** The same if nothing was ever heard of it, when a wrong address is likelier than a restart. Default 2,000. */
   readonly giveUpStartAfterMs: number;
+  /** Give up when the server has been too busy for so long; waits are as long as it says. Default 30,000. */
+  readonly giveUpBusyAfterMs: number;
   /**
    * A stream without a message for this long counts as lost; of a job the server sends one every 15 s. Default 45,000.
    * Not on a socket of this machine, which breaks with the server: silence there is that of a busy machine.
@@ -24,13 +27,14 @@ export const DEFAULT_REATTACH: ReattachPolicy = {
   maxDelayMs: 10_000,
   giveUpAfterMs: 300_000,
   giveUpStartAfterMs: 2_000,
+  giveUpBusyAfterMs: 30_000,
   silenceMs: 45_000,
 };
 
 /** What a stream that is taken up again is told, and what ends that. */
 export interface ReattachOptions {
   readonly reattach?: Partial<ReattachPolicy> | undefined;
-  /** Told of each lost stream before the wait. */
+  /** Told of each lost stream, and each call that a busy server refused, before the wait. */
   readonly onLost?: ((loss: { readonly error: CallError; readonly delayMs: number }) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,11 +68,15 @@ export function createPatience({ reattach, onLost, signal }: ReattachOptions): P
       wasHeard = true;
     },
     async waitAfter(lost, deadline = Infinity) {
-      if (signal?.aborted === true || !isWorthAnotherTry(lost)) throw lost;
-      const patience = wasHeard ? policy.giveUpAfterMs : policy.giveUpStartAfterMs;
+      const busy = isBusy(lost);
+      if (busy) wasHeard = true;
+      if (signal?.aborted === true || !(busy || isWorthAnotherTry(lost))) throw lost;
+      const patience = busy ? policy.giveUpBusyAfterMs : wasHeard ? policy.giveUpAfterMs : policy.giveUpStartAfterMs;
+      const waitMs = busy ? delayOfBusy(lost, Math.random) : delayMs;
       lostAt ??= Date.now();
-      if (Date.now() + delayMs - lostAt > patience || Date.now() + delayMs > deadline) throw lost;
-      onLost?.({ error: lost, delayMs });
+      if (Date.now() + waitMs - lostAt > patience || Date.now() + waitMs > deadline) throw lost;
+      onLost?.({ error: lost, delayMs: waitMs });
+      if (busy) return pause(waitMs, signal);
       await pause(delayMs * (0.8 + 0.4 * Math.random()), signal);
       delayMs = Math.min(delayMs * 1.6, policy.maxDelayMs);
     },

@@ -10,14 +10,15 @@
  * client.close();
  * ```
  */
-/** Makes `credentials` for a server with TLS: `credentials.createSsl(readFileSync('ca.pem'))`. */
-export { credentials } from '@grpc/grpc-js';
-export { CallError, type StatusName } from './call-error.js';
-export { createClient, type PrunecastClient, type RunOptions } from './create-client.js';
+export { CallError, type ErrorReason, type QuotaViolation, type StatusName } from './call-error.js';
+export { createClient, type ClientOptions, type PrunecastClient, type RunOptions } from './create-client.js';
 export type { Downloaded, DownloadOptions } from './download.js';
 export type { FollowOptions } from './follow-events.js';
 export type { ReattachOptions, ReattachPolicy } from './reattach.js';
 export { listUpload, type TransferProgress, type UploadOptions, type UploadSource } from './upload.js';
-export { MAX_MESSAGE_BYTES, type CallOptions, type TransportOptions } from './transport.js';
+export type { RetryPolicy } from './retry-policy.js';
+export type { TlsOptions, TransportOptions } from './secure-channel.js';
+export { MAX_MESSAGE_BYTES, type CallOptions } from './transport.js';
+export type { Reason } from '../core/errors/reasons.js';
 export { packUnits, unpackUnits } from '../core/model/unit-bitmap.js';
 export * from './messages.js';

@@ -1,5 +1,7 @@
 import type { DeepPartial } from '../gen/prunecast/v1/common.js';
 import { CallError } from './call-error.js';
+import { DEFAULT_RETRY, type RetryPolicy } from './retry-policy.js';
+import { repeatCall } from './retry.js';
 import type { CallOptions, Transport } from './transport.js';
 
 /** A method as ts-proto describes it, made to take partial requests. */
@@ -9,6 +11,8 @@ export interface Method<Request, Response, Requests extends boolean, Responses e
   readonly responseStream: Responses;
   readonly encode: (request: Request) => Uint8Array;
   readonly decode: (bytes: Buffer) => Response;
+  /** Whether a call with this request does no more when it is made twice. */
+  readonly isRepeatable: (request: Request) => boolean;
 }
 
 /**
@@ -40,10 +44,11 @@ interface Definition<Request, Response, Requests extends boolean, Responses exte
   readonly responseDeserialize: (value: Buffer) => Response;
 }
 
-/** Joins a generated method definition with the type of its request. */
+/** Joins a generated method definition with the type of its request, and with what may be made twice. */
 export function defineMethod<Request, Response, Requests extends boolean, Responses extends boolean>(
   definition: Definition<Request, Response, Requests, Responses>,
   request: { fromPartial(partial: DeepPartial<Request>): Request },
+  isRepeatable: (request: DeepPartial<Request>) => boolean,
 ): Method<DeepPartial<Request>, Response, Requests, Responses> {
   return {
     path: definition.path,
@@ -51,19 +56,26 @@ export function defineMethod<Request, Response, Requests extends boolean, Respon
     responseStream: definition.responseStream,
     encode: (partial) => definition.requestSerialize(request.fromPartial(partial)),
     decode: definition.responseDeserialize,
+    isRepeatable,
   };
 }
 
-/** The functions of a table of methods. */
+/** The functions of a table of methods, which repeat failed calls as far as that is safe. */
 export function createService<Methods extends Readonly<Record<string, AnyMethod>>>(
   transport: Transport,
   methods: Methods,
+  retry: Partial<RetryPolicy> | false = {},
 ): Service<Methods> {
   const functions = Object.entries(methods).map(([name, method]) => [
     name,
-    (request: unknown, options?: CallOptions) => {
+    (request: unknown, options: CallOptions = {}) => {
       const requests = method.requestStream ? (request as Stream<unknown>) : [request];
-      const responses = stream(transport, method, requests, options);
+      const open = (call: CallOptions) => stream(transport, method, requests, call);
+      const { wasReached } = transport;
+      const responses =
+        retry === false || options.retry === false || method.requestStream || !method.isRepeatable(request as never)
+          ? open(options)
+          : repeatCall(open, options, { policy: { ...DEFAULT_RETRY, ...retry, ...options.retry }, wasReached });
       return method.responseStream ? responses : takeOnly(responses, method.path);
     },
   ]);
@@ -78,7 +90,7 @@ async function* stream(
   transport: Transport,
   method: AnyMethod,
   requests: Stream<unknown>,
-  options: CallOptions | undefined,
+  options: CallOptions,
 ): AsyncGenerator<unknown, void, undefined> {
   for await (const bytes of transport.exchange(method.path, encodeAll(method, requests), options))
     yield method.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));

@@ -1,25 +1,11 @@
 import { once } from 'node:events';
-import {
-  Client,
-  connectivityState,
-  credentials,
-  Metadata,
-  type ChannelCredentials,
-  type ClientDuplexStream,
-} from '@grpc/grpc-js';
+import { Client, connectivityState, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
 import { CallError } from './call-error.js';
+import type { RetryPolicy } from './retry-policy.js';
+import { readToken, secureChannel, type TransportOptions } from './secure-channel.js';
 
 /** The most bytes that one message may have, either way; GetServerInfo tells the server's own limit. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
-
-export interface TransportOptions {
-  /** `host:port`, or `unix:/path/of.sock`. */
-  readonly address: string;
-  /** Default: no encryption, which is right for a local socket only. */
-  readonly credentials?: ChannelCredentials;
-  /** Sent with each call, as with `authorization`. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 /** What every call takes. */
 export interface CallOptions {
@@ -27,6 +13,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds until the whole call must have ended, else DEADLINE_EXCEEDED. Default: no limit. */
   readonly timeoutMs?: number;
+  /** When a call that failed is made again, over what the client was given; `false` for never. */
+  readonly retry?: Partial<RetryPolicy> | false;
 }
 
 /** Messages as bytes: every kind of call exchanges some number of requests for some number of answers. */
@@ -42,9 +30,11 @@ export interface Transport {
   ): AsyncGenerator<Uint8Array, void, undefined>;
   /**
    * Waits until the server takes the connection; calls connect by themselves, and then wait or try again as they were
-   * told. Throws CallError UNAVAILABLE as soon as nobody takes it, or nobody answers for 20 s.
+   * told. Throws CallError UNAVAILABLE as soon as nobody takes it, or nobody answers for 20 s or as long as is given.
    */
-  connect(): Promise<void>;
+  connect(options?: Pick<CallOptions, 'signal' | 'timeoutMs'>): Promise<void>;
+  /** Whether the server was heard of: it took the connection, or answered a call. */
+  wasReached(): boolean;
   /** Ends the connection; calls that still run fail with CANCELLED. */
   close(): void;
 }
@@ -52,35 +42,44 @@ export interface Transport {
 const CONNECT_MS = 20_000;
 
 /**
- * One channel for all services. Connects with the first call. Throws CallError INVALID_ARGUMENT for what is no address.
+ * One channel for all services. Connects with the first call. Throws CallError INVALID_ARGUMENT for what is no address,
+ * or no safe one for a token.
  */
-export function createTransport({ address, credentials: given, headers = {} }: TransportOptions): Transport {
-  if (address === '' || /^https?:/.test(address))
-    throw new CallError(`the address is "${address}"; allowed are host:port and unix:/path/of.sock`, {
-      code: 'INVALID_ARGUMENT',
-    });
-  const client = new Client(address, given ?? credentials.createInsecure(), {
+export function createTransport(options: TransportOptions): Transport {
+  const { address, headers = {} } = options;
+  const { credentials, channelOptions } = secureChannel(options);
+  const client = new Client(address, credentials, {
+    ...channelOptions,
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     // A local server is back in a second; the default of grpc-js doubles to two minutes.
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 5_000,
   });
+  let isReached = false;
   return {
     close: () => client.close(),
-    async connect() {
+    wasReached: () => isReached,
+    async connect({ signal, timeoutMs = CONNECT_MS } = {}) {
       const channel = client.getChannel();
-      const deadline = Date.now() + CONNECT_MS;
+      const deadline = Date.now() + timeoutMs;
       for (;;) {
+        throwIfAborted(signal);
         const state = channel.getConnectivityState(true);
-        if (state === connectivityState.READY) return;
+        if (state === connectivityState.READY) {
+          isReached = true;
+          return;
+        }
         if (
           state === connectivityState.TRANSIENT_FAILURE ||
           state === connectivityState.SHUTDOWN ||
           Date.now() > deadline
         )
           throw new CallError(`no server answers at ${address}`, { code: 'UNAVAILABLE' });
-        await new Promise((changed) => channel.watchConnectivityState(state, deadline, changed));
+        await new Promise<unknown>((changed) => {
+          signal?.addEventListener('abort', changed, { once: true });
+          channel.watchConnectivityState(state, deadline, changed);
+        });
       }
     },
     async *exchange(path, requests, { signal, timeoutMs } = {}) {
@@ -88,6 +87,9 @@ export function createTransport({ address, credentials: given, headers = {} }: T
       const metadata = new Metadata();
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
       const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+      const token = await readToken(options);
+      if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+      throwIfAborted(signal);
       const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
         path,
         toBuffer,
@@ -97,6 +99,7 @@ export function createTransport({ address, credentials: given, headers = {} }: T
       );
       // A call that is cancelled after its reader left still reports its end.
       call.on('error', () => undefined);
+      call.once('metadata', () => (isReached = true));
       const abort = () => call.cancel();
       signal?.addEventListener('abort', abort, { once: true });
       const left = new AbortController();
@@ -111,7 +114,9 @@ export function createTransport({ address, credentials: given, headers = {} }: T
         if (sendFailure !== undefined) throw sendFailure;
       } catch (error) {
         throwIfAborted(signal);
-        throw CallError.from(sendFailure ?? error);
+        const failure = CallError.from(sendFailure ?? error);
+        if (failure.reason !== '') isReached = true;
+        throw failure;
       } finally {
         left.abort();
         signal?.removeEventListener('abort', abort);

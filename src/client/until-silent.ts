@@ -31,6 +31,8 @@ export async function* untilSilent<Message>(
   const silence = new AbortController();
   const onSilent = breaksWithServer ? () => onSilence?.() : () => silence.abort();
   const messages = open({
+    // Whoever reads on takes up the lost stream itself.
+    retry: false,
     signal: signal === undefined ? silence.signal : AbortSignal.any([signal, silence.signal]),
     ...(Number.isFinite(deadline) && { timeoutMs: deadline - Date.now() }),
   })[Symbol.asyncIterator]();

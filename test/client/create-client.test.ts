@@ -11,6 +11,7 @@ import { CatalogServiceService } from '../../src/gen/prunecast/v1/catalog.js';
 import { JobServiceService, type WatchJobRequest, type WatchJobResponse } from '../../src/gen/prunecast/v1/job.js';
 import { InspectModelResponse, ModelServiceService } from '../../src/gen/prunecast/v1/model.js';
 import { PairServiceService } from '../../src/gen/prunecast/v1/pair.js';
+import { PredictorServiceService } from '../../src/gen/prunecast/v1/predictor.js';
 import {
   PlanSearchResponse,
   PruningServiceService,
@@ -62,13 +63,14 @@ describe('createClient', () => {
         getServerInfo: () => undefined,
       },
     ]);
-    await expect(client.services.catalog.listPlugins({})).rejects.toMatchObject({
+    await expect(client.services.catalog.listPlugins({}, { retry: false })).rejects.toMatchObject({
       name: 'CallError',
       code: 'RESOURCE_EXHAUSTED',
       reason: 'OVERLOADED',
       message: 'too many jobs wait',
       metadata: { nearest: '7' },
       violations: [{ field: 'model', description: 'is empty' }],
+      quotas: [{ subject: 'kind:search', description: '4 of at most 4 wait' }],
       retryAfterMs: 1500,
     });
   });
@@ -268,6 +270,94 @@ describe('runSearch', () => {
   });
 });
 
+describe('a call that fails', () => {
+  const stopping = detailedStatus(14, 'SERVER_STOPPING', 'the server stops', 0);
+  const fast = { retry: { firstDelayMs: 1 } };
+
+  it('is made again if it reads, or is the same when it is made twice', async () => {
+    for (const method of ['getJob', 'cancelJob'] as const) {
+      const { client, calls } = await serveAfter(2, stopping);
+      await client.services.jobs[method]({ jobId: 'j' }, fast);
+      expect(calls.count).toBe(3);
+    }
+  });
+
+  it('is not made again if a second one would do more or fail where the first did its work', async () => {
+    for (const method of ['resumeJob', 'deleteJob'] as const) {
+      const { client, calls } = await serveAfter(2, stopping);
+      await expect(client.services.jobs[method]({ jobId: 'j' }, fast)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(calls.count).toBe(1);
+    }
+  });
+
+  it('and starts a job is made again with a request id only', async () => {
+    const { client, calls } = await serveAfter(2, stopping);
+    const { predictors } = client.services;
+    await expect(predictors.fitPredictor({}, fast)).rejects.toMatchObject({ reason: 'SERVER_STOPPING' });
+    expect(calls.count).toBe(1);
+    await predictors.fitPredictor({ requestId: 'mine' }, fast);
+    expect(calls.count).toBe(3);
+  });
+
+  it('since the server is too busy is made again when the server said, and only then', async () => {
+    const { client, calls } = await serveAfter(1, detailedStatus(8, 'OVERLOADED', 'too many jobs wait', 60));
+    await client.services.jobs.getJob({ jobId: 'j' });
+    expect(calls.count).toBe(2);
+    const unsaid = await serveAfter(1, detailedStatus(8, 'UPLOADS_FULL', 'no room', 'unsaid'));
+    await expect(unsaid.client.services.jobs.getJob({ jobId: 'j' })).rejects.toMatchObject({ reason: 'UPLOADS_FULL' });
+    expect(unsaid.calls.count).toBe(1);
+  });
+
+  it('is not made again if the caller wants none repeated, of this call or of the client', async () => {
+    const { client, address, calls } = await serveAfter(2, stopping);
+    const quick = createClient({ address, retry: false });
+    ends.push(quick.close);
+    for (const call of [
+      quick.services.jobs.getJob({ jobId: 'j' }),
+      client.services.jobs.getJob({ jobId: 'j' }, { retry: false }),
+    ])
+      await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(calls.count).toBe(2);
+  });
+});
+
+describe('a job that a busy server refuses', () => {
+  it('is started when the server said, under the same request id, and its caller is told of the wait', async () => {
+    const ids: string[] = [];
+    const { client } = await serve([
+      PruningServiceService,
+      pruning({
+        search(call) {
+          ids.push(call.request.requestId);
+          if (ids.length === 1)
+            call.emit('error', toServiceError(detailedStatus(8, 'OVERLOADED', 'too many jobs wait', 40)));
+          else answer(call, { event: endEvent(1) });
+        },
+      }),
+    ]);
+    const losses: unknown[] = [];
+    await client.runSearch(
+      { model: 'tiny' },
+      { onLost: ({ error, delayMs }) => losses.push([error.reason, delayMs >= 40]) },
+    );
+    expect(new Set(ids).size).toBe(1);
+    expect(ids).toHaveLength(2);
+    expect(losses).toEqual([['OVERLOADED', true]]);
+  });
+
+  it('fails if the server is busy for longer than the caller has patience', async () => {
+    const { client } = await serve([
+      PruningServiceService,
+      pruning({
+        search: (call) =>
+          void call.emit('error', toServiceError(detailedStatus(8, 'OVERLOADED', 'too many jobs wait', 400))),
+      }),
+    ]);
+    const waits = client.runSearch({ model: 'tiny' }, { reattach: { giveUpBusyAfterMs: 300 } });
+    await expect(waits).rejects.toMatchObject({ reason: 'OVERLOADED', retryAfterMs: 400 });
+  });
+});
+
 describe('planSearch', () => {
   it('asks for the plan alone', async () => {
     const { client } = await serve([
@@ -281,6 +371,31 @@ describe('planSearch', () => {
   });
 });
 
+/** Fails the first calls of a method with a status, then answers. */
+async function serveAfter(failures: number, status: ReturnType<typeof detailedStatus>) {
+  const calls = { count: 0 };
+  const answerAfter = (_: unknown, respond: (error: object | null, value?: object) => void): void => {
+    calls.count += 1;
+    if (calls.count <= failures) respond(toServiceError(status));
+    else respond(null, {});
+  };
+  const all = { getJob: answerAfter, listJobs: silent, watchJob: silent, cancelJob: answerAfter };
+  const { client, address } = await serve(
+    [JobServiceService, { ...all, resumeJob: answerAfter, deleteJob: answerAfter }],
+    [
+      PredictorServiceService,
+      {
+        fitPredictor: answerAfter,
+        getPredictor: silent,
+        listPredictors: silent,
+        deletePredictor: silent,
+        explainPredictor: silent,
+        proposeRefinement: silent,
+      },
+    ],
+  );
+  return { client, address, calls };
+}
 function answer(call: ServerWritableStream<SearchRequest, SearchResponse>, response: SearchResponse): void {
   call.write(response);
   call.end();

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Metadata, Server, ServerCredentials, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { BadRequest, ErrorInfo, RetryInfo } from '../../src/gen/google/rpc/error_details.js';
+import { BadRequest, ErrorInfo, QuotaFailure, RetryInfo } from '../../src/gen/google/rpc/error_details.js';
 import { Status } from '../../src/gen/google/rpc/status.js';
 import { JobEvent, JobState } from '../../src/gen/prunecast/v1/job.js';
 import { PruningServiceService } from '../../src/gen/prunecast/v1/pruning.js';
@@ -54,7 +54,12 @@ export function endEvent(sequence: number, state: JobState = JobState.SUCCEEDED,
 }
 
 /** A status with all the details that a server may send. */
-export function detailedStatus(code: number, reason: string, message: string): Status {
+export function detailedStatus(
+  code: number,
+  reason: string,
+  message: string,
+  retryAfterMs: number | 'unsaid' = 1500,
+): Status {
   return {
     code,
     message,
@@ -70,12 +75,27 @@ export function detailedStatus(code: number, reason: string, message: string): S
         ),
       },
       {
-        typeUrl: 'type.googleapis.com/google.rpc.RetryInfo',
-        value: pack(RetryInfo.encode({ retryDelay: { seconds: 1n, nanos: 500_000_000 } })),
+        typeUrl: 'type.googleapis.com/google.rpc.QuotaFailure',
+        value: pack(
+          QuotaFailure.encode(
+            QuotaFailure.fromPartial({ violations: [{ subject: 'kind:search', description: '4 of at most 4 wait' }] }),
+          ),
+        ),
       },
+      ...(retryAfterMs === 'unsaid'
+        ? []
+        : [{ typeUrl: 'type.googleapis.com/google.rpc.RetryInfo', value: packDelay(retryAfterMs) }]),
       { typeUrl: 'type.googleapis.com/some.other.Detail', value: Buffer.of(1, 2) },
     ],
   };
+}
+
+function packDelay(delayMs: number): Buffer {
+  return pack(
+    RetryInfo.encode({
+      retryDelay: { seconds: BigInt(Math.floor(delayMs / 1000)), nanos: (delayMs % 1000) * 1_000_000 },
+    }),
+  );
 }
 
 /** A status as a grpc-js handler throws it. */

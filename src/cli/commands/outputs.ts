@@ -13,6 +13,7 @@ import { formatTime } from '../output/format-time.js';
 import { addServerFlags } from '../options/server.js';
 import { formatBytes, formatCount, formatEnum, formatMetric, formatShare } from '../../words/format.js';
 import { formatCost } from '../../words/format-cost.js';
+import { describeBusy } from '../session/watch-job.js';
 import { callServer } from '../session/call-server.js';
 
 const LIST: RequestType<ListOutputsRequest> = {
@@ -125,7 +126,8 @@ function addDownload(outputs: Command): void {
               isLost = false;
               show(progress);
             },
-            onLost: () => {
+            onLost: ({ error, delayMs }) => {
+              if (error.code === 'RESOURCE_EXHAUSTED') return printer.note(describeBusy(error, delayMs));
               if (!isLost) printer.note('lost the server; trying again, Ctrl-C ends that');
               isLost = true;
             },

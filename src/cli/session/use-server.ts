@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CallError, createClient, type PrunecastClient } from '../../client/index.js';
+import { CallError, createClient, type ClientOptions, type PrunecastClient } from '../../client/index.js';
 import { nameAnywhere } from '../../state-folder/greeting.js';
 import { findSockets } from '../../state-folder/socket-paths.js';
 import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
@@ -45,7 +45,7 @@ export async function useServer<Result>(
       `the server at ${flags.address} no longer answers. Job ${jobId} goes on when it is back; to watch it then: ${writeWatchCommand(jobId, flags)}`;
     const { address } = flags;
     return useClient(
-      address,
+      { address },
       { places: AT_SERVER, serverStays: true, serverEnded: undefined, resumeCommand, describeLost },
       async (session) => {
         await requireAnswer(session.client, address);
@@ -70,7 +70,8 @@ export async function useServer<Result>(
       : `the server that a command had started has ended before its time; --server-log tells why one ends. What job ${jobId} has measured is kept; to go on with it: ${resumeCommand(jobId)}`;
   try {
     return await useClient(
-      address,
+      // A server that a command has started does not come back.
+      { address, ...(!serverStays && { retry: false }) },
       { places: ON_THIS_MACHINE, serverStays, serverEnded, resumeCommand, describeLost },
       use,
     );
@@ -126,11 +127,11 @@ function causeOf(error: unknown): CallError | undefined {
 }
 
 async function useClient<Result>(
-  address: string,
+  options: ClientOptions,
   session: Omit<Session, 'client'>,
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
-  const client = createClient({ address });
+  const client = createClient(options);
   try {
     return await use({ ...session, client });
   } finally {

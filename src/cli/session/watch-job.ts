@@ -55,7 +55,8 @@ export async function watchJob(
           printer.note('the server has said nothing for a while: the machine may be busy; still waiting');
         connection.isSilent = true;
       },
-      onLost: () => {
+      onLost: ({ error, delayMs }) => {
+        if (error.code === 'RESOURCE_EXHAUSTED') return printer.note(describeBusy(error, delayMs));
         if (!connection.isLost) printer.note('lost the server; trying again, Ctrl-C ends that');
         connection.isLost = true;
       },
@@ -85,6 +86,11 @@ export async function watchJob(
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/** A server that takes no more work at present says when to ask again, and why. */
+export function describeBusy({ message }: CallError, delayMs: number): string {
+  return `${message}; trying again in ${Math.ceil(delayMs / 1000)} s`;
 }
 
 /** A server that has answered before restarts more likely than its address is wrong. */

@@ -4,9 +4,9 @@ import { rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import type { ChannelCredentials } from '@grpc/grpc-js';
+import { credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createClient, credentials } from '../../../src/client/index.js';
+import { createClient, type TlsOptions } from '../../../src/client/index.js';
 import { CatalogServiceClient } from '../../../src/gen/prunecast/v1/catalog.js';
 import { makeSelfSigned } from '../../support/self-signed.js';
 import { ask, makeFolder, startTestServer } from '../../support/test-server.js';
@@ -188,19 +188,19 @@ describe('an address with TLS', () => {
         tlsCertificate: join(folder, 'certificate.pem'),
       },
     });
-    const list = async (trust: ChannelCredentials): Promise<unknown> => {
-      const client = createClient({ address: server.address.replace('127.0.0.1', 'localhost'), credentials: trust });
+    const list = async (tls?: TlsOptions | true): Promise<unknown> => {
+      const address = server.address.replace('127.0.0.1', 'localhost');
+      const client = createClient({ address, ...(tls !== undefined && { tls }) });
       try {
         return await client.services.catalog.listPlugins({});
       } finally {
         client.close();
       }
     };
-    const trusted = Buffer.from(certificate);
-    expect(await list(credentials.createSsl(trusted))).toMatchObject({ plugins: expect.any(Array) });
-    const other = Buffer.from(makeSelfSigned().certificate);
-    for (const trust of [credentials.createSsl(other), credentials.createInsecure()])
-      await expect(list(trust)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(await list({ authorities: certificate })).toMatchObject({ plugins: expect.any(Array) });
+    const { certificate: other } = makeSelfSigned();
+    for (const tls of [{ authorities: other }, true, undefined] as const)
+      await expect(list(tls)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
   });
 });
 
