@@ -25,7 +25,16 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	// Which calls gRPC makes again by itself when the server is away for a moment.
+	retries, err := os.ReadFile("../../proto/prunecast/v1/service_config.json")
+	if err != nil {
+		log.Fatal(err)
+	}
+	connection, err := grpc.NewClient(
+		address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(string(retries)),
+	)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,5 +1,7 @@
 package dev.prunecast.example;
 
+import com.google.gson.Gson;
+import com.google.gson.reflect.TypeToken;
 import dev.prunecast.v1.Budget;
 import dev.prunecast.v1.Calibration;
 import dev.prunecast.v1.Effort;
@@ -24,6 +26,10 @@ import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
 import java.util.UUID;
 
 /** The four verbs on the demo model: a Search is followed across lost connections, and an error is read in full. */
@@ -39,9 +45,12 @@ public final class Main {
     followJob = new FollowJob(JobServiceGrpc.newBlockingStub(channel));
   }
 
-  public static void main(String[] args) {
+  public static void main(String[] args) throws IOException {
     String address = args.length > 0 ? args[0] : "127.0.0.1:50051";
-    ManagedChannel channel = Grpc.newChannelBuilder(address, InsecureChannelCredentials.create()).build();
+    ManagedChannel channel =
+        Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
+            .defaultServiceConfig(readRetries())
+            .build();
     try {
       Main main = new Main(channel);
       main.evaluate();
@@ -54,6 +63,12 @@ public final class Main {
     } finally {
       channel.shutdownNow();
     }
+  }
+
+  /** Which calls gRPC makes again by itself when the server is away for a moment. */
+  private static Map<String, ?> readRetries() throws IOException {
+    String json = Files.readString(Path.of("../../proto/prunecast/v1/service_config.json"));
+    return new Gson().fromJson(json, new TypeToken<Map<String, ?>>() {}.getType());
   }
 
   /** Measures the unpruned model on 4,096 tokens. */
