@@ -35,11 +35,13 @@ describe('the package of a clone that was never built', () => {
       'dist/src/client/index.d.ts',
       'models/stories260k/config.json',
       'docs/cli.md',
+      'proto/prunecast/v1/service_config.json',
     ];
     expect(files).toEqual(expect.arrayContaining(needed));
     const places = [
       /^dist\/src\/.*(?:\.js|\.d\.ts|\.css|\.html|\.svg)$/,
       /^proto\/(?:prunecast|google|grpc)\/.*\.proto$/,
+      /^proto\/prunecast\/v1\/service_config\.json$/,
       /^proto\/(?:image\.binpb|plugins\.json|settings\.json)$/,
       /^models\/stories260k\//,
       /^templates\/plugin\//,
