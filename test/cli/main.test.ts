@@ -220,7 +220,7 @@ describe('prunecast serve', () => {
   it('ends with 1 and says which setting is wrong', async () => {
     expect(await runCli(['serve', '--listen', 'nowhere'])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('PRUNECAST_LISTEN') as string,
+      stderr: expect.stringContaining('listen (--listen): ') as string,
     });
   });
 });
