@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { arch, cpus } from 'node:os';
+import { arch, cpus, loadavg } from 'node:os';
 
 /** The machine of a timing. */
 export interface CpuDescription {
@@ -30,6 +30,11 @@ const TELLING = [
 
 export function describeCpu(threads: number): CpuDescription {
   return { model: cpus()[0]?.model ?? arch(), instruction_sets: readFlags(), threads };
+}
+
+/** What else the machine did: processes that ran or waited, on average over the last minute. */
+export function describeLoad(): number {
+  return Number((loadavg()[0] ?? NaN).toFixed(2));
 }
 
 function readFlags(): string[] {

@@ -2,18 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  createClient,
-  JobKind,
-  startLocalServer,
-  type DeepPartial,
-  type Job,
-  type PairSet,
-  type PrunecastClient,
-} from '../src/client/index.js';
+import { createClient, JobKind, startLocalServer, type Job, type PrunecastClient } from '../src/client/index.js';
 import { formatTable } from '../src/cli/output/table.js';
 import { createRng } from '../src/core/random.js';
 import { describeCpu } from './describe-cpu.js';
+import { drawPairs, nameDimensions } from './draw-pairs.js';
 
 /*
  * npm run bench:predict -- --model DIR --json FILE: how long Predict takes over the wire (TCP on this machine) while
@@ -39,10 +32,7 @@ const { values: flags } = parseArgs({
 
 const backends = flags.backends.split(',');
 
-const dimensions = Array.from(
-  { length: Number(flags.dimensions) },
-  (_, index) => `layers.${index >> 1}.${index % 2 === 0 ? 'kv_heads' : 'ffn_channels'}`,
-);
+const dimensions = nameDimensions(Number(flags.dimensions));
 const candidates = Number(flags.candidates);
 const calls = Number(flags.calls);
 const warmUp = Number(flags['warm-up']);
@@ -80,7 +70,7 @@ async function measure(client: PrunecastClient): Promise<void> {
   const fitted: { readonly backend: string; readonly id: string }[] = [];
   for (const backend of backends) {
     const { id } = await client.runFitPredictor({
-      source: { $case: 'pairs', value: drawPairs() },
+      source: { $case: 'pairs', value: drawPairs({ count: Number(flags.pairs), dimensions }) },
       predictor: { id: backend },
     });
     fitted.push({ backend, id });
@@ -172,16 +162,4 @@ async function findEvaluation(client: PrunecastClient): Promise<Job | undefined>
 
 function pause(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
-}
-
-/** Pairs of a smooth law with noise, as many as a study has. */
-function drawPairs(): DeepPartial<PairSet> {
-  const rng = createRng(1);
-  const weights = dimensions.map(() => 0.1 + rng.uniform());
-  const pairs = Array.from({ length: Number(flags.pairs) }, () => {
-    const rates = dimensions.map(() => Math.fround(rng.uniform() / 2));
-    const loss = rates.reduce((sum, rate, index) => sum + (weights[index] ?? 0) * (0.3 * rate + rate * rate), 1);
-    return { rates, metrics: { perplexity: Math.exp(loss + 0.05 * rng.uniform()) } };
-  });
-  return { dimensions, pairs };
 }

@@ -1,13 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { awaitServing } from './await-serving.js';
+import { describeCpu, describeLoad } from './describe-cpu.js';
+import { residentMib } from './resident-mib.js';
 
 /*
- * npm run bench:start [-- --against DIR]: how long a server takes until it listens, and its memory then and after one
- * Evaluate of the demo model. With --against, another built checkout is measured in turn with this one, so that both
+ * npm run bench:start [-- --against DIR]: how long a server takes until its health is SERVING with the demo model under
+ * its roots, from the start of its process on, and its memory then and after one Evaluate of that model. With --against, another built checkout is measured in turn with this one, so that both
  * see the same machine. `node -e 0` is measured too: what Node itself takes. Needs Linux.
  */
 
@@ -16,6 +19,7 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '10' },
     /** The root of another checkout that has been built. */
     against: { type: 'string' },
+    json: { type: 'string' },
   },
 });
 
@@ -44,9 +48,25 @@ console.log(`node -e 0: ${median(bare).toFixed(0)} ms (median of ${flags.runs})`
 for (const [name, runs] of samples) {
   const of = (value: (sample: Sample) => number): string => median(runs.map(value)).toFixed(0);
   console.log(
-    `${name}: listens after ${of(({ startMs }) => startMs)} ms (${(median(runs.map(({ startMs }) => startMs)) / median(bare)).toFixed(1)} x node -e 0), ` +
+    `${name}: SERVING after ${of(({ startMs }) => startMs)} ms (${(median(runs.map(({ startMs }) => startMs)) / median(bare)).toFixed(1)} x node -e 0), ` +
       `${of(({ startMib }) => startMib)} MiB then, ${of(({ evaluatedMib }) => evaluatedMib)} MiB after an Evaluate`,
   );
+}
+
+if (flags.json !== undefined) {
+  const own = samples.get('this build') ?? [];
+  const startMs = median(own.map(({ startMs: ms }) => ms));
+  const summary = {
+    cpu: describeCpu(2),
+    load: describeLoad(),
+    runs: Number(flags.runs),
+    serving_ms: Math.round(startMs),
+    node_ms: Math.round(median(bare)),
+    ratio: Number((startMs / median(bare)).toFixed(1)),
+    resident_mib: Math.round(median(own.map(({ startMib }) => startMib))),
+    resident_after_evaluate_mib: Math.round(median(own.map(({ evaluatedMib }) => evaluatedMib))),
+  };
+  await writeFile(flags.json, `${JSON.stringify(summary, undefined, 2)}\n`);
 }
 
 /** Starts the server of a checkout with that checkout's own client, and evaluates the demo model once. */
@@ -64,6 +84,7 @@ async function measure(root: string): Promise<Sample> {
       PRUNECAST_OUTPUT_ROOT: join(folder, 'outputs'),
     },
   });
+  await awaitServing(server.address);
   const startMs = performance.now() - started;
   const connection = client.createClient({ address: server.address });
   try {
@@ -79,11 +100,6 @@ async function measure(root: string): Promise<Sample> {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function residentMib(processId: number): Promise<number> {
-  const status = await readFile(`/proc/${processId}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? NaN) / 1024;
 }
 
 function median(values: readonly number[]): number {
