@@ -272,8 +272,8 @@ describe('a job that a server left unfinished', () => {
   });
 
   it.each(['prune', 'samplePairs', 'fitPredictor'] as const)('is refused by name as a %s too', async (kind) => {
-    verbs = await startVerbServer({ folder, config: { concurrentJobs: 1 } });
-    // The queue keeps it from running before the server stops.
+    // The queue keeps it from running before the server stops; a fit has a slot of its own, and gets no time to end.
+    verbs = await startVerbServer({ folder, config: { concurrentJobs: 1, shutdownGraceMs: 0 } });
     const running = verbs.client.search(calibrated({ pairs: { count: 400, rungs: [{ tokenLimit: 1024n }] } }));
     await running.next();
     const jobId = await START[kind](verbs.client);
