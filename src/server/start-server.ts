@@ -69,6 +69,8 @@ export async function startServer(
   const parts = await composeServer({ config, stopping: stopping.signal, plugins, modules: [logModule, ...modules] });
   const { log, jobs } = parts;
   let certificates: Certificates | undefined;
+  /** What listens, for a start that fails. */
+  const listeners: { close(graceMs: number): Promise<void> }[] = [];
   try {
     const state = new ServingState();
     const settings = {
@@ -80,28 +82,20 @@ export async function startServer(
     };
     certificates = await openCertificates(config, log);
     const rpcServer = createRpcServer(parts.services, { config, certificates }, settings);
+    listeners.push(rpcServer);
     const [addresses, healthAddresses] = await listenOnAll(rpcServer, config);
     const privateAddress = await listenPrivately(rpcServer, privateSocket, log);
     const dashboard = await openDashboard(config, {
       log,
       certificates,
       calls: createApiCalls(parts.services, settings),
-    }).catch(async (error: unknown) => {
-      await rpcServer.close(0);
-      throw error;
     });
-    const metrics = await parts.listenForMetrics().catch(async (error: unknown) => {
-      await Promise.all([rpcServer.close(0), dashboard?.close(0)]);
-      throw error;
-    });
+    if (dashboard !== undefined) listeners.push(dashboard);
+    const metrics = await parts.listenForMetrics();
+    if (metrics !== undefined) listeners.push(metrics);
     for (const address of listExposed(config, parts.ownAuthenticator))
       log.warn({ address }, describeExposed(config, parts.ownAuthenticator, address));
-    try {
-      await recover(parts);
-    } catch (error) {
-      await Promise.all([rpcServer.close(0), dashboard?.close(0), metrics?.close()]);
-      throw error;
-    }
+    await recover(parts);
     state.enter('serving');
     repeatUntil(stopping.signal, {
       everyMs: UPLOAD_SWEEP_MS,
@@ -148,6 +142,7 @@ export async function startServer(
       stop: () => (stopped ??= stop()),
     };
   } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close(0)));
     certificates?.close();
     await parts.close();
     throw error;
@@ -171,14 +166,9 @@ async function listenOnAll(
 ): Promise<[api: string[], health: string[]]> {
   const addresses: string[] = [];
   const health: string[] = [];
-  try {
-    for (const address of listen) addresses.push(await server.listen(address));
-    for (const address of healthListen) health.push(await server.listenForHealth(address));
-    return [addresses, health];
-  } catch (error) {
-    await server.close(0);
-    throw error;
-  }
+  for (const address of listen) addresses.push(await server.listen(address));
+  for (const address of healthListen) health.push(await server.listenForHealth(address));
+  return [addresses, health];
 }
 
 async function openDashboard(

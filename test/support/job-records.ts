@@ -49,6 +49,22 @@ export interface JobRecords {
   remove(jobId: string): Promise<void>;
 }
 
+/** What a test says of a job of which only the id matters. */
+export function newJob(id: string, given: Partial<NewJob> = {}): NewJob {
+  return {
+    id,
+    kind: 3,
+    requestId: '',
+    requestDigest: '',
+    studyId: '',
+    labels: {},
+    caller: 'anonymous',
+    request: undefined,
+    createdMs: 0,
+    ...given,
+  };
+}
+
 export function openJobRecords(store: Store): JobRecords {
   const { jobs } = store;
   return {

@@ -1,5 +1,4 @@
-import { describeOverload } from '../../core/errors/describe-overload.js';
-import type { PrunecastError } from '../../core/errors/prunecast-error.js';
+import { requireRoom } from '../../core/errors/require-room.js';
 import { createFairLine } from '../../core/fair-line.js';
 
 /** Who asks for a call, and what keeps it. */
@@ -50,34 +49,44 @@ export function createCallQueue(work: string, { concurrentCalls, ...limits }: Ca
   const leave = (call: WaitingCall): void => {
     waitingBytes -= call.bytes;
   };
-  const refuseAbove = (
-    setting: keyof typeof limits,
-    wanted: number,
-    waiting: string,
-    subject: string,
-  ): PrunecastError | undefined =>
-    wanted > limits[setting]
-      ? describeOverload({ waiting, setting, limit: limits[setting], subject, retryAfterMs: RETRY_AFTER_MS })
-      : undefined;
-  /** Looks at the bytes last: it takes time to count them. */
-  const requireRoom = ({ caller, bytes }: CallAsked): number => {
+  /** Returns the bytes of the request. They are looked at last: it takes time to count them. */
+  const admit = ({ caller, bytes }: CallAsked): number => {
     const own = line.countOf(caller);
-    const full =
-      refuseAbove('maxQueuedCalls', line.size + 1, `${line.size} calls wait to ${work}`, `kind:${work}`) ??
-      refuseAbove('maxQueuedCallsPerCaller', own + 1, `${own} calls of ${caller} wait to ${work}`, `caller:${caller}`);
-    if (full !== undefined) throw full;
-    const size = bytes();
-    const tooLarge = refuseAbove(
-      'maxQueuedBytes',
-      waitingBytes + size,
-      `requests of ${waitingBytes} bytes wait to ${work}, and this one has ${size}`,
-      `kind:${work}`,
+    requireRoom(
+      [
+        {
+          setting: 'maxQueuedCalls',
+          amount: line.size + 1,
+          waiting: `${line.size} calls wait to ${work}`,
+          subject: `kind:${work}`,
+        },
+        {
+          setting: 'maxQueuedCallsPerCaller',
+          amount: own + 1,
+          waiting: `${own} calls of ${caller} wait to ${work}`,
+          subject: `caller:${caller}`,
+        },
+      ],
+      limits,
+      RETRY_AFTER_MS,
     );
-    if (tooLarge !== undefined) throw tooLarge;
+    const size = bytes();
+    requireRoom(
+      [
+        {
+          setting: 'maxQueuedBytes',
+          amount: waitingBytes + size,
+          waiting: `requests of ${waitingBytes} bytes wait to ${work}, and this one has ${size}`,
+          subject: `kind:${work}`,
+        },
+      ],
+      limits,
+      RETRY_AFTER_MS,
+    );
     return size;
   };
   const wait = (asked: CallAsked): Promise<void> => {
-    const bytes = requireRoom(asked);
+    const bytes = admit(asked);
     const { caller, signal } = asked;
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {

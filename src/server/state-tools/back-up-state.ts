@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { STATE_DATABASES } from '../adapters/files/private-state.js';
 import { backUpDatabase, type BackedUpDatabase } from '../adapters/sqlite/back-up-database.js';
 import { createId } from '../records/create-id.js';
+import { requireStore } from './require-store.js';
 
 /** What a backup holds. */
 export interface Backup extends BackedUpDatabase {
@@ -26,9 +27,7 @@ const KEPT_FOLDERS = ['uploaded', 'latencies'] as const;
  * @throws Error that says what to do
  */
 export async function backUpState(stateDirectory: string, target: string): Promise<Backup> {
-  const source = join(stateDirectory, STATE_DATABASES.store);
-  if ((await stat(source).catch(() => undefined))?.isFile() !== true)
-    throw new Error(`${stateDirectory} has no ${STATE_DATABASES.store}: name a state folder with --state-dir DIR`);
+  const source = await requireStore(stateDirectory);
   const taken = await readdir(target).catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
     throw new Error(`${target} is no folder: name one that is not there yet`, { cause: error });

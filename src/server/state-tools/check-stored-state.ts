@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listForeign, STATE_DATABASES } from '../adapters/files/private-state.js';
+import { listForeign, STATE_DATABASES, STATE_FOLDERS } from '../adapters/files/private-state.js';
 import { examineDatabase, type ExaminedDatabase } from '../adapters/sqlite/examine-database.js';
 import { SCHEMA_VERSION } from '../adapters/sqlite/migrations.js';
 import type { Check } from '../doctor/check.js';
@@ -44,7 +44,7 @@ export async function* checkStoredState(stateDirectory: string): AsyncGenerator<
   for (const { name, bytes, rows } of tables.filter((table) => table.rows > 0))
     yield { name: 'table', state: 'ok', finding: `${name}: ${rows} rows, ${bytes} bytes` };
   yield { name: 'free', state: 'ok', finding: `${freeBytes} bytes within the database are unused` };
-  for (const folder of ['uploaded', 'scores', 'latencies', 'scratch', 'plugins']) {
+  for (const folder of STATE_FOLDERS) {
     const bytes = await measure(join(stateDirectory, folder));
     if (bytes > 0) yield { name: 'folder', state: 'ok', finding: `${folder}: ${bytes} bytes` };
   }

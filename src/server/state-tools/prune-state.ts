@@ -1,9 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { STATE_DATABASES } from '../adapters/files/private-state.js';
 import { openDatabase } from '../adapters/sqlite/open-database.js';
 import { pruneDatabase, type Pruned, type PruneLimits } from '../adapters/sqlite/prune-database.js';
 import { StateInUse } from '../../state-folder/state-in-use.js';
+import { requireStore } from './require-store.js';
 
 /**
  * Removes old jobs and labels of a state folder that no server has.
@@ -11,8 +9,7 @@ import { StateInUse } from '../../state-folder/state-in-use.js';
  * @throws Error that says what to do, if a server has it, or it cannot be opened
  */
 export async function pruneState(stateDirectory: string, limits: PruneLimits, mode: 'dry' | 'remove'): Promise<Pruned> {
-  if ((await stat(join(stateDirectory, STATE_DATABASES.store)).catch(() => undefined)) === undefined)
-    throw new Error(`${stateDirectory} has no ${STATE_DATABASES.store}: name a state folder with --state-dir DIR`);
+  await requireStore(stateDirectory);
   const opened = await openDatabase(stateDirectory).catch((error: unknown) => {
     if (!(error instanceof StateInUse)) throw error;
     throw new Error(

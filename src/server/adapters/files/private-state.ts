@@ -5,12 +5,16 @@ import { makeStateDirectory } from '../../../state-folder/state-directory.js';
 /** The databases in the state folder. SQLite gives the files beside each (`-wal`, `-shm`, `-journal`) the same mode. */
 export const STATE_DATABASES = { store: 'prunecast.db', lock: 'server.lock' } as const;
 
+/** The folders beside them. */
+export const STATE_FOLDERS = ['uploaded', 'scores', 'latencies', 'scratch', 'plugins'] as const;
+
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 /** All that servers leave in a state folder; the last belongs to the file system. */
-const OWN_NAMES =
-  /^(?:prunecast\.db|server\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\.sock|scores|latencies|scratch|plugins|uploaded|lost\+found)$/;
+const OWN_NAMES = new RegExp(
+  `^(?:prunecast\\.db|server\\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\\.sock|${STATE_FOLDERS.join('|')}|lost\\+found)$`,
+);
 
 /**
  * Lets only the server's user open the state folder and what servers keep in it, since it holds requests with their

@@ -1,6 +1,5 @@
 import { createFairLine } from '../../../core/fair-line.js';
-import { PrunecastError } from '../../../core/errors/prunecast-error.js';
-import { describeOverload } from '../../../core/errors/describe-overload.js';
+import { requireRoom, type Wanted } from '../../../core/errors/require-room.js';
 import type { JobQueue, Lane, QueuedJob, Turn } from '../../../core/ports/job-queue.js';
 
 /** Jobs that wait, in number and bytes. Each is named as the setting that it comes from. */
@@ -16,6 +15,8 @@ export interface JobQueueLimits {
   /** Of the requests of all jobs that wait. */
   readonly maxQueuedBytes: number;
 }
+
+type Limits = Omit<JobQueueLimits, 'concurrentJobs'>;
 
 /** When a caller may try again if the queue is full; heavy jobs take minutes. */
 const RETRY_AFTER_MS = 30_000;
@@ -46,8 +47,7 @@ export function createJobQueue({ concurrentJobs, ...limits }: JobQueueLimits): J
         running.set(job.jobId, job);
         return 0;
       }
-      const overload = findOverload(listWaiting(), job, limits);
-      if (overload !== undefined) throw overload;
+      requireRoom(measureQueue(listWaiting(), job), limits, RETRY_AFTER_MS);
       return line.add(job);
     },
     append: async (job) => lines[job.lane].add(job),
@@ -81,22 +81,25 @@ export function createJobQueue({ concurrentJobs, ...limits }: JobQueueLimits): J
     takeTurn: async (turn, signal) => {
       signal.throwIfAborted();
       if (countFree(TURNS) > 0) return void running.set(turn.turnId, { lane: TURNS });
-      if (turns.size >= limits.maxQueuedJobs)
-        throw describeOverload({
-          waiting: `${turns.size} calls wait for a slot`,
-          setting: 'maxQueuedJobs',
-          limit: limits.maxQueuedJobs,
-          subject: 'server',
-          retryAfterMs: RETRY_AFTER_MS,
-        });
-      if (turns.countOf(turn.caller) >= limits.maxQueuedJobsPerCaller)
-        throw describeOverload({
-          waiting: `${turns.countOf(turn.caller)} calls of ${turn.caller} wait for a slot`,
-          setting: 'maxQueuedJobsPerCaller',
-          limit: limits.maxQueuedJobsPerCaller,
-          subject: `caller:${turn.caller}`,
-          retryAfterMs: RETRY_AFTER_MS,
-        });
+      const own = turns.countOf(turn.caller);
+      requireRoom(
+        [
+          {
+            setting: 'maxQueuedJobs',
+            amount: turns.size + 1,
+            waiting: `${turns.size} calls wait for a slot`,
+            subject: 'server',
+          },
+          {
+            setting: 'maxQueuedJobsPerCaller',
+            amount: own + 1,
+            waiting: `${own} calls of ${turn.caller} wait for a slot`,
+            subject: `caller:${turn.caller}`,
+          },
+        ],
+        limits,
+        RETRY_AFTER_MS,
+      );
       await new Promise<void>((resolve, reject) => {
         const giveUp = (): void => {
           turns.remove(waiting);
@@ -121,30 +124,35 @@ export function createJobQueue({ concurrentJobs, ...limits }: JobQueueLimits): J
   };
 }
 
-/** What a new job is refused with that has to wait; `undefined` if there is room for it. */
-function findOverload(
-  waiting: readonly QueuedJob[],
-  job: QueuedJob,
-  limits: Omit<JobQueueLimits, 'concurrentJobs'>,
-): PrunecastError | undefined {
+/** What a new job that has to wait would bring about. */
+function measureQueue(waiting: readonly QueuedJob[], job: QueuedJob): Wanted<keyof Limits>[] {
   const ofKind = waiting.filter(({ kind }) => kind === job.kind).length;
   const ofCaller = waiting.filter(({ caller }) => caller === job.caller).length;
-  const bytes = waiting.reduce((sum, other) => sum + other.bytes, job.bytes);
-  const full = (
-    [
-      ['maxQueuedJobs', waiting.length + 1, `${waiting.length} jobs wait`, 'server'],
-      ['maxQueuedJobsPerKind', ofKind + 1, `${ofKind} jobs of kind ${job.kind} wait`, `kind:${job.kind}`],
-      ['maxQueuedJobsPerCaller', ofCaller + 1, `${ofCaller} jobs of ${job.caller} wait`, `caller:${job.caller}`],
-      ['maxQueuedBytes', bytes, `requests of ${bytes - job.bytes} bytes wait, and this one has ${job.bytes}`, 'server'],
-    ] as const
-  ).find(([setting, wanted]) => wanted > limits[setting]);
-  if (full === undefined) return undefined;
-  const [setting, , description, subject] = full;
-  return describeOverload({
-    waiting: description,
-    setting,
-    limit: limits[setting],
-    subject,
-    retryAfterMs: RETRY_AFTER_MS,
-  });
+  const bytes = waiting.reduce((sum, other) => sum + other.bytes, 0);
+  return [
+    {
+      setting: 'maxQueuedJobs',
+      amount: waiting.length + 1,
+      waiting: `${waiting.length} jobs wait`,
+      subject: 'server',
+    },
+    {
+      setting: 'maxQueuedJobsPerKind',
+      amount: ofKind + 1,
+      waiting: `${ofKind} jobs of kind ${job.kind} wait`,
+      subject: `kind:${job.kind}`,
+    },
+    {
+      setting: 'maxQueuedJobsPerCaller',
+      amount: ofCaller + 1,
+      waiting: `${ofCaller} jobs of ${job.caller} wait`,
+      subject: `caller:${job.caller}`,
+    },
+    {
+      setting: 'maxQueuedBytes',
+      amount: bytes + job.bytes,
+      waiting: `requests of ${bytes} bytes wait, and this one has ${job.bytes}`,
+      subject: 'server',
+    },
+  ];
 }

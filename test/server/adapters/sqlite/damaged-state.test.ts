@@ -8,6 +8,7 @@ import { openDatabase } from '../../../../src/server/adapters/sqlite/open-databa
 import { newPairSet } from '../../../../src/server/records/pair-set-records.js';
 import { newStudy, studyStep } from '../../../../src/server/records/study-records.js';
 import { recordsIn, useDatabase } from '../../../support/test-database.js';
+import { newJob } from '../../../support/job-records.js';
 
 const state = useDatabase();
 
@@ -22,21 +23,7 @@ const KEY = {
 const GARBAGE = Uint8Array.of(15, 255, 255);
 
 async function createJob(id: string): Promise<void> {
-  await recordsIn(state.database).jobs.create(
-    {
-      id,
-      kind: 3,
-      requestId: '',
-      requestDigest: '',
-      studyId: '',
-      labels: {},
-      caller: 'anonymous',
-      request: undefined,
-      createdMs: 0,
-    },
-    { $case: 'started', value: {} },
-    { owner: 'a', untilMs: 1 },
-  );
+  await recordsIn(state.database).jobs.create(newJob(id), { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
 }
 
 async function createStudy(): Promise<void> {
@@ -192,21 +179,7 @@ describe('a write-ahead log', () => {
     expect(jobs).toEqual(all.slice(0, jobs.length));
     expect(jobs.length).toBeGreaterThan(name.includes('behind') ? 19 : 3);
     const { database, close } = await openDatabase(join(state.folder, 'copy'));
-    await recordsIn(database).jobs.create(
-      {
-        id: 'later',
-        kind: 3,
-        requestId: '',
-        requestDigest: '',
-        studyId: '',
-        labels: {},
-        caller: 'anonymous',
-        request: undefined,
-        createdMs: 0,
-      },
-      { $case: 'started', value: {} },
-      { owner: 'a', untilMs: 1 },
-    );
+    await recordsIn(database).jobs.create(newJob('later'), { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
     expect((await recordsIn(database).jobs.unfinished()).map(({ id }) => id)).toEqual([...jobs, 'later']);
     await close();
   });

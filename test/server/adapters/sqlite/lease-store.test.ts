@@ -3,6 +3,7 @@ import { JobState } from '../../../../src/gen/prunecast/v1/job.js';
 import { Trial } from '../../../../src/gen/prunecast/v1/study_types.js';
 import { newStudy, studyStep } from '../../../../src/server/records/study-records.js';
 import { recordsIn, useDatabase } from '../../../support/test-database.js';
+import { newJob } from '../../../support/job-records.js';
 
 const state = useDatabase();
 
@@ -13,21 +14,7 @@ const nobodyGone = { isGone: () => false };
 /** A job that server `a` holds until the time 100. */
 async function createJob() {
   const jobs = recordsIn(state.database).jobs;
-  const held = await jobs.create(
-    {
-      id: 'job-1',
-      kind: 3,
-      requestId: '',
-      requestDigest: '',
-      studyId: 'study-1',
-      labels: {},
-      caller: 'anonymous',
-      request: undefined,
-      createdMs: 0,
-    },
-    STARTED,
-    { owner: 'a', untilMs: 100 },
-  );
+  const held = await jobs.create(newJob('job-1', { studyId: 'study-1' }), STARTED, { owner: 'a', untilMs: 100 });
   return { ...recordsIn(state.database), held, leases: recordsIn(state.database).store.leases };
 }
 

@@ -5,6 +5,7 @@ import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../../src/server/adapters/sqlite/open-database.js';
 import { recordsIn, useDatabase } from '../../../support/test-database.js';
+import { newJob } from '../../../support/job-records.js';
 import { CAN_MOUNT, makeSmallDisk } from '../../../support/small-disk.js';
 
 const state = useDatabase();
@@ -13,17 +14,7 @@ const state = useDatabase();
 async function makeState(): Promise<string> {
   for (let job = 1; job <= 200; job++)
     await recordsIn(state.database).jobs.create(
-      {
-        id: `job-${job}`,
-        kind: 3,
-        requestId: '',
-        requestDigest: 'd'.repeat(64),
-        studyId: '',
-        labels: {},
-        caller: 'anonymous',
-        request: undefined,
-        createdMs: 0,
-      },
+      newJob(`job-${job}`, { requestDigest: 'd'.repeat(64) }),
       { $case: 'started', value: {} },
       { owner: 'a', untilMs: 1 },
     );
@@ -169,21 +160,7 @@ it('a database that is found damaged while it is used is not written to any more
   );
   expect((await Promise.allSettled(reads)).map(({ status }) => status)).toContain('rejected');
   const create = () =>
-    recordsIn(opened.database).jobs.create(
-      {
-        id: 'late',
-        kind: 3,
-        requestId: '',
-        requestDigest: '',
-        studyId: '',
-        labels: {},
-        caller: 'anonymous',
-        request: undefined,
-        createdMs: 0,
-      },
-      { $case: 'started', value: {} },
-      { owner: 'a', untilMs: 1 },
-    );
+    recordsIn(opened.database).jobs.create(newJob('late'), { $case: 'started', value: {} }, { owner: 'a', untilMs: 1 });
   await expect(create()).rejects.toMatchObject({ reason: 'STATE_DAMAGED' });
   await expect(create()).rejects.toMatchObject({ reason: 'STATE_DAMAGED' });
   expect((await readFile(path)).equals(bytes)).toBe(true);
