@@ -35,7 +35,14 @@ import { MAX_POSITIONS } from '../dist/src/engine/config/parse-rope.js';
 import { MAX_DEPTH } from '../dist/src/engine/files/read-json.js';
 import { MAX_TOKENIZER_BYTES } from '../dist/src/engine/tokenizer/tokenizer.js';
 import { CONFIG_SCHEMA } from '../dist/src/server/config/config.js';
-import { MAX_MESSAGE_BYTES, MAX_METADATA_BYTES, MAX_PREDICT_ROWS } from '../dist/src/server/config/limits.js';
+import {
+  KEEPALIVE_ANSWER_MS,
+  KEEPALIVE_MS,
+  MAX_CONNECTION_CALLS,
+  MAX_MESSAGE_BYTES,
+  MAX_METADATA_BYTES,
+  MAX_PREDICT_ROWS,
+} from '../dist/src/server/config/limits.js';
 import { environmentName } from '../dist/src/server/config/setting-variables.js';
 import { MAX_FILE_BYTES } from '../dist/src/server/predictors/read-plugin-files.js';
 import { MAX_DATA_BYTES, MAX_DATA_FILES } from '../dist/src/server/texts/read-data-files.js';
@@ -103,6 +110,8 @@ write(
     ['message', 'field', 'bound'],
     bounds.map(([message, field, bound]) => [`\`${message}\``, `\`${field}\``, describeBound(bound)]),
   ),
+  '## Connections',
+  `One connection has at most ${formatNumber(MAX_CONNECTION_CALLS)} calls open at a time; the next one waits in the client. A connection that is silent for ${KEEPALIVE_MS / 1000} s is asked whether it is still there, by a ping of HTTP/2, which every gRPC client answers by itself. If it does not answer within ${KEEPALIVE_ANSWER_MS / 1000} s it is closed and its calls end: of a caller whose network vanished nothing is left after ${(KEEPALIVE_MS + KEEPALIVE_ANSWER_MS) / 1000} s, nor of a connection that never spoke. A caller that does not read its stream holds back what is sent to it, and nobody else.`,
   '## Files',
   'Files that requests name are checked before memory is taken for them. Only plain files are read: no pipe, device or socket, and no link that leads out of the roots (unless the settings allow it), also one that took the place of a folder meanwhile. The values of a safetensors file must follow each other without gaps or overlaps and end where the file ends; the names in an index lead to files in the folder; a weight that is NaN or infinite is refused by the name of its tensor when it is read.',
   table(

@@ -10,6 +10,8 @@ export interface CuttableProxy extends AsyncDisposable {
   cut(): void;
   /** Breaks them once so many more bytes have come from the server. */
   cutAfter(bytes: number): void;
+  /** Passes nothing more on over the connections that there are, and keeps them: nobody is told that the network is gone. */
+  silence(): void;
 }
 
 /** Listens on a port of this machine, and passes all on to `host:port`. */
@@ -51,6 +53,9 @@ export async function startCuttableProxy(target: string): Promise<CuttableProxy>
     cut,
     cutAfter: (bytes) => {
       bytesLeft = bytes;
+    },
+    silence: () => {
+      for (const socket of open) socket.unpipe().pause();
     },
     [Symbol.asyncDispose]: async () => {
       cut();

@@ -7,6 +7,18 @@ export const MAX_MESSAGE_BYTES = 4 * 2 ** 20;
  */
 export const MAX_METADATA_BYTES = 16 * 1024;
 
+/**
+ * The most calls that a connection has open at a time; the next one waits in the client. A watcher takes 62 KiB
+ * (`npm run bench:watchers`), so that those of one connection take at most 128 MiB.
+ */
+export const MAX_CONNECTION_CALLS = 2048;
+
+/** A connection that was silent for so long is asked whether it is still there. */
+export const KEEPALIVE_MS = 30_000;
+
+/** A connection that has not answered that for so long is closed, and its calls end. */
+export const KEEPALIVE_ANSWER_MS = 20_000;
+
 /** The most bytes of a path in a request: the longest that Linux opens. */
 export const MAX_PATH_BYTES = 4096;
 

@@ -9,7 +9,7 @@ import { PredictorServiceService } from '../../gen/prunecast/v1/predictor.js';
 import { PruningServiceService } from '../../gen/prunecast/v1/pruning.js';
 import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import type { Config } from '../config/config.js';
-import { MAX_MESSAGE_BYTES } from '../config/limits.js';
+import { KEEPALIVE_ANSWER_MS, KEEPALIVE_MS, MAX_CONNECTION_CALLS, MAX_MESSAGE_BYTES } from '../config/limits.js';
 import { documentedRegistry } from '../requests/api-registry.js';
 import type { Certificates } from '../tls/certificates.js';
 import { bindAddress, bindSharedSocket, isSocket } from './bind-address.js';
@@ -90,9 +90,10 @@ function openServer(calls: CallRunner): Server {
     interceptors: [calls.guard],
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
-    // A caller that vanished is noticed within a minute, and its streams end.
-    'grpc.keepalive_time_ms': 30_000,
-    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.max_concurrent_streams': MAX_CONNECTION_CALLS,
+    // A caller that vanished is noticed within a minute, and its calls end; so is one that never spoke.
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
   });
 }
 
