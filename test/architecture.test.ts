@@ -58,6 +58,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   // How numbers and states are written; the browser has it too.
   words: { own: ['gen/prunecast', 'words'], packages: [] },
   'words/format': { own: [], packages: [] },
+  'words/quantities': { own: [], packages: [] },
   // What can be said on the command line; a value that a flag refuses is an error of commander's.
   flags: { own: ['core/errors', 'core/model/unit-bitmap', 'flags'], packages: ['node:', 'commander'] },
   charts: { own: ['charts'], packages: [] },
@@ -85,6 +86,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'server',
       'state-folder',
       'gen',
+      'words/quantities',
     ],
   },
   'server/requests': {

@@ -11,6 +11,7 @@ import {
   type Text,
 } from '../../src/client/index.js';
 import { createRng } from '../../src/core/random.js';
+import { GetLogLevelRequest, LogLevel, SetLogLevelRequest } from '../../src/gen/prunecast/v1/admin.js';
 import { ListPluginsRequest, GetServerInfoRequest } from '../../src/gen/prunecast/v1/catalog.js';
 import {
   CancelJobRequest,
@@ -350,6 +351,13 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
         DeleteUploadRequest.encode(
           DeleteUploadRequest.fromPartial({ path: `uploads/${'0'.repeat(64)}/that_is_not_there.txt` }),
         ).finish(),
+      ),
+      'AdminService.GetLogLevel': one(GetLogLevelRequest.encode({}).finish()),
+      'AdminService.SetLogLevel': one(
+        ...[
+          { level: LogLevel.WARN, seconds: 0 },
+          { level: LogLevel.INFO, seconds: 0.01 },
+        ].map((request) => SetLogLevelRequest.encode(request).finish()),
       ),
       'CatalogService.ListPlugins': one(ListPluginsRequest.encode(ListPluginsRequest.fromPartial({})).finish()),
       'CatalogService.GetServerInfo': one(GetServerInfoRequest.encode({}).finish()),

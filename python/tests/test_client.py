@@ -27,6 +27,15 @@ def test_shows_what_the_server_offers(client: prunecast.Client) -> None:
     assert client.server_info().api_version == "prunecast.v1"
 
 
+def test_changes_how_much_the_server_logs(client: prunecast.Client) -> None:
+    before = client.log_level()
+    assert before.level == before.configured_level
+    changed = client.set_log_level("error", seconds=3600)
+    assert changed.level == client.log_level().level == "error"
+    assert changed.fall_back_time is not None
+    assert client.set_log_level() == before
+
+
 def test_describes_a_model(client: prunecast.Client) -> None:
     model = client.inspect("stories260k", space={"kinds": ["ffn_channels"]})
     assert model.parameters == 260_032

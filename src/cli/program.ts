@@ -8,6 +8,7 @@ import { addEvaluateCommand } from './commands/evaluate.js';
 import { addHealthCommand } from './commands/health.js';
 import { addInspectCommand } from './commands/inspect.js';
 import { addJobsCommand } from './commands/jobs.js';
+import { addLogLevelCommand } from './commands/log-level.js';
 import { addModelsCommand } from './commands/models.js';
 import { addOutputsCommand } from './commands/outputs.js';
 import { addPairsCommand } from './commands/pairs.js';
@@ -77,6 +78,7 @@ export function createProgram({
   program.commandsGroup('Server:');
   addServeCommand(program);
   addHealthCommand(program);
+  addLogLevelCommand(program);
   addConfigCommand(program);
   addTokenCommand(program);
   addJobsCommand(program);

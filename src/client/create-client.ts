@@ -109,6 +109,7 @@ export function createClient(options: ClientOptions): PrunecastClient {
     models: createService(transport, METHODS.models, options.retry),
     files: createService(transport, METHODS.files, options.retry),
     catalog: createService(transport, METHODS.catalog, options.retry),
+    admin: createService(transport, METHODS.admin, options.retry),
   };
   const watch = (jobId: string, afterSequence: bigint, call: CallOptions) =>
     unwrapEvents(services.jobs.watchJob({ jobId, afterSequence }, call));

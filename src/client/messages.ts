@@ -1,5 +1,13 @@
 /** The messages and enums of the public API, for callers of the client. */
 export type { DeepPartial } from '../gen/prunecast/v1/common.js';
+export { LogLevel } from '../gen/prunecast/v1/admin.js';
+export type {
+  GetLogLevelRequest,
+  GetLogLevelResponse,
+  LogState,
+  SetLogLevelRequest,
+  SetLogLevelResponse,
+} from '../gen/prunecast/v1/admin.js';
 export { PluginKind } from '../gen/prunecast/v1/catalog.js';
 export type {
   GetServerInfoRequest,

@@ -1,3 +1,4 @@
+import { AdminServiceService, GetLogLevelRequest, SetLogLevelRequest } from '../gen/prunecast/v1/admin.js';
 import { CatalogServiceService, GetServerInfoRequest, ListPluginsRequest } from '../gen/prunecast/v1/catalog.js';
 import {
   CancelJobRequest,
@@ -122,5 +123,9 @@ export const METHODS = {
   catalog: {
     listPlugins: defineMethod(CatalogServiceService.listPlugins, ListPluginsRequest, always),
     getServerInfo: defineMethod(CatalogServiceService.getServerInfo, GetServerInfoRequest, always),
+  },
+  admin: {
+    getLogLevel: defineMethod(AdminServiceService.getLogLevel, GetLogLevelRequest, always),
+    setLogLevel: defineMethod(AdminServiceService.setLogLevel, SetLogLevelRequest, always),
   },
 };

@@ -2,6 +2,7 @@ import type { Container } from 'inversify';
 import { createCallQueues } from './admission/call-queues.js';
 import { createInt8Check } from '../engine/workers/int8-check.js';
 import { describeServer } from './config/describe-server.js';
+import { LogLevel } from './config/log-level.js';
 import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './config/limits.js';
 import { bindJobKinds } from './job-kinds.js';
 import { createJobs } from './jobs/create-jobs.js';
@@ -23,6 +24,7 @@ import { createId } from './records/create-id.js';
 import { openPairSetRecords } from './records/pair-set-records.js';
 import { openPredictorRecords } from './records/predictor-records.js';
 import { openStudyRecords } from './records/study-records.js';
+import { createAdminService } from './rpc/admin-service.js';
 import { createCatalogService } from './rpc/catalog-service.js';
 import { createFileService } from './rpc/file-service.js';
 import { createJobService } from './rpc/job-service.js';
@@ -179,6 +181,11 @@ function bindJobs(container: Container): void {
 
 function bindApi(container: Container): void {
   provide(container, PARTS.callQueues, ({ config }) => createCallQueues(config), { config: TOKENS.config });
+  provide(container, PARTS.logLevel, ({ log, clock }) => new LogLevel(log, clock), {
+    log: TOKENS.log,
+    clock: TOKENS.clock,
+  });
+  provide(container, PARTS.rpcService, ({ logLevel }) => createAdminService(logLevel), { logLevel: PARTS.logLevel });
   const { models, plugins, recipes, preparer, texts, predictors, jobs } = PARTS;
   const { config, store, clock, outputs, labelQueue: labels } = TOKENS;
   const [studies, predictorStore, pairSets] = [PARTS.studyRecords, PARTS.predictorRecords, PARTS.pairSetRecords];

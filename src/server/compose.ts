@@ -137,6 +137,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         .map((service) => limitCalls(service, container.get(PARTS.callQueues))),
       close: async () => {
         metrics?.close();
+        container.get(PARTS.logLevel).close();
         const closed = await Promise.allSettled([
           container.get(PARTS.models).close(),
           container.get(PARTS.predictors).close(),

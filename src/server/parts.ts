@@ -4,6 +4,7 @@ import type { SamplePairsRequest } from '../gen/prunecast/v1/pair.js';
 import type { FitPredictorRequest } from '../gen/prunecast/v1/predictor.js';
 import type { EvaluateRequest, PruneRequest, SearchRequest } from '../gen/prunecast/v1/pruning.js';
 import type { CallQueues } from './admission/call-queues.js';
+import type { LogLevel } from './config/log-level.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import type { JobEventLog } from './jobs/events.js';
 import type { RunnableKind } from './kinds/runnable-kind.js';
@@ -26,6 +27,7 @@ export const PARTS = {
   stopping: token<AbortSignal>('stopping'),
   /** The embedding program's, or the default; it never throws. */
   telemetry: token<Telemetry>('guardedTelemetry'),
+  logLevel: token<LogLevel>('logLevel'),
   plugins: token<PluginRegistry>('plugins'),
   checkInt8: token<() => Promise<Int8Check>>('checkInt8'),
   studyRecords: token<StudyRecords>('studyRecords'),

@@ -106,7 +106,7 @@ describe('the pages', () => {
   it('name every command in the table of commands', () => {
     const [table = ''] = readFileSync(resolve(root, 'docs/cli.md'), 'utf8').split('\n## ');
     const named = new Set(
-      [...table.matchAll(/^\| `([a-z]+)/gm), ...table.matchAll(/, `([a-z]+) list`/g)].map(([, name]) => name),
+      [...table.matchAll(/^\| `([a-z-]+)/gm), ...table.matchAll(/, `([a-z]+) list`/g)].map(([, name]) => name),
     );
     const program = createProgram();
     const commands = program

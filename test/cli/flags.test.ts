@@ -42,6 +42,7 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
   plugins: [],
   call: ['JobService.GetJob'],
   doctor: [],
+  'log-level': ['debug'],
 };
 
 /** Commands that send nothing. */
@@ -80,6 +81,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--calibration-field': { args: ['story'] },
   '--recovery-text-field': { args: ['story'] },
   '--documents': { args: ['apart'] },
+  '--for': { args: ['90s'] },
   '--search-text': { args: ['@Once upon a time'] },
   '--verify-text': { args: ['c.txt'] },
   '--report-text': { args: ['d.txt'] },

@@ -112,6 +112,15 @@ class Client:
         """The plug-ins of one kind (`predictor`), or all."""
         return [decode(results.Plugin, each) for each in self.call("CatalogService.ListPlugins", kind=kind).plugins]
 
+    def log_level(self) -> results.LogState:
+        """How much the server logs."""
+        return decode(results.LogState, self.call("AdminService.GetLogLevel").log)
+
+    def set_log_level(self, level: str | None = None, *, seconds: float | None = None) -> results.LogState:
+        """Has the server log from `debug` on, or from another level; for so long, or until it ends. None: the level that
+        it was started with."""
+        return decode(results.LogState, self.call("AdminService.SetLogLevel", level=level, seconds=seconds).log)
+
     def models(self, folder: str | None = None) -> Iterator[results.ModelSummary]:
         """The checkpoints under the model roots, or in a folder of them."""
         for each in self._pages("ModelService.ListModels", "models", folder=folder):

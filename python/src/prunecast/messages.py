@@ -1,5 +1,6 @@
 """The messages and enums of the API, as the protos define them, for `request=` and for what results leave out."""
 
+from prunecast._proto.prunecast.v1.admin_pb2 import *
 from prunecast._proto.prunecast.v1.catalog_pb2 import *
 from prunecast._proto.prunecast.v1.common_pb2 import *
 from prunecast._proto.prunecast.v1.file_pb2 import *

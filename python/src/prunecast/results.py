@@ -580,6 +580,15 @@ class ServerInfo:
 
 
 @dataclass(frozen=True)
+class LogState:
+    """How much a server logs. After `fall_back_time` it is `configured_level`; without one `level` stays."""
+
+    level: str
+    configured_level: str
+    fall_back_time: datetime | None
+
+
+@dataclass(frozen=True)
 class PlannedPhase:
     """A part of what a job would do."""
 

@@ -6,16 +6,13 @@ import {
   healthCheckResponse_ServingStatusToJSON as nameStatus,
   type HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../../gen/grpc/health/v1/health.js';
-import { findSockets } from '../../state-folder/socket-paths.js';
 import { addFlags } from '../options/flag-option.js';
-import { PRINT_FLAGS } from '../options/server.js';
+import { addRunningServerFlags, type RunningServerFlags } from '../options/server.js';
 import { CommandFailure } from '../output/command-failure.js';
-import { createPrinter, type PrintFlags } from '../output/printer.js';
-import { stateDirectoryOf } from '../session/use-server.js';
+import { createPrinter } from '../output/printer.js';
+import { addressOf } from '../session/use-server.js';
 
-interface HealthFlags extends PrintFlags {
-  readonly address?: string;
-  readonly stateDir?: string;
+interface HealthFlags extends RunningServerFlags {
   readonly service?: string;
   readonly timeoutMs?: string;
 }
@@ -38,22 +35,10 @@ export function addHealthCommand(program: Command): void {
     { flags: '--service <NAME>', summary: 'one service instead of the whole server: prunecast.v1.PruningService' },
     { flags: '--timeout-ms <MS>', summary: `how long to wait for the answer (default: ${TIMEOUT_MS})` },
   );
-  addFlags(command.optionsGroup('Printing:'), ...PRINT_FLAGS);
-  addFlags(
-    command.optionsGroup('Server:'),
-    {
-      flags: '--address <ADDRESS>',
-      summary: 'host:port or unix:/path without TLS; by default the server of the state folder',
-    },
-    {
-      flags: '--state-dir <DIR>',
-      summary: 'the folder in which that server keeps its state, instead of your own state folder',
-      proposes: { from: 'folders' },
-    },
-  ).optionsGroup('Other:');
+  addRunningServerFlags(command);
   command.action(async (flags: HealthFlags) => {
     const printer = createPrinter(flags);
-    const address = flags.address ?? `unix:${findSockets(stateDirectoryOf(flags)).calls}`;
+    const address = addressOf(flags);
     const status = nameStatus(await check(address, flags));
     if (status !== 'SERVING') throw new CommandFailure(`the server at ${address} is ${status}`);
     if (printer.format === 'json') printer.json({ address, status });

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { InvalidArgumentError, type Command } from 'commander';
 import { STATE_TOOLS_MAIN } from '../../client/server-main.js';
 import { formatBytes } from '../../words/format.js';
+import { BYTE_UNITS, readQuantity, TIME_UNITS } from '../../words/quantities.js';
 import { addFlags, DRY_RUN, PathArgument } from '../options/flag-option.js';
 import { addServerFlags, type ServerFlags } from '../options/server.js';
 import { CommandFailure, type FailureDetails } from '../output/command-failure.js';
@@ -149,34 +150,17 @@ function addPrune(state: Command): void {
   });
 }
 
-const HOUR_MS = 3_600_000;
-const TIMES: Readonly<Record<string, number>> = { m: HOUR_MS / 60, h: HOUR_MS, d: 24 * HOUR_MS, w: 168 * HOUR_MS };
-
 /** Milliseconds. */
 function parseTime(text: string): number {
-  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)([mhdw])$/.exec(text) ?? [];
-  const unitMs = TIMES[unit];
-  if (amount === undefined || unitMs === undefined)
-    throw new InvalidArgumentError(`--older-than ${text}: give minutes, hours, days or weeks: 90m, 12h, 30d, 4w.`);
-  return Math.round(Number(amount) * unitMs);
+  const ms = readQuantity(text, TIME_UNITS);
+  if (ms !== undefined) return ms;
+  throw new InvalidArgumentError(`--older-than ${text}: give minutes, hours, days or weeks: 90m, 12h, 30d, 4w.`);
 }
 
-const SIZES: Readonly<Record<string, number>> = {
-  '': 1,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
-};
-
 function parseSize(text: string): number {
-  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)([A-Za-z]*)$/.exec(text) ?? [];
-  const unitBytes = SIZES[unit];
-  if (amount === undefined || unitBytes === undefined)
-    throw new InvalidArgumentError(`--keep-bytes ${text}: give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.`);
-  return Math.round(Number(amount) * unitBytes);
+  const bytes = /^\d+$/.test(text) ? Number(text) : readQuantity(text, BYTE_UNITS);
+  if (bytes !== undefined) return bytes;
+  throw new InvalidArgumentError(`--keep-bytes ${text}: give bytes, or a number with kB, MB, GB, KiB, MiB or GiB.`);
 }
 
 function count(amount: number, one: string, many = `${one}s`): string {

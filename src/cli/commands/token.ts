@@ -11,7 +11,10 @@ export function addTokenCommand(program: Command): void {
     .command('new')
     .argument('<NAME>', 'whose it is, as logs show it', readName)
     .addOption(
-      new Option('--scope <SCOPE>', 'read: look; run: also start, upload and cancel; admin: also delete')
+      new Option(
+        '--scope <SCOPE>',
+        'read: look; run: also start, upload and cancel; admin: also delete and change the log level',
+      )
         .choices(SCOPES)
         .default('run'),
     )

@@ -45,6 +45,31 @@ const SERVER_FLAGS: readonly FlagForm[] = [
   { flags: '--server-log', summary: 'show the log of the server if this call starts it' },
 ];
 
+/** Of commands that ask a server which runs already. */
+export interface RunningServerFlags extends PrintFlags {
+  /** Undefined: the server of the state folder. */
+  readonly address?: string;
+  readonly stateDir?: string;
+}
+
+const RUNNING_SERVER_FLAGS: readonly FlagForm[] = [
+  {
+    flags: '--address <ADDRESS>',
+    summary: 'host:port or unix:/path without TLS; by default the server of the state folder',
+  },
+  {
+    flags: '--state-dir <DIR>',
+    summary: 'the folder in which that server keeps its state, instead of your own state folder',
+    proposes: { from: 'folders' },
+  },
+];
+
+/** Flags for the form of what is printed and for a server to call that is not started if none runs. */
+export function addRunningServerFlags(command: Command): Command {
+  addFlags(command.optionsGroup('Printing:'), ...PRINT_FLAGS);
+  return addFlags(command.optionsGroup('Server:'), ...RUNNING_SERVER_FLAGS).optionsGroup('Other:');
+}
+
 /** Flags for the form of what is printed and for the server to call. */
 export function addServerFlags(command: Command): Command {
   addFlags(command.optionsGroup('Printing:'), ...PRINT_FLAGS);

@@ -27,6 +27,8 @@ const COMMANDS: Readonly<Record<string, string>> = {
   GetStudy: 'studies get',
   GetStudyReport: 'report',
   DeleteStudy: 'studies delete',
+  GetLogLevel: 'log-level',
+  SetLogLevel: 'log-level',
 };
 
 /** What a request may hold, as flags take it. */

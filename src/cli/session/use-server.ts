@@ -100,6 +100,11 @@ export function stateDirectoryOf({ stateDir }: Pick<ServerFlags, 'stateDir'>, en
   return given === undefined || given === '' ? defaultStateDirectory({ environment }) : resolve(expandHome(given));
 }
 
+/** Where the server that a command means listens, if it runs. */
+export function addressOf(flags: Pick<ServerFlags, 'address' | 'stateDir'>): string {
+  return flags.address ?? `unix:${findSockets(stateDirectoryOf(flags)).calls}`;
+}
+
 function isEarlierStateHere({ stateDir }: ServerFlags): boolean {
   return (
     stateDir === undefined &&

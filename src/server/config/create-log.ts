@@ -6,6 +6,10 @@ import type { Config } from './config.js';
  * The server's log: JSON lines on standard error, since standard output belongs to the program that started the server.
  */
 export function createLog({ logLevel }: Pick<Config, 'logLevel'>): Logger {
-  const serializers = { err: createErrorSerializer(logLevel) };
-  return pino({ name: 'prunecast', level: logLevel, serializers }, pino.destination({ dest: 2, sync: true }));
+  const err = createErrorSerializer((): boolean => log.isLevelEnabled('debug'));
+  const log: Logger = pino(
+    { name: 'prunecast', level: logLevel, serializers: { err } },
+    pino.destination({ dest: 2, sync: true }),
+  );
+  return log;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { didYouMean } from '../../core/errors/nearest.js';
 import { expandHome } from '../../state-folder/state-directory.js';
 import { readConfigFile } from './read-config-file.js';
-import { readQuantity, readValue } from './read-value.js';
+import { readFileValue, readValue } from './read-value.js';
 import { CONFIG_FILE_VARIABLE, environmentName, findUnknownVariables, FLAGS_VARIABLE } from './setting-variables.js';
 
 /** Where a value comes from. */
@@ -73,7 +73,7 @@ function readFileOf(environment: Environment, names: readonly string[]) {
 function readFileValues(shape: Shape, { path, values }: ReturnType<typeof readFileOf>): [string, Given][] {
   return [...values].map(([name, { value, line }]) => {
     const schema = shape[name] ?? z.unknown();
-    const read = startPaths(schema, readQuantity(name, value), dirname(path));
+    const read = startPaths(schema, readFileValue(name, value), dirname(path));
     return [name, { value: read, source: { from: 'file', where: `${path}:${line}` } }];
   });
 }

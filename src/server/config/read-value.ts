@@ -1,16 +1,9 @@
 import { delimiter } from 'node:path';
 import { z } from 'zod';
-
-const [KIB, MIB, GIB, TIB] = [2 ** 10, 2 ** 20, 2 ** 30, 2 ** 40];
-const DECIMAL = { kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
-const BINARY = { KiB: KIB, MiB: MIB, GiB: GIB, TiB: TIB };
-/** As Kubernetes writes them. */
-const SHORT_BINARY = { Ki: KIB, Mi: MIB, Gi: GIB, Ti: TIB };
-const BYTES: Readonly<Record<string, number>> = { ...DECIMAL, ...BINARY, ...SHORT_BINARY };
-const MILLISECONDS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 6e4, h: 36e5, d: 864e5 };
+import { BYTE_UNITS, readQuantity, TIME_UNITS, type Units } from '../../words/quantities.js';
 
 /** Units by the end of a setting's name. */
-const UNITS: Readonly<Record<string, Readonly<Record<string, number>>>> = { Bytes: BYTES, Ms: MILLISECONDS };
+const UNITS: Readonly<Record<string, Units>> = { Bytes: BYTE_UNITS, Ms: TIME_UNITS };
 
 /**
  * The value of a setting that is written as text, as its schema wants it: a number, also with a unit (`2GiB` where the
@@ -33,17 +26,15 @@ export function readValue(setting: string, schema: z.ZodType, text: string): unk
 }
 
 /** A number with a unit, from a file too, where it is text; anything else as it is. */
-export function readQuantity(setting: string, value: unknown): unknown {
+export function readFileValue(setting: string, value: unknown): unknown {
   return typeof value === 'string' && unitsOf(setting) !== undefined ? (readNumber(setting, value) ?? value) : value;
 }
 
 function readNumber(setting: string, text: string): number | undefined {
-  const match = /^(-?\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text);
-  const factor = match?.[2] === '' ? 1 : unitsOf(setting)?.[match?.[2] ?? ''];
-  return match === null || factor === undefined ? undefined : Number(match[1]) * factor;
+  return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : readQuantity(text, unitsOf(setting) ?? {});
 }
 
-function unitsOf(setting: string): Readonly<Record<string, number>> | undefined {
+function unitsOf(setting: string): Units | undefined {
   return UNITS[/[A-Z][a-z]+$/.exec(setting)?.[0] ?? ''];
 }
 

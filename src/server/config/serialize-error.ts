@@ -3,15 +3,14 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 
 /**
  * How the log has an error: one line with its reason and the messages of it and of its causes. What a caller, the
- * network or the system did wrong has its stack at the levels `debug` and `trace` alone, as it tells nothing of them; a
- * fault of the server always has one, which is all that is known of it.
+ * network or the system did wrong has its stack only while `showsAll`, as it tells nothing of them; a fault of the server
+ * always has one, which is all that is known of it.
  */
-export function createErrorSerializer(logLevel: string): (error: unknown) => unknown {
-  const showsAll = logLevel === 'debug' || logLevel === 'trace';
+export function createErrorSerializer(showsAll: () => boolean): (error: unknown) => unknown {
   return (error) => {
     if (!(error instanceof Error)) return error;
     const { stack, ...others } = pino.stdSerializers.err(error);
-    return showsAll || !isExpected(error) ? { ...others, stack } : others;
+    return showsAll() || !isExpected(error) ? { ...others, stack } : others;
   };
 }
 

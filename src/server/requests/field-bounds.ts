@@ -218,6 +218,8 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.Objective.weight': { above: 0, max: 1_000_000 },
   'prunecast.v1.Objective.limit': { min: -1e15, max: 1e15 },
 
+  'prunecast.v1.SetLogLevelRequest.seconds': { min: 0, max: 604_800 },
+
   'grpc.health.v1.HealthCheckRequest.service': { characters: 256 },
   'grpc.reflection.v1.ServerReflectionRequest.host': { characters: 256 },
   'grpc.reflection.v1.ServerReflectionRequest.file_by_filename': { characters: 256 },

@@ -1,5 +1,6 @@
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import type { Authenticator } from '../../core/ports/authenticator.js';
+import { AdminServiceService } from '../../gen/prunecast/v1/admin.js';
 import { CatalogServiceService } from '../../gen/prunecast/v1/catalog.js';
 import { FileServiceService } from '../../gen/prunecast/v1/file.js';
 import { JobServiceService } from '../../gen/prunecast/v1/job.js';
@@ -31,6 +32,7 @@ const API: readonly ServiceDefinition[] = [
   ModelServiceService,
   FileServiceService,
   CatalogServiceService,
+  AdminServiceService,
 ];
 
 /** A gRPC server. */

@@ -2,7 +2,7 @@ import type { Scope } from '../../core/ports/authenticator.js';
 
 /**
  * What a token must be good for to call a method of the API. `read` looks at what there is, `run` computes, stores or
- * stops work, and `admin` deletes what others may need. `none` needs no token.
+ * stops work, and `admin` deletes what others may need, and changes the server. `none` needs no token.
  */
 export const METHOD_SCOPES: Readonly<Record<string, Scope | 'none'>> = {
   // What the API does not have: whoever has a token is told so.
@@ -10,6 +10,7 @@ export const METHOD_SCOPES: Readonly<Record<string, Scope | 'none'>> = {
   ...under('grpc.health.v1.Health', { none: ['Check', 'List', 'Watch'] }),
   ...under('grpc.reflection.v1.ServerReflection', { read: ['ServerReflectionInfo'] }),
   ...under('grpc.reflection.v1alpha.ServerReflection', { read: ['ServerReflectionInfo'] }),
+  ...under('prunecast.v1.AdminService', { admin: ['GetLogLevel', 'SetLogLevel'] }),
   ...under('prunecast.v1.CatalogService', { read: ['ListPlugins', 'GetServerInfo'] }),
   ...under('prunecast.v1.FileService', {
     read: ['ListOutputs', 'DownloadOutput', 'ListUploads'],
