@@ -135,7 +135,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'server/rpc/interceptors': {
     own: ['core', 'gen/google', 'server/errors', 'server/rpc/interceptors'],
-    packages: ['@grpc/grpc-js', 'pino'],
+    packages: ['node:', '@grpc/grpc-js', 'pino'],
   },
   client: { own: ['gen', 'core/errors', 'core/model/unit-bitmap', 'client', 'state-folder'] },
   cli: { own: ['gen', 'core/errors', 'client', 'cli', 'flags', 'state-folder', 'words'] },

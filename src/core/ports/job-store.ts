@@ -1,3 +1,4 @@
+import type { TraceContext } from '../trace-context.js';
 import type { Page, PageQuery } from './pages.js';
 
 /** Where a job stands. */
@@ -26,7 +27,16 @@ export interface NewJob {
   readonly labels: Readonly<Record<string, string>>;
   /** Who asked for it. */
   readonly caller: string;
+  /** The call that started it; left out if that is not known. */
+  readonly origin?: JobOrigin;
   readonly createdMs: number;
+}
+
+/** A call, as the log and traces name it. */
+export interface JobOrigin {
+  readonly callId: string;
+  /** The span of the call; left out if nobody traced it. */
+  readonly trace?: TraceContext;
 }
 
 /** What a job was asked for. */

@@ -92,6 +92,7 @@ export function createJobs({
       studyId = '',
       labels = {},
       caller = ANONYMOUS,
+      origin,
       openedSeconds = 0,
       signal,
       run,
@@ -107,11 +108,22 @@ export function createJobs({
         const place = await queue.admit(queued);
         try {
           const held = await events.create(
-            { id: jobId, kind, requestId, requestDigest, request, studyId, labels, caller, createdMs: clock.now() },
+            {
+              id: jobId,
+              kind,
+              requestId,
+              requestDigest,
+              request,
+              studyId,
+              labels,
+              caller,
+              ...(origin !== undefined && { origin }),
+              createdMs: clock.now(),
+            },
             place === 0 ? codec.started() : codec.queued(place),
             leases.next(),
           );
-          const job = { held, run, queued, opened: { seconds: openedSeconds } };
+          const job = { held, run, queued, opened: { seconds: openedSeconds }, origin };
           if (place === 0) ready.launch(job);
           else {
             ready.wait(job);
@@ -167,7 +179,7 @@ export function createJobs({
           await queue.remove(jobId);
           throw error;
         }
-        ready.wait({ held, run: restored.run, queued: restored.queued, opened: restored.opened });
+        ready.wait({ held, ...restored });
         await ready.tellOvertaken(jobId);
         await ready.startNext();
         return jobs.get(jobId);

@@ -1,5 +1,12 @@
 import type { Lane } from '../../core/ports/job-queue.js';
-import type { EventRecord, JobRequest, StoredEvent, StoredJob, StoredJobQuery } from '../../core/ports/job-store.js';
+import type {
+  EventRecord,
+  JobOrigin,
+  JobRequest,
+  StoredEvent,
+  StoredJob,
+  StoredJobQuery,
+} from '../../core/ports/job-store.js';
 import type { ItemProgress } from '../../core/ports/work-context.js';
 import type { Page } from '../../core/ports/pages.js';
 import type { StoreRecord } from '../../core/ports/store.js';
@@ -71,6 +78,8 @@ export interface JobSpec {
   readonly labels?: Readonly<Record<string, string>>;
   /** Who asks for it: the queue is fair between callers. Left out if it is unknown. */
   readonly caller?: string;
+  /** The call that asks for it. Left out if it is unknown. */
+  readonly origin?: JobOrigin;
   /** How long it took to check the request and to open what it needs, the job's first phase; 0 if left out. */
   readonly openedSeconds?: number;
   /** Of whoever asks for the job: if it has fired, none is started. It does not stop a job that was started. */

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../../core/ports/clock.js';
 import { isEnded, type JobChange, type JobState, type JobStore, type StoredJob } from '../../core/ports/job-store.js';
 import type { Telemetry } from '../../core/ports/telemetry.js';
+import { describeOrigin } from './describe-origin.js';
 import type { JobEventLog } from './events.js';
 
 export interface ObserveSettings {
@@ -47,7 +48,9 @@ export function observeJobs(
     const line = log.child({
       job_id: job.id,
       kind,
-      ...(job.requestId !== '' && { request_id: job.requestId }),
+      caller: job.caller,
+      ...(job.origin && describeOrigin(job.origin)),
+      ...(job.requestId !== '' && { job_request_id: job.requestId }),
       ...(job.studyId !== '' && { study_id: job.studyId }),
     });
     telemetry.jobChanged(kind, state);

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { JobQueue, Lane, QueuedJob } from '../../core/ports/job-queue.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
+import { describeOrigin } from './describe-origin.js';
 import { createSerializer } from './serialize.js';
 import type { JobLeases } from './leases.js';
 import { runJob, type ReadyJob, type RunningJob, type RunSettings } from './runner.js';
@@ -49,7 +50,10 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
 
   const launch = (ready: ReadyJob): void => {
     const { jobId } = ready.held;
-    const job = runJob(ready, { ...settings, log: log.child({ job_id: jobId }) });
+    const job = runJob(ready, {
+      ...settings,
+      log: log.child({ job_id: jobId, ...(ready.origin && describeOrigin(ready.origin)) }),
+    });
     const end = async (): Promise<void> => {
       await job.ended;
       running.delete(jobId);

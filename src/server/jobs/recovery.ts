@@ -39,7 +39,7 @@ export interface Recovery {
   renew(): Promise<void>;
 }
 
-export interface RestoredJob extends Pick<ReadyJob, 'run' | 'queued' | 'opened'> {
+export interface RestoredJob extends Pick<ReadyJob, 'run' | 'queued' | 'opened' | 'origin'> {
   readonly resume: (input: Uint8Array, signal: AbortSignal) => ReturnType<RestartableKind['resume']>;
 }
 
@@ -62,12 +62,20 @@ export function createRecovery({
   log,
   nameKind,
 }: RecoverySettings): Recovery {
-  const restore = async ({ id, kind, studyId, caller, phases }: StoredJob): Promise<RestoredJob | undefined> => {
+  const restore = async ({
+    id,
+    kind,
+    studyId,
+    caller,
+    origin,
+    phases,
+  }: StoredJob): Promise<RestoredJob | undefined> => {
     const known = kinds.find((restartable) => restartable.kind === kind);
     const request = await jobs.request(id);
     if (known === undefined || request === undefined) return undefined;
     const job: RestartedJob = { jobId: id, studyId, plan: request.plan };
     return {
+      origin,
       run: known.restart(request.bytes, job),
       queued: {
         jobId: id,

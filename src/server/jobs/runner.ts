@@ -4,7 +4,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { orAborted } from '../../core/or-aborted.js';
 import type { QueuedJob } from '../../core/ports/job-queue.js';
 import type { Clock } from '../../core/ports/clock.js';
-import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
+import type { EventRecord, HeldJob, JobOrigin } from '../../core/ports/job-store.js';
 import type { EventCodec } from './event-codec.js';
 import type { JobEventLog } from './events.js';
 import type { RunContext, Work } from './jobs.js';
@@ -37,6 +37,8 @@ export interface ReadyJob {
   /** How it waits, and whose slot it takes. */
   readonly queued: QueuedJob;
   readonly opened: OpenedJob;
+  /** The call that started it; `undefined` if that is not known. */
+  readonly origin: JobOrigin | undefined;
 }
 
 export interface RunningJob {

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { EventRecord } from '../../core/ports/job-store.js';
 import { JobEvent, type JobKind, jobKindToJSON, JobState } from '../../gen/prunecast/v1/job.js';
 import { StudyPhase } from '../../gen/prunecast/v1/study_types.js';
+import { quotesRequest } from '../../core/errors/quotes-request.js';
 import { Status } from '../../gen/google/rpc/status.js';
 import { encodeStatus, nameCode, readErrorInfo } from '../errors/encode-status.js';
 import type { EventCodec } from '../jobs/event-codec.js';
@@ -29,16 +30,17 @@ function end(state: JobState, error: unknown, log: Logger): EventRecord {
   return encodePayload({ $case: 'ended', value: { state, error: encodeStatus(error, log), result: undefined } });
 }
 
-/** The stored error of a job as the log has it; `error_id` leads to the line with the cause. */
+/** The stored error of a job as the log has it, without what a caller has sent; `error_id` leads to the line with the cause. */
 export function describeJobError(bytes: Uint8Array): Readonly<Record<string, string>> {
   const status = Status.decode(bytes);
   const info = readErrorInfo(status);
   const errorId = info?.metadata['error_id'];
+  const code = nameCode(status.code);
   return {
-    code: nameCode(status.code),
+    code,
     ...(info && { reason: info.reason }),
     ...(errorId !== undefined && { error_id: errorId }),
-    message: status.message,
+    ...(!quotesRequest(code) && { message: status.message }),
   };
 }
 

@@ -8,6 +8,7 @@ import { orAborted } from '../../core/or-aborted.js';
 import { digestRequest } from './request-digest.js';
 import { readStored } from '../../core/errors/read-stored.js';
 import type { Lane } from '../../core/ports/job-queue.js';
+import type { JobOrigin } from '../../core/ports/job-store.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import type { Jobs, RestartableKind, RestartedJob } from '../jobs/jobs.js';
 import { encodePayload } from '../records/job-records.js';
@@ -151,6 +152,7 @@ function refuseRanges(ranges: readonly DimensionRange[]): void {
 /** The call that starts a job. */
 export interface StartContext extends PartContext {
   readonly caller: string;
+  readonly origin: JobOrigin;
 }
 
 /**
@@ -165,7 +167,7 @@ export async function startKind<Request>(
   jobs: Jobs,
   { kind, codec, requestIdOf, labelsOf, findLane, prepare }: RunnableKind<Request>,
   request: Request,
-  { signal, progress, caller }: StartContext,
+  { signal, progress, caller, origin }: StartContext,
 ): Promise<{ readonly jobId: string }> {
   signal.throwIfAborted();
   const sinceMs = performance.now();
@@ -186,6 +188,7 @@ export async function startKind<Request>(
     run: toWork((context) => runPrepared(prepared, context)),
     lane: findLane(request),
     caller,
+    origin,
     signal,
     ...(studyId === undefined ? {} : { studyId }),
   });

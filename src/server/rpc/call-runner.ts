@@ -10,7 +10,7 @@ import { toStatusObject } from './status-object.js';
 
 /** A call of grpc-js, whatever its kind. */
 interface IncomingCall
-  extends CallFacts,
+  extends CallState,
     Pick<ServerUnaryCall<unknown, unknown>, 'cancelled' | 'metadata' | 'getPath'> {
   on(event: 'cancelled', listener: () => void): unknown;
   off(event: 'cancelled', listener: () => void): unknown;
@@ -23,18 +23,25 @@ interface IncomingCall
 const CONTEXT = Symbol('call context');
 
 /** The state of a call in grpc-js, at any time. */
-interface CallFacts extends CallSource {
+interface CallState extends CallSource {
   getMetricsRecorder(): object;
 }
 
-function keeperOf(call: CallFacts): { [CONTEXT]?: CallContext } {
+function keeperOf(call: CallState): { [CONTEXT]?: CallContext } {
   return call.getMetricsRecorder();
+}
+
+/** A call that has ended. */
+export interface EndedCall {
+  readonly end: CallEnd;
+  /** What the call is named by in the log. */
+  readonly callId: string;
 }
 
 /** Runs every call of a server, of whatever kind, through one chain of interceptors. */
 export interface CallRunner {
   /** Runs a handler within the chain. Never rejects; never settles if gRPC itself has failed the call already. */
-  run(call: IncomingCall, handle: (context: CallContext) => Promise<CallEnd>): Promise<CallEnd>;
+  run(call: IncomingCall, handle: (context: CallContext) => Promise<CallEnd>): Promise<EndedCall>;
   /**
    * To be given to grpc-js, so that also the calls that it ends by itself get a status with details, and are logged and
    * counted: a request that is too large, or cannot be decompressed, is refused before any handler sees the call.
@@ -45,13 +52,13 @@ export interface CallRunner {
 export function createCallRunner(settings: CallSettings): CallRunner {
   const { log, telemetry } = settings;
   const { watching, all } = listInterceptors(settings);
-  const begin = (call: CallFacts, method: string, metadata?: Metadata): CallContext => {
+  const begin = (call: CallState, method: string, metadata?: Metadata): CallContext => {
     const context = new Call(call, { method, metadata, log, telemetry });
     keeperOf(call)[CONTEXT] = context;
     return context;
   };
   return {
-    run: (call, handle) => {
+    run: async (call, handle) => {
       if (keeperOf(call)[CONTEXT] !== undefined) return new Promise(() => undefined);
       const context = begin(call, call.getPath().slice(1), call.metadata);
       const cancel = (): void => context.end(describeCancelled());
@@ -59,10 +66,11 @@ export function createCallRunner(settings: CallSettings): CallRunner {
       else call.on('cancelled', cancel);
       // gRPC tells of the end of every call as of a cancellation, and an error costs more than a call.
       const refusal = findLongMetadata(call.metadata);
-      const end = refusal
+      const end = await (refusal
         ? intercept(watching, context, () => Promise.reject(refusal))
-        : intercept(all, context, () => handle(context));
-      return end.finally(() => call.off('cancelled', cancel));
+        : intercept(all, context, () => handle(context)));
+      call.off('cancelled', cancel);
+      return { end, callId: context.callId };
     },
     guard: ({ path }, call) => {
       const method = path.slice(1);
@@ -71,10 +79,9 @@ export function createCallRunner(settings: CallSettings): CallRunner {
         const begun = keeperOf(call)[CONTEXT];
         // A call that has begun is logged and counted when its handler has ended.
         begun?.end(failure);
-        const end = await intercept(begun ? [errors] : watching, begun ?? begin(call, method), () =>
-          Promise.reject(failure),
-        );
-        if (end !== undefined) send(toStatusObject(end));
+        const context = begun ?? begin(call, method);
+        const end = await intercept(begun ? [errors] : watching, context, () => Promise.reject(failure));
+        if (end !== undefined) send(toStatusObject(end, context.callId));
       };
       // No interceptor of the library sees the statuses that it sends by itself: it calls this method of the innermost
       // call.

@@ -8,7 +8,7 @@ import { errors } from './interceptors/errors.js';
 import type { Interceptor } from './interceptors/interceptor.js';
 import { createLog } from './interceptors/log.js';
 import { metrics } from './interceptors/metrics.js';
-import { allows, scopeOf } from './method-scopes.js';
+import { allows, changes, scopeOf } from './method-scopes.js';
 import { createStarting } from './interceptors/starting.js';
 import { createStopping } from './interceptors/stopping.js';
 
@@ -31,7 +31,7 @@ export function listInterceptors({ log, authenticator, state, stopping }: CallSe
   readonly watching: readonly Interceptor[];
   readonly all: readonly Interceptor[];
 } {
-  const watching = [metrics, createLog(log), errors];
+  const watching = [metrics, createLog(log, changes), errors];
   return {
     watching,
     all: [

@@ -22,8 +22,8 @@ export function startAndFollow<Request>(
   start: (request: Request, context: StartContext) => Promise<{ readonly jobId: string }>,
 ): (request: Request, context: CallContext) => Responses<JobStreamResponse> {
   return async function* (request, context) {
-    const { signal, caller } = context;
-    const { jobId } = yield* tellOpening(signal, (opening) => start(request, { ...opening, caller }));
+    const { signal, caller, origin } = context;
+    const { jobId } = yield* tellOpening(signal, (opening) => start(request, { ...opening, caller, origin }));
     for await (const event of followEvents(events, jobId, 0n, context)) {
       yield { event };
       if (event.payload?.$case === 'ended') return event.payload.value.error;
@@ -40,10 +40,11 @@ export async function* followEvents(
   events: JobEvents,
   jobId: string,
   afterSequence: bigint,
-  context: Pick<CallContext, 'signal' | 'reached'>,
+  context: Pick<CallContext, 'signal' | 'reached' | 'jobId'>,
 ): AsyncGenerator<JobEvent, void, undefined> {
   context.reached = { jobId, sequence: Number(afterSequence) };
   for await (const stored of events.follow(jobId, afterSequence, context.signal)) {
+    context.jobId = jobId;
     yield decodeEvent(jobId, stored);
     // A heartbeat has no number.
     if (stored.sequence > 0) context.reached = { jobId, sequence: stored.sequence };

@@ -10,8 +10,9 @@ import { defineService, type RpcService } from './rpc-service.js';
 /** `JobService`: durable jobs, alike for every kind. */
 export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
   return defineService(JobServiceService, {
-    getJob: async ({ jobId, view }) => {
+    getJob: async ({ jobId, view }, context) => {
       const job = await jobs.get(requireText(jobId, 'job_id'));
+      context.jobId = job.id;
       return { job: view === JobView.BASIC ? encodeJob(job) : await describeFully(jobs, job) };
     },
     listJobs: async ({ kind, state, labels, view, pageSize, pageToken }) => {
@@ -31,16 +32,20 @@ export function createJobService(jobs: Jobs, events: JobEvents): RpcService {
       for await (const event of followEvents(events, requireText(jobId, 'job_id'), afterSequence, context))
         yield { event };
     },
-    cancelJob: async ({ jobId }) => ({
-      job: encodeJob(await jobs.cancel(requireText(jobId, 'job_id'))),
-    }),
-    resumeJob: async (request, { signal }) => ({
-      job: encodeJob(
-        await jobs.resume(requireText(request.jobId, 'job_id'), ResumeJobRequest.encode(request).finish(), signal),
-      ),
-    }),
-    deleteJob: async ({ jobId }) => {
+    cancelJob: async ({ jobId }, context) => {
+      const job = await jobs.cancel(requireText(jobId, 'job_id'));
+      context.jobId = job.id;
+      return { job: encodeJob(job) };
+    },
+    resumeJob: async (request, context) => {
+      const input = ResumeJobRequest.encode(request).finish();
+      const job = await jobs.resume(requireText(request.jobId, 'job_id'), input, context.signal);
+      context.jobId = job.id;
+      return { job: encodeJob(job) };
+    },
+    deleteJob: async ({ jobId }, context) => {
       await jobs.remove(requireText(jobId, 'job_id'));
+      context.jobId = jobId;
       return {};
     },
   });

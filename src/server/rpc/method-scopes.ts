@@ -45,6 +45,20 @@ export function scopeOf(method: string): Scope | 'none' {
   return METHOD_SCOPES[method] ?? 'admin';
 }
 
+/** Methods that answer a question, and leave nothing behind, although they need more than `read`. */
+const QUESTIONS: ReadonlySet<string> = new Set([
+  'prunecast.v1.AdminService/GetLogLevel',
+  'prunecast.v1.ModelService/ScoreUnits',
+  'prunecast.v1.PredictorService/ProposeRefinement',
+  'prunecast.v1.PruningService/Predict',
+]);
+
+/** Whether a method starts, stores, stops or deletes something. */
+export function changes(method: string): boolean {
+  const scope = scopeOf(method);
+  return (scope === 'run' || scope === 'admin') && !QUESTIONS.has(method);
+}
+
 /** `run` includes `read`, and `admin` includes both. */
 const RANKS: Readonly<Record<Scope | 'none', number>> = { none: 0, read: 1, run: 2, admin: 3 };
 

@@ -20,8 +20,10 @@ export function createPairService(services: PairServices): RpcService {
       const { jobId } = await startKind(jobs, kinds.samplePairs, request, {
         signal: context.signal,
         caller: context.caller,
+        origin: context.origin,
         progress: () => undefined,
       });
+      context.jobId = jobId;
       return { job: encodeJob(await jobs.get(jobId)) };
     },
     importPairs: (requests) => importPairs(services, requests),

@@ -24,8 +24,10 @@ export function createPredictorService(services: PredictorServices): RpcService 
       const { jobId } = await startKind(jobs, kinds.fitPredictor, request, {
         signal: context.signal,
         caller: context.caller,
+        origin: context.origin,
         progress: () => undefined,
       });
+      context.jobId = jobId;
       return { job: encodeJob(await jobs.get(jobId)) };
     },
     getPredictor: async (request) => ({

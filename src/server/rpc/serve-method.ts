@@ -14,7 +14,7 @@ import type { CallContext } from './interceptors/call-context.js';
 import type { CallRunner } from './call-runner.js';
 import type { EncodeAnswer } from './encode-answer.js';
 import { forEachResponse, type Responses } from './responses.js';
-import { toStatusObject } from './status-object.js';
+import { toStatusObject, toTrailers } from './status-object.js';
 import { endIfExpired } from './interceptors/deadline.js';
 
 /**
@@ -51,21 +51,21 @@ export function serveMethod(
     handler(('request' in call ? takeRequest(call.request) : readRequests(call, context.signal)) as never, context);
   const answer = async (call: IncomingCall, callback: sendUnaryData<unknown>): Promise<void> => {
     let response: unknown;
-    const end = await calls.run(call, async (context) => {
+    const { end, callId } = await calls.run(call, async (context) => {
       response = encode(await handle(call, context));
       return undefined;
     });
-    if (end === undefined) callback(null, response);
-    else callback(toStatusObject(end));
+    if (end === undefined) callback(null, response, toTrailers(callId));
+    else callback(toStatusObject(end, callId));
   };
   const stream = async (call: IncomingCall & ServerDuplexStream<unknown, unknown>): Promise<void> => {
-    const end = await calls.run(call, (context) =>
+    const { end, callId } = await calls.run(call, (context) =>
       forEachResponse(handle(call, context) as Responses<unknown>, context, (response) =>
         sendMessage(call, encode(response), context),
       ),
     );
-    if (end === undefined) call.end();
-    else call.emit('error', toStatusObject(end));
+    if (end === undefined) call.end(toTrailers(callId));
+    else call.emit('error', toStatusObject(end, callId));
   };
   return responseStream ? stream : answer;
 }

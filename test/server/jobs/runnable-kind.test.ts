@@ -27,7 +27,7 @@ describe('startKind', () => {
       },
     });
     const call = new AbortController();
-    const context = { signal: call.signal, progress: () => undefined, caller: 'anonymous' };
+    const context = { signal: call.signal, progress: () => undefined, caller: 'anonymous', origin: { callId: 'call' } };
     const starting = startKind(jobs, kind, EvaluateRequest.create({ model: 'm' }), context);
     await checking.opened;
     call.abort(new Error('the caller has left'));

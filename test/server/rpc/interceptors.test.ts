@@ -1,5 +1,14 @@
 import { getEventListeners } from 'node:events';
-import { Client, credentials, Metadata, Server, ServerCredentials, status, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  Metadata,
+  Server,
+  ServerCredentials,
+  status,
+  type ServiceError,
+  type StatusObject,
+} from '@grpc/grpc-js';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
@@ -23,6 +32,8 @@ const KINDS = {
 } as const;
 type Kind = keyof typeof KINDS;
 const kinds = Object.keys(KINDS) as Kind[];
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /** What every handler does; each test sets it. */
 let work: (context: CallContext) => Promise<void>;
@@ -96,30 +107,26 @@ afterEach(() => {
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** Calls the method of a kind with one empty request, until `leave` fires. */
-function call(kind: Kind, metadata = new Metadata(), leave?: AbortSignal): Promise<void> {
+/** Calls the method of a kind with one empty request, until `leave` fires; its trailers. */
+function call(kind: Kind, metadata = new Metadata(), leave?: AbortSignal): Promise<Metadata> {
   const path = `/${KINDS[kind]}`;
   const request = Buffer.alloc(0);
   return new Promise((resolve, reject) => {
-    const settle = (error: ServiceError | null) => (error ? reject(error) : resolve());
+    const settle = (error: ServiceError | null) => {
+      if (error) reject(error);
+    };
     const begin = () => {
       if (kind === 'unary') return client.makeUnaryRequest(path, asIs, asIs, request, metadata, {}, settle);
       if (kind === 'client stream')
         return client.makeClientStreamRequest(path, asIs, asIs, metadata, {}, settle).end(request);
       if (kind === 'server stream')
-        return client
-          .makeServerStreamRequest(path, asIs, asIs, request, metadata)
-          .on('error', reject)
-          .on('end', resolve)
-          .resume();
-      return client
-        .makeBidiStreamRequest(path, asIs, asIs, metadata)
-        .on('error', reject)
-        .on('end', resolve)
-        .resume()
-        .end(request);
+        return client.makeServerStreamRequest(path, asIs, asIs, request, metadata).on('error', reject).resume();
+      return client.makeBidiStreamRequest(path, asIs, asIs, metadata).on('error', reject).resume().end(request);
     };
     const begun = begin();
+    begun.on('status', (ended: StatusObject) => {
+      if (ended.code === status.OK) resolve(ended.metadata);
+    });
     leave?.addEventListener('abort', () => begun.cancel());
   });
 }
@@ -151,7 +158,47 @@ describe.each(kinds)('a %s call', (kind) => {
   it('is counted and logged once, with its code', async () => {
     await call(kind);
     expect(await countedEnd()).toEqual([`${method} started`, `${method} OK`]);
-    expect(logged).toEqual([expect.objectContaining({ level: 20, method, code: 'OK', ms: expect.any(Number) })]);
+    expect(logged).toEqual([
+      expect.objectContaining({
+        level: kind === 'client stream' ? 30 : 20,
+        method,
+        code: 'OK',
+        ms: expect.any(Number),
+      }),
+    ]);
+    expect(logged[0]).toMatchObject({ request_id: expect.stringMatching(UUID), caller: 'anonymous' });
+    expect(logged[0]).not.toHaveProperty('trace_id');
+  });
+
+  it('is named in the log and in its trailers as the caller has named it, and by the trace of the caller', async () => {
+    const metadata = new Metadata();
+    metadata.set('x-request-id', 'shop/7:order=3');
+    metadata.set('traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
+    expect((await call(kind, metadata)).get('x-request-id')).toEqual(['shop/7:order=3']);
+    work = () => Promise.reject(new PrunecastError('JOB_NOT_FOUND', 'gone'));
+    const failed = await call(kind, metadata).catch((error: ServiceError) => error.metadata);
+    expect(failed.get('x-request-id')).toEqual(['shop/7:order=3']);
+    await countedEnd();
+    expect(logged).toMatchObject(
+      ['OK', 'NOT_FOUND'].map((code) => ({
+        code,
+        request_id: 'shop/7:order=3',
+        trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+        span_id: '00f067aa0ba902b7',
+      })),
+    );
+    expect(logged[1]).toMatchObject({ level: 30, reason: 'JOB_NOT_FOUND' });
+    expect(logged[1]).not.toHaveProperty('message');
+  });
+
+  it('is named anew if its id or its trace is not well formed', async () => {
+    const metadata = new Metadata();
+    metadata.set('x-request-id', 'a line "of more');
+    metadata.set('traceparent', '00-00000000000000000000000000000000-00f067aa0ba902b7-01');
+    expect((await call(kind, metadata)).get('x-request-id')).toEqual([expect.stringMatching(UUID)]);
+    await countedEnd();
+    expect(logged[0]).toMatchObject({ request_id: expect.stringMatching(UUID) });
+    expect(logged[0]).not.toHaveProperty('trace_id');
   });
 
   it('fires its signal when the caller cancels', async () => {

@@ -157,7 +157,7 @@ export function createMemoryJobs(): MemoryJobs {
 }
 
 /** A job before its first event. */
-function newJob({ id, kind, requestId, requestDigest, studyId, labels, caller, createdMs }: NewJob): StoredJob {
+function newJob({ id, kind, requestId, requestDigest, studyId, labels, caller, origin, createdMs }: NewJob): StoredJob {
   return {
     id,
     kind,
@@ -166,6 +166,7 @@ function newJob({ id, kind, requestId, requestDigest, studyId, labels, caller, c
     studyId,
     labels: structuredClone(labels),
     caller,
+    ...(origin !== undefined && { origin }),
     createdMs,
     state: 'queued',
     startedMs: undefined,

@@ -1,7 +1,15 @@
 import { readStored } from '../../../core/errors/read-stored.js';
 import { sql, type Kysely, type Selectable, type UpdateObject } from 'kysely';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
-import type { EventRecord, HeldJob, JobChange, JobState, JobStore, StoredJob } from '../../../core/ports/job-store.js';
+import type {
+  EventRecord,
+  HeldJob,
+  JobChange,
+  JobOrigin,
+  JobState,
+  JobStore,
+  StoredJob,
+} from '../../../core/ports/job-store.js';
 import { readPageToken, takePage } from '../pages.js';
 import { blobBytes, optionalBytes } from './columns.js';
 import type { Schema } from './schema.js';
@@ -45,6 +53,7 @@ export function createJobStore(database: Kysely<Schema>): JobStore {
             study_id: job.studyId,
             labels: JSON.stringify(job.labels),
             caller: job.caller,
+            origin: job.origin === undefined ? null : JSON.stringify(job.origin),
             created_ms: job.createdMs,
             last_sequence: 0,
             queue_place: 0,
@@ -269,6 +278,9 @@ function toJob(row: Selectable<Schema['jobs']>): StoredJob {
     studyId: row.study_id,
     labels: readStored(`the labels of ${row.id}`, () => JSON.parse(row.labels) as StoredJob['labels']),
     caller: row.caller,
+    ...(row.origin !== null && {
+      origin: readStored(`the origin of ${row.id}`, () => JSON.parse(row.origin ?? '') as JobOrigin),
+    }),
     state: stateOf(row.state),
     createdMs: row.created_ms,
     startedMs: row.started_ms ?? undefined,

@@ -21,6 +21,7 @@ const MIGRATIONS: readonly ((transaction: Transaction<Schema>) => Promise<void>)
   addJobLabels,
   addJobCallers,
   addLabelTimes,
+  addJobOrigins,
 ];
 
 /** The newest schema. */
@@ -157,4 +158,9 @@ async function addJobCallers(transaction: Transaction<Schema>): Promise<void> {
 async function addLabelTimes(transaction: Transaction<Schema>): Promise<void> {
   await sql`ALTER TABLE labels ADD COLUMN stored_ms INTEGER NOT NULL DEFAULT 0`.execute(transaction);
   await sql`UPDATE labels SET stored_ms = unixepoch() * 1000`.execute(transaction);
+}
+
+/** The call that started a job. It is not known of jobs of earlier versions. */
+async function addJobOrigins(transaction: Transaction<Schema>): Promise<void> {
+  await sql`ALTER TABLE jobs ADD COLUMN origin TEXT`.execute(transaction);
 }

@@ -33,6 +33,8 @@ interface JobsTable {
   /** JSON: name to value. */
   labels: Generated<string>;
   caller: Generated<string>;
+  /** JSON: the call that started it; null in a job of an earlier version, or if it is not known. */
+  origin: string | null;
   created_ms: number;
   started_ms: number | null;
   ended_ms: number | null;

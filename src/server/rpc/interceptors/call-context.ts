@@ -2,7 +2,10 @@ import type { Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import { ANONYMOUS, type CallOrigin, type Identity } from '../../../core/ports/authenticator.js';
+import type { JobOrigin } from '../../../core/ports/job-store.js';
 import type { Telemetry } from '../../../core/ports/telemetry.js';
+import { readSpanIds, readTraceContext, type TraceContext } from '../../../core/trace-context.js';
+import { chooseCallId } from './call-id.js';
 
 /** One call, as interceptors and handlers see it. */
 export interface CallContext extends CallOrigin {
@@ -15,15 +18,33 @@ export interface CallContext extends CallOrigin {
    * PrunecastError.
    */
   readonly signal: AbortSignal;
-  /** Names the method in every line. */
+  /** What names the call in log lines: the caller's own id, or one that the server made. */
+  readonly callId: string;
+  /** The span that the call is part of; `undefined` if nobody traces it. */
+  readonly trace: TraceContext | undefined;
+  /** What a job that the call starts keeps of it. */
+  readonly origin: JobOrigin;
+  /** Names the call in every line. */
   readonly log: Logger;
   readonly telemetry: Telemetry;
   /** What a stream of a job's events has sent last: it can be gone on with after it. `undefined` for other calls. */
   reached: ReachedEvent | undefined;
+  /** The job that the call has started, followed or changed, for the log: one that exists. `undefined` for none. */
+  jobId: string | undefined;
+  /** What names the call in a line of the log. */
+  describe(): CallFacts;
   /** Fires the signal, unless it has fired already. */
   end(error: PrunecastError): void;
   /** Says who calls. */
   identify(identity: Identity): void;
+}
+
+/** What log lines of a call have in common. */
+export interface CallFacts {
+  readonly method: string;
+  readonly request_id: string;
+  readonly trace_id?: string;
+  readonly span_id?: string;
 }
 
 /** An event that was sent, with its number. */
@@ -57,6 +78,8 @@ export class Call implements CallContext {
   readonly telemetry: Telemetry;
   readonly deadlineMs: number;
   reached: ReachedEvent | undefined = undefined;
+  jobId: string | undefined = undefined;
+  readonly callId: string;
   readonly #controller = new AbortController();
   readonly #source: CallSource;
   readonly #parts: CallParts;
@@ -69,6 +92,7 @@ export class Call implements CallContext {
     this.deadlineMs = Number(source.getDeadline());
     this.#source = source;
     this.#parts = parts;
+    this.callId = chooseCallId(this.header('x-request-id')[0]);
   }
 
   get signal(): AbortSignal {
@@ -88,8 +112,26 @@ export class Call implements CallContext {
     return certificate && nameCertificate(certificate);
   }
 
+  get trace(): TraceContext | undefined {
+    return readTraceContext((name) => this.header(name));
+  }
+
+  get origin(): JobOrigin {
+    const { callId, trace } = this;
+    return trace === undefined ? { callId } : { callId, trace };
+  }
+
   get log(): Logger {
-    return (this.#log ??= this.#parts.log.child({ method: this.method }));
+    return (this.#log ??= this.#parts.log.child(this.describe()));
+  }
+
+  describe(): CallFacts {
+    const ids = this.trace && readSpanIds(this.trace.traceparent);
+    return {
+      method: this.method,
+      request_id: this.callId,
+      ...(ids && { trace_id: ids.traceId, span_id: ids.spanId }),
+    };
   }
 
   header(name: string): readonly string[] {

@@ -192,7 +192,7 @@ const asLists = (kept: KeptUnits | undefined) => ({
 async function openEarlier(write: (database: Kysely<Schema>) => Promise<void>) {
   const { database, close } = await openDatabase(folder);
   await write(database);
-  for (const column of ['phases', 'labels', 'caller'])
+  for (const column of ['phases', 'labels', 'caller', 'origin'])
     await sql`ALTER TABLE jobs DROP COLUMN ${sql.ref(column)}`.execute(database);
   await database.updateTable('schema_version').set({ version: 8 }).execute();
   await close();
