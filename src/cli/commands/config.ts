@@ -7,7 +7,7 @@ import { SettingOption } from '../options/setting-option.js';
 import { showFirst } from '../options/short-help.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter, type PrintFlags } from '../output/printer.js';
-import { writeSettings, type ReportedSetting } from '../output/write-settings.js';
+import type { ReportedSetting } from '../output/write-settings.js';
 import { nameFlags, readSettings, SERVE_FLAGS } from './serve.js';
 
 /** As the process of the settings prints it. */
@@ -34,6 +34,7 @@ export function addConfigCommand(program: Command): void {
     const { settings, faults, warnings } = await readReport('print', print);
     if (faults.length > 0) throw refuse(faults);
     const printer = createPrinter(flags);
+    const { writeSettings } = await import('../output/write-settings.js'); // a tenth of the start of any other command
     if (printer.format === 'json') printer.json({ settings, warnings });
     printer.lines({ verbatim: writeSettings(settings, { explains: flags.explain === true }) });
     for (const warning of warnings) printer.note(`warning: ${warning}`);
