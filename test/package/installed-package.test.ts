@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => installation[Symbol.asyncDispose]());
 
 const prunecast = (...args: string[]) =>
-  run('npx', ['--no-install', 'prunecast', ...args], { cwd: installation.user, maxBuffer: 2 ** 24 });
+  run(join(installation.user, 'node_modules/.bin/prunecast'), args, { cwd: installation.user, maxBuffer: 2 ** 24 });
 
 const skipOffline = ({ skip }: TestContext): void => skip(installation.offline !== undefined, installation.offline);
 
@@ -86,7 +86,8 @@ describe('the package of a clone that was never built', () => {
   it('runs once it is installed', { timeout: 300_000 }, async (context) => {
     skipOffline(context);
     const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { readonly version: string };
-    expect((await prunecast('--version')).stdout.trim()).toBe(version);
+    const { stdout: told } = await run('npx', ['--no-install', 'prunecast', '--version'], { cwd: installation.user });
+    expect(told.trim()).toBe(version);
     const model = 'node_modules/prunecast/models/stories260k';
     const { stdout: inspected } = await prunecast('inspect', '--model', model, '--json');
     expect(JSON.parse(inspected)).toMatchObject({ family: 'llama', parameters: '260032' });
