@@ -83,6 +83,7 @@ export interface ComposeFile {
     Record<
       string,
       {
+        readonly image?: string;
         readonly build?: { readonly context: string; readonly dockerfile: string };
         readonly environment?: Readonly<Record<string, string>>;
         readonly ports?: readonly string[];
