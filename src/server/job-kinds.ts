@@ -45,7 +45,8 @@ export function bindJobKinds(container: Container): void {
         codec: EvaluateRequest,
         requestIdOf,
         labelsOf,
-        prepare: (request, context, restarted) => prepareEvaluate(attend(needs, context), request, restarted),
+        prepare: (request, context, restarted) =>
+          prepareEvaluate(attend(needs, context), request, context.signal, restarted),
       }),
     { models, texts, plugins, recipes, preparer, labels, outputs },
   );
@@ -59,7 +60,7 @@ export function bindJobKinds(container: Container): void {
         requestIdOf,
         labelsOf,
         prepare: (request, context, restarted) => prepareSearch(attend(needs, context), request, restarted),
-        resume: (request, job, ranges, signal) => resumeSearch(attend(needs, { signal }), request, job, ranges),
+        resume: (request, job, ranges, signal) => resumeSearch(attend(needs, { signal }), request, job, ranges, signal),
       }),
     search,
   );

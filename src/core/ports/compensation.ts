@@ -13,7 +13,8 @@ export interface Compensation<Options = unknown, Context extends WorkContext = W
   readonly addsBias: boolean;
   /**
    * Prepares one half-block for every width, all heavy work included; runs in the model's own thread. A width is a
-   * number of rows of `half.weights`. What it prepares serves several callers: the signal never fires.
+   * number of rows of `half.weights`. The signal is that of the call that needs it first, and what it prepares serves
+   * later ones too.
    */
   prepare(half: HalfBlock, options: Options, context?: Context): PreparedCompensation | Promise<PreparedCompensation>;
   /**

@@ -39,15 +39,16 @@ export function createFitBreathing({ signal, report }: WorkContext): Breathe {
 }
 
 /**
- * The same work for fits that are all that it does: how far one of them is counts as a part of how far it is.
+ * The same work for one that counts its fits itself: how far one of them is counts as a part of how far it is.
  *
  * @param add is told the share of the fit that is under way
  */
-export function withFitShares({ signal }: WorkContext, add: (share: number) => void): WorkContext {
+export function withFitShares({ signal, report }: WorkContext, add: (share: number) => void): WorkContext {
   return {
     signal,
-    report: ({ activity, done, total }) => {
-      if (activity === FIT_ACTIVITY) add(done / total);
+    report: (progress) => {
+      if (progress.activity === FIT_ACTIVITY) add(progress.done / progress.total);
+      else report?.(progress);
     },
   };
 }

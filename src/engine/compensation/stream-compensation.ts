@@ -44,7 +44,7 @@ export function createStreamCompensation(
       if (compensation === undefined || stream === undefined || gramKey === undefined)
         throw new RangeError('a fit on the stream needs a calibration with need gram');
       const { context, sequences } = await open(recipe);
-      const fit: StreamContext['fit'] = async (map) => stream.fit(map, compensation.options);
+      const fit: StreamContext['fit'] = async (map) => stream.fit(map, compensation.options, { signal: work.signal });
       const fitted = { ...context, fit, refit: stream.refit?.(compensation.options) ?? 'pruned' };
       const keyOf = (architecture: Architecture): string => `${recipe.key}:stream:${digestOf(architecture)}`;
       const find = (key: string): StreamedMaps | undefined => latest.get(key) ?? store.find(key);

@@ -17,6 +17,7 @@ import {
   type LayerGradients,
   type MatrixGradients,
 } from './layer-gradients.js';
+import { createPassMeter, type PassMeter } from './pass-meter.js';
 import { planSegments, type LayerSegment } from './plan-segments.js';
 
 export interface GradientContext {
@@ -49,11 +50,14 @@ export interface LayerOnTheWayBack {
  *
  * @throws PrunecastError INVALID_REQUEST if no sequence has a prediction, MEMORY_EXCEEDED if the hidden states do not
  * fit
+ *
+ * @param tell is told the share of all passes that is done
  */
 export async function* computeGradients(
   context: GradientContext,
   sequences: readonly Int32Array[],
   signal: AbortSignal,
+  tell: (share: number) => void = () => undefined,
 ): AsyncGenerator<LayerOnTheWayBack> {
   const {
     config: { shape },
@@ -66,7 +70,7 @@ export async function* computeGradients(
     );
   const batches = batchSequences(inputs, countTokensPerRun(shape, inputs));
   const pool = createStatePool();
-  const walk: Walk = {
+  const opened = {
     ...context,
     signal,
     batches,
@@ -75,7 +79,8 @@ export async function* computeGradients(
     backward: createBackwardRunner(context.config, context.sessions, pool),
     share: 1 / inputs.length,
   };
-  const segments = fitSegments(walk);
+  const segments = fitSegments(opened);
+  const walk: Walk = { ...opened, meter: createPassMeter(shape, segments, tell) };
 
   const starts: Float32Array[][] = [await embedBatches(walk.embedding, batches, inputs, pool)];
   for (const segment of segments.slice(0, -1))
@@ -106,6 +111,7 @@ interface Walk extends GradientContext {
   readonly pool: StatePool;
   readonly backward: BackwardRunner;
   readonly share: number;
+  readonly meter: PassMeter;
 }
 
 /** While a batch runs, each of its sequences has its own gradient of a matrix in memory. */
@@ -125,7 +131,7 @@ function countTokensPerRun(
   return Math.min(TOKENS_PER_RUN, together * Math.min(...inputs.map(({ tokens }) => tokens.length)));
 }
 
-function fitSegments({ config: { shape }, batches, stateBytes }: Walk): LayerSegment[] {
+function fitSegments({ config: { shape }, batches, stateBytes }: Omit<Walk, 'meter'>): LayerSegment[] {
   const bytes = batches.reduce((sum, batch) => sum + 4 * countStates(batch, shape.hidden), 0);
   const segments = planSegments(shape.layers.length, Math.floor(stateBytes / bytes));
   if (segments !== undefined) return segments;
@@ -149,12 +155,13 @@ function copyStates({ pool }: Walk, states: readonly Float32Array[]): Float32Arr
 
 /** Runs layers forward; takes over `states` and returns other arrays. */
 async function advance(walk: Walk, { from, to }: LayerSegment, states: Float32Array[]): Promise<Float32Array[]> {
-  const { batches, signal } = walk;
+  const { batches, signal, meter } = walk;
   for (let layer = from; layer < to; layer++) {
     for (const half of Object.values(await prepareLayer(walk, layer))) {
       for (const [index, batch] of batches.entries()) {
         signal.throwIfAborted();
         states[index] = await runForward(walk, half, sizeOf(batch), states[index] as Float32Array);
+        meter.forward(1 / (2 * batches.length));
       }
     }
   }
@@ -186,7 +193,7 @@ async function prepareLayer({ config: { shape }, weights }: Walk, layer: number)
  * Turns `states` into the derivative of each sequence's loss with respect to the hidden states after the last layer.
  */
 async function startAtHead(
-  { config: { shape }, batches, inputs, head, backward, signal }: Walk,
+  { config: { shape }, batches, inputs, head, backward, signal, meter }: Walk,
   states: Float32Array[],
 ): Promise<Float32Array[]> {
   const { hidden, vocabulary } = shape;
@@ -208,6 +215,7 @@ async function startAtHead(
         await backward.head(weights, rows, targets.subarray(from, to), shares.subarray(from, to)),
         from * hidden,
       );
+      meter.head((to - from) / targets.length / batches.length);
     }
   }
   return states;
@@ -220,7 +228,7 @@ async function passLayerBack(
   inputs: readonly Float32Array[],
   upstream: Float32Array[],
 ): Promise<LayerOnTheWayBack> {
-  const { batches, pool, backward, share, signal } = walk;
+  const { batches, pool, backward, share, signal, meter } = walk;
   const halves = await prepareLayer(walk, layer);
   const { attention, ffn } = halves;
   const gradients = { attention: createAttentionGradients(attention), ffn: createFfnGradients(ffn) };
@@ -249,6 +257,7 @@ async function passLayerBack(
         backward.attention(attention, { size, input, upstream: from, downstream, share }, attentionGradients),
       );
     }
+    meter.back(1 / batches.length);
   }
   return { layer, halves, gradients };
 }

@@ -88,7 +88,7 @@ export async function timeShapes(
   }));
   const headTimes: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const { steps, times } of points) {
+    for (const [place, { steps, times }] of points.entries()) {
       let total = 0;
       // Its graph may have to be compiled again; that must not count.
       await timeStep(context, weights, steps[0] as HalfStep, caches, length);
@@ -97,10 +97,10 @@ export async function timeShapes(
         total += await timeStep(context, weights, step, caches, length);
       }
       if (round > 0) times.push(total / steps.length);
+      report?.({ what: 'rounds of timing', done: round + (place + 1) / points.length, total: ROUNDS + 1 });
     }
     const taken = await timeHead(context);
     if (round > 0) headTimes.push(taken);
-    report?.({ what: 'rounds of timing', done: round, total: ROUNDS });
   }
   return completeTable(
     {
@@ -126,13 +126,14 @@ export async function timeArchitecture(
   weights: RankedWeights,
   architecture: Architecture,
   length: number,
-  { signal }: WorkContext,
+  { signal, report }: WorkContext,
 ): Promise<number> {
   const decode = createDecoding(context, weights, architecture, length);
   const runs: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
     const taken = await decode(signal);
     if (round > 0) runs.push(taken);
+    report?.({ what: 'runs', done: round + 1, total: ROUNDS + 1 });
   }
   return Math.min(...runs);
 }

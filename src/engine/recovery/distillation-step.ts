@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises';
+import type { Breathe } from '../../core/ports/compensation.js';
 import type { TrainingPlan } from '../../core/ports/recovery.js';
 import type { ModelConfig } from '../config/config.js';
 import type { BatchSize, BlockRunner, InputProducts } from '../forward/block-runner.js';
@@ -44,6 +44,7 @@ export type HalfUpdate = (half: TrainedHalf, gradients: Readonly<Record<string, 
  * they count, and products inside as far as `productBytes` allows; all else is computed again.
  *
  * @param sequences each of at least 2 tokens
+ * @param breathe is told how much of the step is done, and lets a cancel through
  * @returns the loss before `update` changed anything
  */
 export async function runDistillationStep(
@@ -51,24 +52,25 @@ export async function runDistillationStep(
   halves: readonly TrainedHalf[],
   sequences: readonly Int32Array[],
   update: HalfUpdate,
-  signal: AbortSignal,
+  breathe: Breathe,
 ): Promise<number> {
   const { backward, pool, gradientPool, config } = context;
   const { layers } = config.shape;
   const wrapped = sequences.map((tokens) => ({ tokens }));
   const batches = batchSequences(wrapped);
-  const breathe = async (): Promise<void> => {
-    await setImmediate(); // lets a cancel arrive
-    signal.throwIfAborted();
-  };
+  const teaching = listSteps(layers);
+  // The way back takes as long as two ways forward.
+  const passes = batches.length * (teaching.length + 3 * halves.length);
+  let done = 0;
+  const pass = (more: number): Promise<void> => breathe(Math.min(1, (done += more) / passes));
   const embed = () => embedBatches(context.embedding, batches, wrapped, pool);
 
   const layerErrors = createLayerErrors(context.loss.layerErrors ?? 0, layers.length, pool);
   const taught = await embed();
-  for (const step of listSteps(layers)) {
+  for (const step of teaching) {
     const half = await context.teacher.prepare(step);
     for (const [index, batch] of batches.entries()) {
-      await breathe();
+      await pass(1);
       taught[index] = await runForward(context, half, sizeOf(batch), taught[index] as Float32Array, 'given-back');
     }
     if (step.half === 'ffn') layerErrors.teach(step.layer, taught);
@@ -88,7 +90,7 @@ export async function runDistillationStep(
     const own: InputProducts[] = [];
     products.push(own);
     for (const [index, batch] of batches.entries()) {
-      await breathe();
+      await pass(1);
       const [size, input] = [sizeOf(batch), states[index] as Float32Array];
       if (isKept(half) && kept.has(trained)) {
         const output = pool.take(input.length);
@@ -104,7 +106,7 @@ export async function runDistillationStep(
   const upstream: Float32Array[] = [];
   for (const [index, batch] of batches.entries()) {
     const rows = { states: states[index] as Float32Array, taught: taught[index] as Float32Array };
-    const passed = await passHeadBack(context, { batch, sequences, predictions }, rows, breathe);
+    const passed = await passHeadBack(context, { batch, sequences, predictions }, rows, () => pass(0));
     loss += passed.loss;
     upstream.push(passed.upstream);
     pool.give(rows.taught);
@@ -120,7 +122,7 @@ export async function runDistillationStep(
     const gradients = isKept(half) ? takeGradients(gradientPool, half) : undefined;
     if (isKept(half) && gradients !== undefined)
       for (const [index, batch] of batches.entries()) {
-        await breathe();
+        await pass(2);
         const from = upstream[index] as Float32Array;
         const downstream = pool.take(from.length);
         const step = {

@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import type { TrainingPlan, TrainingResult } from '../../core/ports/recovery.js';
 import { findInvalidMetric } from '../../core/metric.js';
-import type { WorkContext } from '../../core/ports/work-context.js';
+import type { Breathe } from '../../core/ports/compensation.js';
+import type { WorkContext, WorkProgress } from '../../core/ports/work-context.js';
 import { createRng } from '../../core/random.js';
+import { createBreathing } from '../compensation/breathing.js';
 import { scaleToNorm, updateByAdamW } from './adamw.js';
 import type { HalfUpdate } from './distillation-step.js';
 import { learningRate } from './learning-rate.js';
@@ -16,17 +18,20 @@ export interface TrainingContext {
   readonly begin: () => Promise<TrainedHalf[]>;
   /** What is trained of them. */
   readonly parameterise: (halves: readonly TrainedHalf[]) => Parameters;
-  /** The loss on some sequences; `update` receives the gradients of each half-block, last to first. */
+  /**
+   * The loss on some sequences; `update` receives the gradients of each half-block, last to first. `breathe` is told how
+   * much of the step is done.
+   */
   readonly runStep: (
     halves: readonly TrainedHalf[],
     sequences: readonly Int32Array[],
     update: HalfUpdate,
-    signal: AbortSignal,
+    breathe: Breathe,
   ) => Promise<number>;
   /** To what an output holds: so are the best weights written. */
   readonly round: RoundWritten;
   /** The mean next-token loss, natural log, on the held-out sequences, of what an output would hold. */
-  readonly measure: (halves: readonly TrainedHalf[], signal: AbortSignal) => Promise<number>;
+  readonly measure: (halves: readonly TrainedHalf[], work: WorkContext) => Promise<number>;
   /** A folder of this training's own: its state, and the best weights so far. */
   readonly directory: string;
   /** Names what is trained on what, and how; the state of another training is not continued. */
@@ -74,8 +79,11 @@ export async function trainHalves(
   let saveMs = 0;
   let save: Save | undefined;
   const isOver = (): boolean => state.seconds > 60 * plan.mostMinutes;
+  // Not in tokens: these are not the ones that are trained on.
+  const tellCheck = ({ done, total }: WorkProgress): void =>
+    report?.({ activity: 'measuring held-out sequences', what: 'held-out tokens', done, total });
   const check = async (): Promise<void> => {
-    const loss = await context.measure(halves, signal);
+    const loss = await context.measure(halves, { signal, report: tellCheck });
     const invalid = findInvalidMetric({ metrics: { held_out_loss: loss }, items: {} });
     if (invalid !== undefined) {
       if (state.before === undefined) throw invalid;
@@ -93,10 +101,11 @@ export async function trainHalves(
     await save?.passed(place);
     await updateHalf(training, place, gradients, plan, learningRate(plan.rate, state.step, state.steps ?? longest));
   };
-  const tell = (saved: boolean): void => {
+  const tell = (saved: boolean, underWay: { readonly tokens: number; readonly share: number } = NOTHING): void => {
     const { tokens, step, steps = longest, ended } = state;
-    const total = ended === undefined ? Math.round((tokens * steps) / step) : tokens;
-    report?.({ activity: describe(state), what: 'tokens', done: tokens, total, saved });
+    const total = ended === undefined ? Math.round(((tokens + underWay.tokens) * steps) / step) : tokens;
+    const done = Math.round(tokens + underWay.share * underWay.tokens);
+    report?.({ activity: describe(state), what: 'tokens', done, total, saved });
   };
   const timed = async (work: () => Promise<void>): Promise<number> => {
     const beganMs = now();
@@ -110,10 +119,12 @@ export async function trainHalves(
     while (state.ended === undefined) {
       const batch = order(state.step);
       state.step += 1;
+      const tokens = batch.reduce((sum, { length }) => sum + length, 0);
       const seconds = await timed(async () => {
-        state.loss = await context.runStep(halves, batch, update, signal);
+        const breathe = createBreathing(signal, (share) => tell(false, { tokens, share }));
+        state.loss = await context.runStep(halves, batch, update, breathe);
       });
-      state.tokens += batch.reduce((sum, { length }) => sum + length, 0);
+      state.tokens += tokens;
       const paced = PACED_STEPS.find(({ from, to }) => state.step >= from && state.step <= to);
       if (paced !== undefined) {
         state.pacedSeconds = (state.step === paced.from ? 0 : state.pacedSeconds) + seconds;
@@ -147,6 +158,9 @@ export async function trainHalves(
     await moments.close();
   }
 }
+
+/** No step is under way. */
+const NOTHING = { tokens: 0, share: 0 };
 
 /** Between two saves passes at least so many times as long as one takes. */
 const SAVE_GAP = 20;
@@ -214,6 +228,7 @@ function countSteps(
 }
 
 function describe({ loss, after }: TrainingState): string {
+  if (Number.isNaN(loss)) return 'recovering';
   const heldOut = after === undefined ? '' : `, held-out perplexity ${Math.exp(after).toPrecision(4)} at best`;
   return `recovering (loss ${loss.toPrecision(3)}${heldOut})`;
 }

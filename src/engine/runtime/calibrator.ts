@@ -15,7 +15,7 @@ export interface Calibrator {
     work: WorkContext,
   ): Promise<Calibration>;
   /** Repeats the pass if the Gram matrices of this calibration have been dropped since. */
-  restoreGrams(calibration: Calibration | undefined, signal: AbortSignal): Promise<void>;
+  restoreGrams(calibration: Calibration | undefined, work: WorkContext): Promise<void>;
 }
 
 export function createCalibrator(source: WeightSource, memory: ModelMemory): Calibrator {
@@ -67,12 +67,17 @@ export function createCalibrator(source: WeightSource, memory: ModelMemory): Cal
       known.keep(key, calibration);
       return { ...calibration, ...asked };
     },
-    restoreGrams: async (calibration, signal) => {
+    restoreGrams: async (calibration, work) => {
       const { gramKey, gramSequences } = calibration ?? {};
       if (gramKey !== undefined && gramSequences !== undefined && !grams.has(gramKey))
-        await collect(gramSequences, gramKey, { signal });
+        await collect(gramSequences, gramKey, asCalibrating(work));
     },
   };
+}
+
+/** A pass that another work needs tells what it is. */
+function asCalibrating({ signal, report }: WorkContext): WorkContext {
+  return { signal, report: (progress) => report?.({ activity: 'calibrating', ...progress }) };
 }
 
 /** A key for calibration sequences: equal sequences have equal keys. */

@@ -79,7 +79,7 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
   ): Promise<GramReader | undefined> => {
     const { gramKey } = calibration ?? {};
     if (!needs.includes('gram') || gramKey === undefined) return undefined;
-    await calibrator.restoreGrams(calibration, work.signal);
+    await calibrator.restoreGrams(calibration, work);
     await memory.startCall([], scoringBytes === undefined ? {} : { preparing: scoringBytes });
     return {
       read: (place) => memory.grams.read(gramKey, place),

@@ -90,7 +90,7 @@ export async function recoverModel(
         call = await start();
         return halves;
       },
-      runStep: (halves, batch, update, signal) =>
+      runStep: (halves, batch, update, breathe) =>
         runDistillationStep(
           {
             config,
@@ -107,10 +107,10 @@ export async function recoverModel(
           halves,
           batch,
           update,
-          signal,
+          breathe,
         ),
       round,
-      measure: async (halves, signal) => {
+      measure: async (halves, work) => {
         pool = createStatePool(); // what the steps have kept makes room
         const evaluated = evaluateArchitectures(
           { ...call, stateBytes: stepBytes },
@@ -120,7 +120,7 @@ export async function recoverModel(
           ),
           [architecture],
           { sequences: scored, batches: planRuns(scored, { prefixes: 'apart' }) },
-          { signal },
+          work,
         );
         for await (const { losses } of evaluated) return losses.reduce((sum, loss) => sum + loss, 0) / predictions;
         throw new RangeError('the held-out sequences gave no losses');

@@ -83,7 +83,10 @@ export async function scoreUnitsByGradients(
   const { wholeHead, ...call } = await memory.startCall(sequences, { needs: ['gradients'] });
   const context = { ...call, config, sessions: memory.sessions, head: wholeHead, weights };
   const scores: UnitScores[] = [];
-  for await (const { layer, halves, gradients } of computeGradients(context, sequences, work.signal)) {
+  const total = shape.layers.length;
+  const tell = (share: number): void =>
+    work.report?.({ activity: 'scoring units', what: 'layers', done: total * share, total });
+  for await (const { layer, halves, gradients } of computeGradients(context, sequences, work.signal, tell)) {
     const { attention, ffn } = halves;
     const scored = {
       own: shape.layers[layer] as LayerArchitecture,
@@ -99,8 +102,6 @@ export async function scoreUnitsByGradients(
       { ...recipe, signal: work.signal },
       readHalfOf(shape.hidden, layer, scored, grams),
     );
-    const done = shape.layers.length - layer;
-    work.report?.({ activity: 'scoring units', what: 'layers', done, total: shape.layers.length });
   }
   return scores;
 }

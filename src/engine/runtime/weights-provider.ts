@@ -44,11 +44,14 @@ export function createWeightsProvider(
   const { shape, rmsNormEpsilon } = source.config;
   const { store, multiplyTransposed, scratchDirectory } = memory;
   const { grams } = memory;
-  const weightsOf = (recipe: KeyedRecipe, work?: WorkContext): RankedWeights =>
+  const weightsOf = (recipe: Omit<KeyedRecipe, 'compensation'>): RankedWeights =>
+    createRankedWeights(source, store, recipe);
+  const compensatedOf = (recipe: KeyedRecipe, work: WorkContext): RankedWeights =>
     createRankedWeights(source, store, recipe, {
       grams,
       multiplyTransposed,
-      ...(work === undefined ? {} : { breathe: createFitBreathing(work) }),
+      breathe: createFitBreathing(work),
+      signal: work.signal,
     });
   const streams = createStreamCompensation(store, async (recipe) => {
     const sequences = recipe.compensation?.calibration?.gramSequences ?? [];
@@ -73,12 +76,12 @@ export function createWeightsProvider(
     provide: async (recipe, architecture, work) => {
       if (recipe.trained !== undefined) {
         const { path, key } = recipe.trained;
-        return withReplacedHalves(weightsOf(recipe), openReplacedHalves(path, key, store));
+        return withReplacedHalves(compensatedOf(recipe, work), openReplacedHalves(path, key, store));
       }
       if (streams.isAsked(recipe))
-        return (await streams.compensate(recipe, [architecture], work))[0] ?? weightsOf(recipe);
-      await calibrator.restoreGrams(recipe.compensation?.calibration, work.signal);
-      return weightsOf(recipe, work);
+        return (await streams.compensate(recipe, [architecture], work))[0] ?? compensatedOf(recipe, work);
+      await calibrator.restoreGrams(recipe.compensation?.calibration, work);
+      return compensatedOf(recipe, work);
     },
     isOnStream: (recipe) => recipe.trained === undefined && streams.isAsked(recipe),
     provideOnStreams: streams.compensate,

@@ -8,6 +8,8 @@ export interface CompensationTools {
   readonly multiplyTransposed: TransposedProduct;
   /** Lets a cancel of the call through while a fit goes on. */
   readonly breathe?: Breathe;
+  /** Of the call. */
+  readonly signal?: AbortSignal;
 }
 
 /** The output map of a half-block, its rows sorted, with the statistics of its inputs. */

@@ -46,7 +46,8 @@ export function createRankedWeights(
   ): Promise<PreparedCompensation> =>
     store.get(`${name}:prepared`, async () => {
       if (tools === undefined) throw new RangeError('a compensation needs its tools');
-      return plugin.prepare(await describeHalf(half, hidden, tools), options);
+      const { signal } = tools;
+      return plugin.prepare(await describeHalf(half, hidden, tools), options, signal && { signal });
     });
 
   const compensate = async (

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { atField } from '../../core/errors/at-field.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { architectureKey } from '../../core/model/architecture-key.js';
@@ -13,6 +12,7 @@ import {
 import type { ObservationRequest } from '../../core/ports/evaluator.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateRequest, Plan } from '../../gen/prunecast/v1/pruning.js';
+import { breatheUnder } from '../jobs/breathe-under.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
 import { encodeFound } from '../encoding/further-results.js';
@@ -46,22 +46,28 @@ export interface EvaluateServices extends ResolvingServices {
   readonly labels: ArchitectureLabels;
 }
 
-/** Checks an Evaluate request and its windows; `run` then measures, and sends an event per result. */
+/**
+ * Checks an Evaluate request and its windows; `run` then measures, and sends an event per result.
+ *
+ * @param signal ends the checks, and the estimate
+ */
 export async function prepareEvaluate(
   services: EvaluateServices,
   request: EvaluateRequest,
+  signal: AbortSignal,
   restarted?: RestartedJob,
 ): Promise<Prepared> {
+  const breathe = breatheUnder(signal);
   const model = await services.models.open(request.model);
   const resolving = createRequestServices(services, model);
-  const evaluation = { model, ...(await resolveEvaluate(resolving, request)) };
+  const evaluation = { model, ...(await resolveEvaluate(resolving, request, breathe)) };
   requireCheckpoints(services, evaluation);
   const plan = planEvaluate(resolving, evaluation);
   requireSamePlan(restarted, plan);
   return {
     plan,
     phases: planPhases(evaluation),
-    estimate: () => estimateEvaluation(evaluation),
+    estimate: () => estimateEvaluation(evaluation, breathe),
     run: workOn(model, (context) => runEvaluation(services, evaluation, context)),
   };
 }
@@ -230,12 +236,12 @@ async function measure(
   return tokensSpent;
 }
 
-async function estimateEvaluation(evaluation: Evaluation): Promise<Plan> {
+async function estimateEvaluation(evaluation: Evaluation, breathe: () => Promise<void>): Promise<Plan> {
   const { model, measurements, selections, recipe } = evaluation;
   const { language } = model;
   const costs: Cost[] = [];
   for (const [index, { architecture }] of selections.entries()) {
-    if (index % TARGETS_PER_TURN === TARGETS_PER_TURN - 1) await setImmediate();
+    if (index % TARGETS_PER_TURN === TARGETS_PER_TURN - 1) await breathe();
     const { compensation } = recipeOf(evaluation, index) ?? {};
     costs.push(
       ...encodeCosts(language.shape, architecture, [], exportedShape(language.shape, architecture, compensation)).slice(

@@ -80,7 +80,7 @@ interface Entry extends JobPhase {
   readonly tokens: number;
   /** Whether its counts are its own, and not those of its activities. */
   readonly counts: boolean;
-  /** The share of its activity that is done since it was last counted. */
+  /** The share of its tokens that is done, since it was last counted. */
   readonly share: number;
 }
 
@@ -136,11 +136,11 @@ export function createPhaseLog(clock: Clock, opened: OpenedJob): PhaseLog {
     count: (done, least = done) =>
       change((entry) => ({ ...entry, done, total: Math.max(entry.total, least), share: 0 })),
     follow: ({ done, total, unit }) =>
-      change((entry) =>
-        entry.counts
-          ? { ...entry, share: unit === 'tokens' && total > 0 ? Math.min(1, toAmount(done / total)) : entry.share }
-          : { ...entry, done: toCount(done), total: toCount(total), unit },
-      ),
+      change((entry) => ({
+        ...entry,
+        ...(entry.counts ? {} : { done: toCount(done), total: toCount(total), unit }),
+        share: unit === 'tokens' && total > 0 ? Math.min(1, toAmount(done / total)) : entry.share,
+      })),
     now() {
       settle();
       return entries.map(toPhase);
@@ -211,7 +211,9 @@ function measureOverall(entries: readonly Entry[]): number | undefined {
  * Of a phase that counts for itself, what it has counted: how many of these its activity works on is unknown, unless
  * there is only one.
  */
-function shareOf({ state, done, total, share }: Entry): number {
+function shareOf({ state, done, total, share, counts }: Entry): number {
   if (state === 'done' || state === 'skipped') return 1;
-  return state === 'running' && total > 0 ? Math.min(1, (done + (total === 1 ? share : 0)) / total) : 0;
+  if (state !== 'running') return 0;
+  if (!counts) return share;
+  return total > 0 ? Math.min(1, (done + (total === 1 ? share : 0)) / total) : 0;
 }

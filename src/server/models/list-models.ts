@@ -17,11 +17,12 @@ const MOST_ENTRIES = 20_000;
 /**
  * A page of the checkpoints under the model roots, in the order of their names. Of weights the headers alone are read.
  *
- * @throws PrunecastError INVALID_REQUEST, MODEL_NOT_FOUND and PATH_OUTSIDE_ROOTS for the folder
+ * @throws PrunecastError INVALID_REQUEST, MODEL_NOT_FOUND and PATH_OUTSIDE_ROOTS for the folder, or the signal's reason
  */
 export async function listModels(
   { modelRoots, modelLinks }: Pick<Config, 'modelRoots' | 'modelLinks'>,
   { folder, pageSize, pageToken }: ListModelsRequest,
+  signal: AbortSignal,
 ): Promise<ListModelsResponse> {
   const place = { field: 'folder', missing: 'MODEL_NOT_FOUND', links: modelLinks } as const;
   if (folder !== '') await resolveWithin(modelRoots, folder, place);
@@ -34,7 +35,10 @@ export async function listModels(
       within: folder,
       mostDepth: MOST_DEPTH,
       mostEntries: MOST_ENTRIES,
-      mayFollow: async (real) => modelLinks === 'anywhere' || (await isWithinAny(modelRoots, real)),
+      mayFollow: async (real) => {
+        signal.throwIfAborted();
+        return modelLinks === 'anywhere' || (await isWithinAny(modelRoots, real));
+      },
     });
     truncated ||= found.isCut;
     // Requests take the first root that has a name.
@@ -42,7 +46,10 @@ export async function listModels(
   }
   const page = takeNamedPage([...names.keys()], (name) => name, { pageSize: readPageSize(pageSize), pageToken });
   const models: ModelSummary[] = [];
-  for (const name of page.values) models.push(await summarise(name, { modelRoots, modelLinks }));
+  for (const name of page.values) {
+    signal.throwIfAborted();
+    models.push(await summarise(name, { modelRoots, modelLinks }));
+  }
   return { models, nextPageToken: page.nextPageToken, truncated };
 }
 

@@ -1,5 +1,6 @@
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
+import { withFitShares } from '../../engine/compensation/breathing.js';
 import { listStreamFits } from '../../engine/compensation/list-stream-fits.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { nameBlockTensor } from '../../engine/families/list-tensors.js';
@@ -26,7 +27,17 @@ export function listCompensatedTensors(
   if (compensation === undefined && trained === undefined) return new Map();
   const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
-  const readMap = (layer: number, part: MapPart) => language.blockMap(recipe, { layer, part, architecture }, work);
+  /** A fit that takes long tells which layer of how many it is for. */
+  const workOn = (layer: number, part: MapPart): WorkContext =>
+    withFitShares(work, (share) =>
+      work.report?.({
+        what: 'layers',
+        done: layer + ((part === OUTPUT_PART.ffn ? 1 : 0) + share) / 2,
+        total: layers.length,
+      }),
+    );
+  const readMap = (layer: number, part: MapPart) =>
+    language.blockMap(recipe, { layer, part, architecture }, workOn(layer, part));
   const weight = (layer: number, part: MapPart) =>
     [
       nameBlockTensor(family, layer, part),

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import { rankKeptFirst, selectKeptUnits } from '../../core/model/units.js';
@@ -14,6 +13,7 @@ import { findCalibrationErrorAllocation } from '../../search/controls/calibratio
 import { boundPruneResult, requireAnswerable } from '../encoding/answer-bounds.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts, encodeFeasible } from '../encoding/costs.js';
+import { breatheUnder } from '../jobs/breathe-under.js';
 import { workContext, type JobContext, type JobResult } from '../kinds/job-context.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
@@ -250,7 +250,12 @@ async function shareAnew(
     workContext(context, 'measuring calibration errors'),
   );
   if (errors === undefined) return undefined;
-  const found = await findCalibrationErrorAllocation(byError.space, errors, byError.budgets, () => setImmediate());
+  const found = await findCalibrationErrorAllocation(
+    byError.space,
+    errors,
+    byError.budgets,
+    breatheUnder(context.signal),
+  );
   if (found === undefined) throw new RangeError('a budget that a uniform rate meets could not be allocated');
   return { architecture: decodeCounts(byError.space, found.counts), allocation: 'calibration-error' };
 }

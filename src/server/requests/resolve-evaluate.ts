@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { MeasurementSpec } from '../../gen/prunecast/v1/common.js';
@@ -31,8 +30,16 @@ export interface ResolvedEvaluate {
 /** The targets of a request that names none. */
 const DENSE: EvaluateTarget = { target: { $case: 'dense', value: {} } };
 
-/** Throws as `resolveSelection`, `planMeasurement` and `RecipeSource.resolve`. */
-export async function resolveEvaluate(services: RequestServices, request: EvaluateRequest): Promise<ResolvedEvaluate> {
+/**
+ * Throws as `resolveSelection`, `planMeasurement` and `RecipeSource.resolve`.
+ *
+ * @param breathe lets others run, and a cancel through
+ */
+export async function resolveEvaluate(
+  services: RequestServices,
+  request: EvaluateRequest,
+  breathe: () => Promise<void>,
+): Promise<ResolvedEvaluate> {
   const { model, recipes } = services;
   const { shape } = model;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
@@ -40,7 +47,7 @@ export async function resolveEvaluate(services: RequestServices, request: Evalua
   const spaces = openSpaces(shape, counted, request.space);
   const selections: Selection[] = [];
   for (const [index, { target }] of targets.entries()) {
-    await setImmediate(); // the exact units of a large model take milliseconds
+    await breathe(); // the exact units of a large model take milliseconds
     const selection = await resolveSelection(services, target, spaces, `targets[${index}]`);
     requireUntrained(selection, 'evaluate the output itself, as the model');
     selections.push(selection);

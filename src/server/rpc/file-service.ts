@@ -13,7 +13,7 @@ export interface FileServices extends UploadServices {
 export function createFileService(services: FileServices): RpcService {
   const { outputs } = services;
   return defineService(FileServiceService, {
-    listOutputs: (request) => listOutputs(outputs, request),
+    listOutputs: (request, { signal }) => listOutputs(outputs, request, signal),
     downloadOutput: (request) => downloadOutput(outputs, request),
     uploadFile: (requests) => uploadFile(services, requests),
     listUploads: (request) => listUploads(services, request),

@@ -21,7 +21,7 @@ export interface ModelServices {
 /** `ModelService`: what a checkpoint is, and what a criterion says of it. */
 export function createModelService(services: ModelServices): RpcService {
   return defineService(ModelServiceService, {
-    listModels: (request) => listModels(services.config, request),
+    listModels: (request, { signal }) => listModels(services.config, request, signal),
     inspectModel: (request, { signal }) => inspectModel(attend(services, { signal }).models, services.plugins, request),
     scoreUnits: (request, { signal }) => scoreModel(attend(services, { signal }), request, signal),
   });

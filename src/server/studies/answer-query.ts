@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { createRng } from '../../core/random.js';
 import { decodeCounts, toRates, type Counts } from '../../core/space/search-space.js';
@@ -9,6 +8,7 @@ import { rankScores } from '../../search/objectives/rank-scores.js';
 import { scorePredicted } from '../../search/objectives/score-point.js';
 import { proposeCandidates } from '../../search/phases/search/propose-candidates.js';
 import { objectivesOf } from '../../search/study/plan.js';
+import { breatheUnder } from '../jobs/breathe-under.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
 import { requireSameCheckpoint, requireSameDimensions } from '../predictors/answer-refinement.js';
@@ -90,7 +90,7 @@ export async function answerQuery(
       rng: createRng(question.plan.seed).fork('query'),
       signal,
     },
-    () => setImmediate(),
+    breatheUnder(signal),
   );
   const points = (
     await rankPredicted(

@@ -50,9 +50,10 @@ export async function resumeSearch(
   request: SearchRequest,
   job: RestartedJob,
   ranges: readonly DimensionRange[],
+  signal: AbortSignal,
 ): Promise<ResumeStep> {
   const { study } = await openStudy(services, request, job);
-  return resumeStudy(services, study, job.jobId, ranges);
+  return resumeStudy(services, study, job.jobId, ranges, signal);
 }
 
 /** The study that a request asks for, or that its job has begun, and what will load its winner. */

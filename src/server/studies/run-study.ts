@@ -1,7 +1,7 @@
-import { setImmediate } from 'node:timers/promises';
 import { JobState } from '../../gen/prunecast/v1/job.js';
 import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import type { StudyState } from '../../search/machine.js';
+import { breatheUnder } from '../jobs/breathe-under.js';
 import { workContext, type JobContext, type JobOutcome } from '../kinds/job-context.js';
 import { withTraining } from '../pruning/recover-pruned.js';
 import type { SearchServices, Study } from './study.js';
@@ -37,7 +37,7 @@ async function run(services: SearchServices, study: Study, context: JobContext):
   );
   const ports = createStudyPorts(services, study, log, context);
   const { state, stoppedAt } = await driveStudy(study.plan, log.reached, ports);
-  if (stoppedAt === 'pause') return { $case: 'paused', value: await describePause(study.plan, state) };
+  if (stoppedAt === 'pause') return { $case: 'paused', value: await describePause(study.plan, state, context.signal) };
   const report = await finish(services, study, state, log, context);
   await log.finish(report, JobState.SUCCEEDED);
   return { $case: 'search', value: report };
@@ -68,7 +68,7 @@ async function finish(
   context: JobContext,
 ): Promise<StudyReport> {
   const ranked = await prepareRecipe(services.preparer, study, state, workContext(context, 'calibrating'));
-  const report = await encodeReport(study, ranked.ranking, state, log.spent(), breathe);
+  const report = await encodeReport(study, ranked.ranking, state, log.spent(), breatheUnder(context.signal));
   return withLatency(study, ranked, report, context);
 }
 
@@ -87,8 +87,4 @@ async function withLatency(
     workContext(context, 'measuring latency'),
   );
   return { ...report, winner: { ...winner, costs } };
-}
-
-function breathe(): Promise<void> {
-  return setImmediate();
 }

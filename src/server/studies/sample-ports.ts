@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { nameMetric, type MetricDefinition } from '../../core/metric.js';
 import type { Label } from '../../core/ports/label-store.js';
@@ -10,6 +9,7 @@ import type { Allocation } from '../../search/study/steps.js';
 import { findCalibrationErrorAllocation } from '../../search/controls/calibration-error.js';
 import { findGlobalThreshold } from '../../search/controls/global-threshold.js';
 import type { TrialPoint, TrialResult } from '../../search/study/trial.js';
+import { breatheUnder } from '../jobs/breathe-under.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { ArchitectureLabels, LabelTarget } from '../labels/label-task.js';
 import { joinMetrics, measureArchitectures } from '../labels/measure-architectures.js';
@@ -49,7 +49,7 @@ export function createSamplePorts(
       await log.record(before, after, event);
       if (event.kind === 'evaluated') services.telemetry.trialStored();
     },
-    breathe: () => setImmediate(),
+    breathe: breatheUnder(context.signal),
   };
 }
 
@@ -92,7 +92,7 @@ async function allocate(
   const shared =
     errors === undefined
       ? undefined
-      : await findCalibrationErrorAllocation(space, errors, budgets, () => setImmediate());
+      : await findCalibrationErrorAllocation(space, errors, budgets, breatheUnder(work.signal));
   return [
     ...(threshold === undefined ? [] : [{ control: 'global-threshold', counts: threshold } as const]),
     ...(shared === undefined ? [] : [{ control: 'calibration-error', counts: shared.counts } as const]),

@@ -37,11 +37,12 @@ const MANIFEST = z.object({
 /**
  * A page of the outputs under the output root, in the order of their names.
  *
- * @throws PrunecastError INVALID_REQUEST, OUTPUT_NOT_FOUND and PATH_OUTSIDE_ROOTS for the folder
+ * @throws PrunecastError INVALID_REQUEST, OUTPUT_NOT_FOUND and PATH_OUTSIDE_ROOTS for the folder, or the signal's reason
  */
 export async function listOutputs(
   outputs: Pick<OutputFolders, 'list' | 'locate' | 'readManifest'>,
   { folder, pageSize, pageToken }: ListOutputsRequest,
+  signal: AbortSignal,
 ): Promise<ListOutputsResponse> {
   const { names, isCut } = await outputs.list(folder, 'folder');
   const { values, nextPageToken } = takeNamedPage(names, (name) => name, {
@@ -49,7 +50,10 @@ export async function listOutputs(
     pageToken,
   });
   const summaries: OutputSummary[] = [];
-  for (const output of values) summaries.push(await summarise(outputs, output));
+  for (const output of values) {
+    signal.throwIfAborted();
+    summaries.push(await summarise(outputs, output));
+  }
   return { outputs: summaries, nextPageToken, truncated: isCut };
 }
 

@@ -15,7 +15,7 @@ import { createRankedWeights } from '../../../src/engine/weights/ranked-weights.
 import { openTokenTables } from '../../../src/engine/weights/token-tables.js';
 import { createWeightStore } from '../../../src/engine/weights/weight-store.js';
 import { calibrationSequences } from '../../support/criteria-reference.js';
-import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+import { DEMO_DIRECTORY, withModel } from '../../support/demo-model.js';
 
 type Loss = TrainingPlan['loss'];
 
@@ -27,6 +27,8 @@ const LOSSES: readonly Loss[] = [
 
 /** Beside it the other parts hardly count. */
 const LAYER_ERRORS: Loss = { temperature: 1, crossEntropy: 0.3, layerErrors: 30 };
+
+const breathe = async (): Promise<void> => undefined;
 
 /** How far weights are moved: at 0.01 the loss is curved. */
 const STEP = 0.002;
@@ -56,7 +58,7 @@ describe('runDistillationStep', () => {
     halves: readonly TrainedHalf[],
     loss: Loss,
     update: Parameters<typeof runDistillationStep>[3] = () => Promise.resolve(),
-  ): Promise<number> => runDistillationStep({ ...context, loss }, halves, sequences, update, unattended.signal);
+  ): Promise<number> => runDistillationStep({ ...context, loss }, halves, sequences, update, breathe);
 
   beforeAll(async () => {
     checkpoint = await openCheckpoint(DEMO_DIRECTORY);
@@ -159,7 +161,7 @@ describe('runDistillationStep', () => {
       Object.values(found).forEach(({ buffer }) => buffers.add(buffer));
     };
     const halves = await copyHalves(context.teacher, layers);
-    await runDistillationStep({ ...context, loss }, halves, sequences, update, unattended.signal);
+    await runDistillationStep({ ...context, loss }, halves, sequences, update, breathe);
     // Four matrices of two batches.
     expect(buffers.size).toBeLessThanOrEqual(2 * 4);
     expect([...buffers].every(({ byteLength }) => byteLength === 4 * 100 * 64)).toBe(true);
@@ -175,13 +177,7 @@ describe('runDistillationStep', () => {
       const update = async (half: TrainedHalf, found: Readonly<Record<string, Float32Array>>): Promise<void> => {
         for (const [part, gradient] of Object.entries(found)) gradients.set(`${half.name}.${part}`, gradient.slice());
       };
-      await runDistillationStep(
-        { ...context, loss, productBytes },
-        await begin(),
-        sequences,
-        update,
-        unattended.signal,
-      );
+      await runDistillationStep({ ...context, loss, productBytes }, await begin(), sequences, update, breathe);
       all.push(gradients);
     }
     expect(all[0]?.size).toBe(4 * 4 + 4 * 3);

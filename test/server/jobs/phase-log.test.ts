@@ -58,6 +58,8 @@ describe('the phases of a job', () => {
     expect(overall()).toBe(0);
     log.follow({ done: 5, total: 10, unit: 'tokens' });
     expect(overall()).toBe(50 / 400);
+    log.follow({ done: 9, total: 10, unit: 'layers' });
+    expect(overall()).toBe(50 / 400);
     log.enter('evaluate');
     expect(overall()).toBe(100 / 400);
     // It may work on one of the targets, or on both.
