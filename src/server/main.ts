@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { exitNow, whenNoRun } from '../engine/workers/exit-gate.js';
 import type { Attendance } from '../state-folder/attendance.js';
 import { findSockets } from '../state-folder/socket-paths.js';
@@ -16,7 +17,7 @@ const CLOSING_MS = 1000;
  * The server as a process. Settings come from PRUNECAST_* variables and the file that PRUNECAST_CONFIG names. When it listens, it prints its addresses to
  * standard output as one line of JSON; the log goes to standard error. SIGTERM and SIGINT stop it, as does the end of
  * standard input if PRUNECAST_EXIT_ON_STDIN_END is `true` (for a parent that passes a signal on, or is killed). A second
- * signal ends it at once. What has not ended `CLOSING_MS` after the configured grace period, and the time that cancelled
+ * signal ends it at once, as if nobody handled it. What has not ended `CLOSING_MS` after the configured grace period, and the time that cancelled
  * work has to end, is cut off.
  *
  * Programs of its user find it by a socket in the state folder. If PRUNECAST_STARTED_BY_COMMAND is `true` it listens for
@@ -64,7 +65,7 @@ async function main(): Promise<void> {
   let signals = 0;
   const obey = (signal: NodeJS.Signals): void => {
     signals += 1;
-    if (signals > 1) exitNow(1);
+    if (signals > 1) endBy(signal);
     stop(signal);
   };
   process.on('SIGTERM', obey);
@@ -78,6 +79,14 @@ async function main(): Promise<void> {
     process.stdin.on('end', () => stop('end of standard input')).resume();
   const { address, addresses, dashboard, metrics } = server;
   process.stdout.write(`${JSON.stringify({ address, addresses, dashboard, metrics })}\n`);
+}
+
+/** Ends the process at once, as the signal does where nobody handles it: a shell tells 143 or 130 of it. */
+function endBy(signal: NodeJS.Signals): never {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // The first process of a container gets no signal that it does not handle.
+  return exitNow(128 + constants.signals[signal]);
 }
 
 main().catch(async (error: unknown) => {

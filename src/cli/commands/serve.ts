@@ -357,10 +357,12 @@ async function runServer(environment: Readonly<Record<string, string>>): Promise
   // The end of the pipe asks the server to stop. A signal that is sent to the whole process group, as by Ctrl-C, reaches
   // the server too: passed on as another one, it would be the second, which ends it with work in it.
   let signals = 0;
-  const passOn = () => {
+  const passOn = (signal: NodeJS.Signals) => {
     signals += 1;
-    if (signals === 1) child.stdin.end();
-    else child.kill('SIGKILL');
+    if (signals === 1) return child.stdin.end();
+    child.kill('SIGKILL');
+    process.off(signal, passOn);
+    process.kill(process.pid, signal);
   };
   process.on('SIGINT', passOn);
   process.on('SIGTERM', passOn);

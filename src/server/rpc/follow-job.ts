@@ -33,20 +33,19 @@ export function startAndFollow<Request>(
 }
 
 /**
- * The events of a job, as `JobEvents.follow` gives them. The call knows after which it can be gone on with: each that is
- * asked for says that the one before was sent.
+ * The events of a job, as `JobEvents.follow` gives them. The call knows after which it can be gone on with.
  */
 export async function* followEvents(
   events: JobEvents,
   jobId: string,
   afterSequence: bigint,
-  context: Pick<CallContext, 'signal' | 'reached' | 'jobId'>,
+  context: Pick<CallContext, 'signal' | 'offered' | 'reached' | 'jobId'>,
 ): AsyncGenerator<JobEvent, void, undefined> {
-  context.reached = { jobId, sequence: Number(afterSequence) };
+  context.offered = context.reached = { jobId, sequence: Number(afterSequence) };
   for await (const stored of events.follow(jobId, afterSequence, context.signal)) {
     context.jobId = jobId;
-    yield decodeEvent(jobId, stored);
     // A heartbeat has no number.
-    if (stored.sequence > 0) context.reached = { jobId, sequence: stored.sequence };
+    if (stored.sequence > 0) context.offered = { jobId, sequence: stored.sequence };
+    yield decodeEvent(jobId, stored);
   }
 }

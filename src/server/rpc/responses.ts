@@ -19,7 +19,10 @@ export async function forEachResponse<Response>(
     for (;;) {
       const next = await orAborted(responses.next(), context.signal);
       if (next.done) return next.value ?? undefined;
-      await send(next.value);
+      const sent = send(next.value);
+      // What was handed to the connection comes before the status that the call ends with, however slowly it is taken.
+      context.reached = context.offered;
+      await sent;
     }
   } finally {
     responses

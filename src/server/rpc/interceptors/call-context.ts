@@ -27,8 +27,10 @@ export interface CallContext extends CallOrigin {
   /** Names the call in every line. */
   readonly log: Logger;
   readonly telemetry: Telemetry;
-  /** What a stream of a job's events has sent last: it can be gone on with after it. `undefined` for other calls. */
-  reached: ReachedEvent | undefined;
+  /** The last event that a stream of a job's events was given to send. `undefined` for other calls. */
+  offered: JobPosition | undefined;
+  /** The last one that it has sent: it can be gone on with after it. */
+  reached: JobPosition | undefined;
   /** The job that the call has started, followed or changed, for the log: one that exists. `undefined` for none. */
   jobId: string | undefined;
   /** What names the call in a line of the log. */
@@ -47,8 +49,8 @@ export interface CallFacts {
   readonly span_id?: string;
 }
 
-/** An event that was sent, with its number. */
-export interface ReachedEvent {
+/** An event of a job, by its number. */
+export interface JobPosition {
   readonly jobId: string;
   readonly sequence: number;
 }
@@ -77,7 +79,8 @@ export class Call implements CallContext {
   readonly method: string;
   readonly telemetry: Telemetry;
   readonly deadlineMs: number;
-  reached: ReachedEvent | undefined = undefined;
+  offered: JobPosition | undefined = undefined;
+  reached: JobPosition | undefined = undefined;
   jobId: string | undefined = undefined;
   readonly callId: string;
   readonly #controller = new AbortController();
