@@ -9,6 +9,9 @@ import { createProgram } from './program.js';
 import { afterFailure } from './session/next-commands.js';
 import { writeCommandLine } from './session/shell-words.js';
 
+// Node warns of what grpc-js does, such as a name in TLS that is an address: users of commands cannot change it.
+process.noDeprecation = true;
+
 const isJson = process.argv.includes('--json');
 const isQuiet = process.argv.some((word) => word === '--quiet' || word === '-q');
 const colors = colorsFor(process.stderr, { color: !process.argv.includes('--no-color') });

@@ -46,33 +46,41 @@ export function secureChannel(options: TransportOptions): {
   const { address, tls, token, tokenFile } = options;
   if (address === '' || /^https?:/.test(address))
     throw refuse(`the address is "${address}"; allowed are host:port and unix:/path/of.sock`);
-  if (token !== undefined && tokenFile !== undefined) throw refuse('give a token or a tokenFile, not both');
+  if (token !== undefined && tokenFile !== undefined) throw refuse('give `token` or `tokenFile`, not both');
   if (token !== undefined) requireToken(token, 'the token');
   if (tls === undefined) {
     if (hasSecret(options) && options.insecure !== true && !isOfThisMachine(address))
       throw refuse(
-        `a token would go to ${address} unencrypted: use TLS, or set \`insecure\` if the network between is yours alone`,
+        `a token would go to ${address} unencrypted: use \`tls\`, or set \`insecure\` if the network between is yours alone`,
       );
     return { credentials: credentials.createInsecure(), channelOptions: {} };
   }
+  if (/^unix(?:-abstract)?:/.test(address))
+    throw refuse(`${address} is a unix socket, which is never encrypted: leave out \`tls\``);
   const { authorities, certificate, key, serverName } = tls === true ? {} : tls;
   if ((certificate === undefined) !== (key === undefined))
-    throw refuse('tls.certificate and tls.key go together: give both or none');
+    throw refuse('`tls.certificate` and `tls.key` go together: give both or none');
+  const roots = readPem('authorities', authorities);
+  if (roots !== null) createSsl('`tls.authorities`', roots);
+  return {
+    credentials: createSsl(
+      '`tls.certificate` and `tls.key`',
+      roots,
+      readPem('key', key),
+      readPem('certificate', certificate),
+    ),
+    channelOptions:
+      serverName === undefined
+        ? {}
+        : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName },
+  };
+}
+
+function createSsl(names: string, ...pem: Parameters<typeof credentials.createSsl>): ChannelCredentials {
   try {
-    return {
-      credentials: credentials.createSsl(
-        readPem('authorities', authorities),
-        readPem('key', key),
-        readPem('certificate', certificate),
-      ),
-      channelOptions:
-        serverName === undefined
-          ? {}
-          : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName },
-    };
+    return credentials.createSsl(...pem);
   } catch (error) {
-    if (error instanceof CallError) throw error;
-    throw refuse(`tls cannot be used: ${error instanceof Error ? error.message : String(error)}`, error);
+    throw refuse(`${names} cannot be used: ${error instanceof Error ? error.message : String(error)}`, error);
   }
 }
 
@@ -121,7 +129,7 @@ function readPem(name: keyof TlsOptions, value: string | Uint8Array | undefined)
   if (value === undefined) return null;
   const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value);
   if (!bytes.includes('-----BEGIN '))
-    throw refuse(`tls.${name} is no PEM: give what the file has, as text or bytes, not its path`);
+    throw refuse(`\`tls.${name}\` is no PEM: give what the file has, as text or bytes, not its path`);
   return bytes;
 }
 

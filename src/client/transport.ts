@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Client, connectivityState, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
 import { CallError } from './call-error.js';
+import { ConnectionFault, explainConnection } from './connection-fault.js';
 import type { RetryPolicy } from './retry-policy.js';
 import { readToken, secureChannel, type TransportOptions } from './secure-channel.js';
 
@@ -41,6 +42,9 @@ export interface Transport {
 
 const CONNECT_MS = 20_000;
 
+/** Answered by every server, and without a token. */
+const HEALTH = '/grpc.health.v1.Health/Check';
+
 /**
  * One channel for all services. Connects with the first call. Throws CallError INVALID_ARGUMENT for what is no address,
  * or no safe one for a token.
@@ -57,6 +61,57 @@ export function createTransport(options: TransportOptions): Transport {
     'grpc.max_reconnect_backoff_ms': 5_000,
   });
   let isReached = false;
+  const exchange: Transport['exchange'] = async function* (path, requests, { signal, timeoutMs } = {}) {
+    throwIfAborted(signal);
+    const metadata = new Metadata();
+    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+    const token = await readToken(options);
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+    throwIfAborted(signal);
+    const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
+      path,
+      toBuffer,
+      (bytes) => bytes,
+      metadata,
+      deadline,
+    );
+    // A call that is cancelled after its reader left still reports its end.
+    call.on('error', () => undefined);
+    call.once('metadata', () => (isReached = true));
+    const abort = () => call.cancel();
+    signal?.addEventListener('abort', abort, { once: true });
+    const left = new AbortController();
+    let sendFailure: unknown;
+    const sending = send(call, requests, left.signal).catch((error: unknown) => {
+      if (left.signal.aborted) return;
+      sendFailure = error;
+      call.cancel();
+    });
+    try {
+      yield* call as AsyncIterable<Uint8Array>;
+      if (sendFailure !== undefined) throw sendFailure;
+    } catch (error) {
+      throwIfAborted(signal);
+      const failure = explainConnection(CallError.from(sendFailure ?? error), options);
+      if (failure.reason !== '') isReached = true;
+      throw failure;
+    } finally {
+      left.abort();
+      signal?.removeEventListener('abort', abort);
+      call.cancel();
+      await sending;
+    }
+  };
+  /** Ends well if the server does take a call after all. */
+  async function requireConnection(call: CallOptions): Promise<void> {
+    try {
+      for await (const _ of exchange(HEALTH, [new Uint8Array()], call)) return;
+    } catch (error) {
+      if (error instanceof ConnectionFault) throw error;
+      throw new CallError(`no server answers at ${address}`, { code: 'UNAVAILABLE', cause: error });
+    }
+  }
   return {
     close: () => client.close(),
     wasReached: () => isReached,
@@ -75,55 +130,15 @@ export function createTransport(options: TransportOptions): Transport {
           state === connectivityState.SHUTDOWN ||
           Date.now() > deadline
         )
-          throw new CallError(`no server answers at ${address}`, { code: 'UNAVAILABLE' });
+          // The state does not tell why; a call does.
+          return requireConnection({ timeoutMs: Math.max(deadline - Date.now(), 1), ...(signal && { signal }) });
         await new Promise<unknown>((changed) => {
           signal?.addEventListener('abort', changed, { once: true });
           channel.watchConnectivityState(state, deadline, changed);
         });
       }
     },
-    async *exchange(path, requests, { signal, timeoutMs } = {}) {
-      throwIfAborted(signal);
-      const metadata = new Metadata();
-      for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
-      const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
-      const token = await readToken(options);
-      if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
-      throwIfAborted(signal);
-      const call = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
-        path,
-        toBuffer,
-        (bytes) => bytes,
-        metadata,
-        deadline,
-      );
-      // A call that is cancelled after its reader left still reports its end.
-      call.on('error', () => undefined);
-      call.once('metadata', () => (isReached = true));
-      const abort = () => call.cancel();
-      signal?.addEventListener('abort', abort, { once: true });
-      const left = new AbortController();
-      let sendFailure: unknown;
-      const sending = send(call, requests, left.signal).catch((error: unknown) => {
-        if (left.signal.aborted) return;
-        sendFailure = error;
-        call.cancel();
-      });
-      try {
-        yield* call as AsyncIterable<Uint8Array>;
-        if (sendFailure !== undefined) throw sendFailure;
-      } catch (error) {
-        throwIfAborted(signal);
-        const failure = CallError.from(sendFailure ?? error);
-        if (failure.reason !== '') isReached = true;
-        throw failure;
-      } finally {
-        left.abort();
-        signal?.removeEventListener('abort', abort);
-        call.cancel();
-        await sending;
-      }
-    },
+    exchange,
   };
 }
 

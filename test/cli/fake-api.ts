@@ -6,6 +6,7 @@ import { protoRegistry } from '../../src/cli/proto/proto-json.js';
 import { BadRequest, ErrorInfo } from '../../src/gen/google/rpc/error_details.js';
 import type { Status } from '../../src/gen/google/rpc/status.js';
 import { makeSocket, toServiceError } from '../client/fake-server.js';
+import { makeSelfSigned } from '../support/self-signed.js';
 
 /** A request as it came over the wire. */
 export interface SentRequest {
@@ -25,12 +26,15 @@ export interface FakeApi {
   readonly address: string;
   /** The same server at another address. */
   readonly otherAddress: string;
+  /** The same server with TLS. */
+  readonly tlsAddress: string;
   /** Runs a command line against this server, nothing printed. `faults` are the fields that the server finds wrong. */
   run(args: readonly string[], faults?: readonly string[]): Promise<RanCommand>;
   close(): void;
 }
 
-export async function startFakeApi(): Promise<FakeApi> {
+/** @param keys those of TLS */
+export async function startFakeApi(keys = makeSelfSigned()): Promise<FakeApi> {
   const sockets = [makeSocket(), makeSocket()] as const;
   const server = new Server();
   let sent: SentRequest[] = [];
@@ -47,19 +51,17 @@ export async function startFakeApi(): Promise<FakeApi> {
       'bidi',
     );
   }
-  await Promise.all(
-    sockets.map(
-      ({ address }) =>
-        new Promise<void>((done, fail) =>
-          server.bindAsync(address, ServerCredentials.createInsecure(), (error) =>
-            error === null ? done() : fail(error),
-          ),
-        ),
-    ),
-  );
+  const bind = (address: string, credentials: ServerCredentials) =>
+    new Promise<number>((done, fail) =>
+      server.bindAsync(address, credentials, (error, port) => (error === null ? done(port) : fail(error))),
+    );
+  for (const { address } of sockets) await bind(address, ServerCredentials.createInsecure());
+  const pair = { cert_chain: Buffer.from(keys.certificate), private_key: Buffer.from(keys.key) };
+  const tlsPort = await bind('127.0.0.1:0', ServerCredentials.createSsl(null, [pair]));
   return {
     address: sockets[0].address,
     otherAddress: sockets[1].address,
+    tlsAddress: `localhost:${tlsPort}`,
     async run(args, faults = []) {
       sent = [];
       refused = faults;

@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -5,6 +7,8 @@ import { RequestOption } from '../../src/cli/options/request-option.js';
 import { RequestError } from '../../src/cli/output/request-error.js';
 import { createProgram } from '../../src/cli/program.js';
 import { findField } from '../../src/cli/proto/find-field.js';
+import { makeSelfSigned } from '../support/self-signed.js';
+import { makeFolder } from '../support/test-server.js';
 import { startFakeApi, type FakeApi, type SentRequest } from './fake-api.js';
 
 /** What each command needs to send a request, without the flag under test. */
@@ -175,6 +179,12 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--request': { args: ['@{"job_id": "b"}'] },
 };
 
+/** How a server elsewhere is called; nothing of it is in a request, and each alone is of no use. */
+const ACCESS =
+  '--address TLS_ADDRESS --tls --tls-authorities CERTIFICATE --tls-server-name localhost --tls-certificate CERTIFICATE --tls-key KEY --token-file TOKEN'.split(
+    ' ',
+  );
+
 /** Flags that leave the request as it is, and why. */
 const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[]; readonly why: string }>> = {
   '--json': { args: [], why: 'the form of what is printed' },
@@ -216,15 +226,30 @@ interface Leaf {
 const LEAVES = listLeaves(createProgram()).filter(({ name }) => !(name in WITHOUT_REQUEST));
 const FLAGS = LEAVES.flatMap(({ name, command }) =>
   command.options
-    .filter(({ long }) => long !== '--help-all') // ends the command, as --help does
+    .filter(({ long = '' }) => long !== '--help-all' && (long === '--address' || !ACCESS.includes(long)))
     .map((option) => ({ name, option, flag: option.long ?? option.flags })),
 );
 
 let api: FakeApi;
+let folder = '';
+/** What words of the tables stand for. */
+let places: Readonly<Record<string, string>>;
 beforeAll(async () => {
-  api = await startFakeApi();
+  folder = await makeFolder();
+  const { certificate, key } = makeSelfSigned();
+  api = await startFakeApi({ certificate, key });
+  const files = { CERTIFICATE: certificate, KEY: key, TOKEN: 'secret' };
+  for (const [name, contents] of Object.entries(files)) await writeFile(join(folder, name), contents);
+  places = {
+    OTHER_ADDRESS: api.otherAddress,
+    TLS_ADDRESS: api.tlsAddress,
+    ...Object.fromEntries(Object.keys(files).map((name) => [name, join(folder, name)])),
+  };
 });
-afterAll(() => api.close());
+afterAll(async () => {
+  api.close();
+  await rm(folder, { recursive: true, force: true });
+});
 
 /** The command line of a command with more arguments, complete so that a request is sent. */
 function write(name: string, ...more: readonly string[]): string[] {
@@ -237,6 +262,16 @@ async function send(name: string, ...more: readonly string[]): Promise<readonly 
   return (await api.run(write(name, ...more))).sent;
 }
 
+const known = new Map<string, Promise<readonly SentRequest[]>>();
+
+/** What is sent without the flag under test: the same for many flags, so that it is sent once. */
+function sendPlain(name: string, ...beside: readonly string[]): Promise<readonly SentRequest[]> {
+  const key = [name, ...beside].join(' ');
+  const sent = known.get(key) ?? send(name, ...beside);
+  known.set(key, sent);
+  return sent;
+}
+
 /** What is sent beside the plan that a job is announced with, which is for people. */
 function withoutPlans(sent: readonly SentRequest[]): SentRequest[] {
   return sent.filter(({ method }) => !method.startsWith('Plan'));
@@ -247,7 +282,7 @@ describe('every command', () => {
     const names = listLeaves(createProgram()).map(({ name }) => name);
     expect(names.toSorted()).toEqual([...Object.keys(BASE), ...Object.keys(WITHOUT_REQUEST)].toSorted());
     const silent: string[] = [];
-    for (const { name } of LEAVES) if ((await send(name)).length === 0) silent.push(name);
+    for (const { name } of LEAVES) if ((await sendPlain(name)).length === 0) silent.push(name);
     expect(silent).toEqual([]);
   });
 });
@@ -265,7 +300,7 @@ describe('every flag', () => {
     '$name $flag changes what is sent, and a complaint about what it set names it',
     async ({ name, flag, option }) => {
       const { args, beside = [] } = SAMPLES[keyOf(name, flag) ?? ''] ?? { args: [] };
-      const without = await send(name, ...beside);
+      const without = await sendPlain(name, ...beside);
       const changed = await send(name, ...beside, flag, ...args);
       expect(without).not.toEqual([]);
       expect(changed).not.toEqual(without);
@@ -289,12 +324,19 @@ describe('every flag', () => {
     '$name $flag leaves the request as it is',
     async ({ name, flag }) => {
       const { args = [] } = OUTSIDE_REQUEST[keyOf(name, flag) ?? ''] ?? {};
-      const without = withoutPlans(await send(name));
-      const others = args.map((arg) => (arg === 'OTHER_ADDRESS' ? api.otherAddress : arg));
+      const without = withoutPlans(await sendPlain(name));
+      const others = args.map((arg) => places[arg] ?? arg);
       expect(without).not.toEqual([]);
       expect(withoutPlans(await send(name, flag, ...others))).toEqual(without);
     },
   );
+
+  it.each(LEAVES)('$name is sent alike to a server with TLS, certificates and tokens', async ({ name }) => {
+    const access = ACCESS.map((word) => places[word] ?? word);
+    const without = withoutPlans(await sendPlain(name));
+    expect(without).not.toEqual([]);
+    expect(withoutPlans(await send(name, ...access))).toEqual(without);
+  });
 
   it('that fills a field names one that there is', () => {
     const wrong = FLAGS.flatMap(({ name, option }) =>

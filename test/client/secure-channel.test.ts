@@ -83,7 +83,7 @@ describe('a token', () => {
 
   it('is given once', () => {
     expect(() => createClient({ address: 'unix:/s', token: 'a', tokenFile: '/b' })).toThrow(
-      'give a token or a tokenFile, not both',
+      'give `token` or `tokenFile`, not both',
     );
   });
 });
@@ -92,9 +92,12 @@ describe('TLS', () => {
   it('refuses half a pair, a path in place of PEM, and PEM that is none', () => {
     const { certificate, key } = makeSelfSigned();
     const address = 'host:1';
-    expect(() => createClient({ address, tls: { certificate } })).toThrow('tls.certificate and tls.key go together');
+    expect(() => createClient({ address: 'unix:/s', tls: true })).toThrow('never encrypted: leave out `tls`');
+    expect(() => createClient({ address, tls: { certificate } })).toThrow(
+      '`tls.certificate` and `tls.key` go together',
+    );
     expect(() => createClient({ address, tls: { authorities: '/etc/ca.pem' } })).toThrow(
-      'tls.authorities is no PEM: give what the file has, as text or bytes, not its path',
+      '`tls.authorities` is no PEM: give what the file has, as text or bytes, not its path',
     );
     expect(() =>
       createClient({ address, tls: { certificate, key: key.replaceAll(/[A-Za-z]{8}/g, '!!!!!!!!') } }),
@@ -121,15 +124,38 @@ describe('a server that asks for certificates', () => {
     await call({ authorities, ...client });
     await call({ authorities: Buffer.from(authorities), ...client, serverName: 'localhost' });
     expect(seen).toEqual([['Bearer secret'], ['Bearer secret']]);
-    for (const tls of [
-      { authorities },
-      { authorities, ...stranger },
-      { authorities: stranger.certificate, ...client },
-      { authorities, ...client, serverName: 'prunecast.example.com' },
-      undefined,
-    ])
-      await expect(call(tls)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    for (const [tls, said] of [
+      [{ authorities }, /certificate of this client.*`tls\.certificate` and `tls\.key`/],
+      [{ authorities, ...stranger }, /`tls\.certificate` has to come from an authority/],
+      [{ authorities: stranger.certificate, ...client }, /this client does not trust.*`tls\.authorities`/],
+      [{ authorities, ...client, serverName: 'a.example.com' }, /not for a\.example\.com.*`tls\.serverName`/],
+      [undefined, /if it speaks TLS, use `tls`/],
+    ] as const) {
+      const message = expect.stringMatching(said) as string;
+      await expect(call(tls)).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: '', message });
+    }
     expect(seen).toHaveLength(2);
+  });
+
+  it('and a client whose certificate has expired, refuse each other with the one to renew', async () => {
+    const authority = makeSelfSigned({ isAuthority: true });
+    const authorities = authority.certificate;
+    const current = makeSelfSigned({ authority });
+    const expired = makeSelfSigned({ authority, validToMs: Date.now() - 60_000 });
+    for (const [server, client, said] of [
+      [expired, current, /^the certificate of the server at \S+ has expired: ask its operator to renew it$/],
+      [current, expired, /^the certificate of this client, `tls\.certificate`, expired on .*: renew it$/],
+    ] as const) {
+      const seen: unknown[] = [];
+      const pair = { cert_chain: Buffer.from(server.certificate), private_key: Buffer.from(server.key) };
+      const address = await serveHeaders(seen, ServerCredentials.createSsl(Buffer.from(authorities), [pair], true));
+      const caller = createClient({ address, tls: { authorities, ...client }, retry: false });
+      ends.push(caller.close);
+      const message = expect.stringMatching(said) as string;
+      await expect(caller.connect()).rejects.toMatchObject({ code: 'UNAVAILABLE', message });
+      await expect(caller.services.catalog.listPlugins({})).rejects.toMatchObject({ code: 'UNAVAILABLE', message });
+      expect(seen).toEqual([]);
+    }
   });
 });
 

@@ -11,6 +11,7 @@ import { formatBytes } from '../../words/format.js';
 import { printCheck, type Check } from '../output/print-check.js';
 import { createPrinter } from '../output/printer.js';
 import { readVersion } from '../proto/package-root.js';
+import { findAccess } from '../session/access.js';
 import { useServer } from '../session/use-server.js';
 
 /** `prunecast doctor`: whether this machine, or a running server, has what it needs. */
@@ -23,7 +24,7 @@ export function addDoctorCommand(program: Command): void {
   addServerFlags(command).action(async (flags: ServerFlags) => {
     const printer = createPrinter(flags);
     const checks: Check[] = [];
-    const source = flags.address === undefined ? checkHere(flags) : checkServer(flags);
+    const source = findAccess(flags) === undefined ? checkHere(flags) : checkServer(flags);
     for await (const check of source) {
       checks.push(check);
       printCheck(check, printer, flags);

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { CallError, createClient } from '../../client/index.js';
+import { ConnectionFault } from '../../client/connection-fault.js';
+import { CallError } from '../../client/index.js';
 import {
   HealthCheckRequest,
   HealthCheckResponse,
@@ -10,7 +11,8 @@ import { addFlags } from '../options/flag-option.js';
 import { addRunningServerFlags, type RunningServerFlags } from '../options/server.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter } from '../output/printer.js';
-import { addressOf } from '../session/use-server.js';
+import type { Access } from '../session/access.js';
+import { findRunning } from '../session/ask-running-server.js';
 
 interface HealthFlags extends RunningServerFlags {
   readonly service?: string;
@@ -38,24 +40,28 @@ export function addHealthCommand(program: Command): void {
   addRunningServerFlags(command);
   command.action(async (flags: HealthFlags) => {
     const printer = createPrinter(flags);
-    const address = addressOf(flags);
-    const status = nameStatus(await check(address, flags));
+    const access = findRunning(flags);
+    const { address } = access;
+    const answer = await check(access, flags).catch((error: unknown) => {
+      throw access.explain(error);
+    });
+    const status = nameStatus(answer);
     if (status !== 'SERVING') throw new CommandFailure(`the server at ${address} is ${status}`);
     if (printer.format === 'json') printer.json({ address, status });
     else if (flags.quiet !== true) printer.lines(status);
   });
 }
 
-async function check(address: string, { service = '', timeoutMs }: HealthFlags): Promise<ServingStatus> {
+async function check({ address, connect }: Access, { service = '', timeoutMs }: HealthFlags): Promise<ServingStatus> {
   const limitMs = readTimeout(timeoutMs);
-  const client = createClient({ address });
+  const client = connect();
   try {
     const request = HealthCheckRequest.encode({ service }).finish();
     for await (const bytes of client.exchange(CHECK, [request], { timeoutMs: limitMs }))
       return HealthCheckResponse.decode(bytes).status;
     throw new CommandFailure(`the server at ${address} ended the call without an answer`);
   } catch (error) {
-    if (error instanceof CallError && error.code === 'UNAVAILABLE')
+    if (error instanceof CallError && error.code === 'UNAVAILABLE' && !(error instanceof ConnectionFault))
       throw new CommandFailure(`no server answers at ${address}`);
     if (error instanceof CallError && error.code === 'DEADLINE_EXCEEDED')
       throw new CommandFailure(`the server at ${address} did not answer in ${limitMs} ms`);

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import type { FlagForm } from '../../flags/request-flag.js';
 import type { PrintFlags } from '../output/printer.js';
+import { ACCESS_FLAGS, ACCESS_FORMS, nameFlag, type AccessValues } from './access-flags.js';
 import { addFlags } from './flag-option.js';
+import { showLast } from './short-help.js';
 
 /** What every command that talks to a server takes. */
-export interface ServerFlags extends PrintFlags {
-  /** Undefined: the server of the state folder, which is started if needed. */
-  readonly address?: string;
+export interface ServerFlags extends PrintFlags, AccessValues {
   /** Undefined: PRUNECAST_STATE_DIRECTORY, or the user's own state folder. */
   readonly stateDir?: string;
   readonly serverLog?: boolean;
@@ -25,11 +25,7 @@ export const PRINT_FLAGS: readonly FlagForm[] = [
 ];
 
 const SERVER_FLAGS: readonly FlagForm[] = [
-  {
-    flags: '--address <ADDRESS>',
-    summary:
-      'a server elsewhere, host:port or unix:/path; by default that of the state folder, which is started if none runs',
-  },
+  ...ACCESS_FORMS,
   {
     flags: '--state-dir <DIR>',
     summary: 'where jobs, labels and predictors are kept, instead of your own state folder',
@@ -46,17 +42,10 @@ const SERVER_FLAGS: readonly FlagForm[] = [
 ];
 
 /** Of commands that ask a server which runs already. */
-export interface RunningServerFlags extends PrintFlags {
-  /** Undefined: the server of the state folder. */
-  readonly address?: string;
-  readonly stateDir?: string;
-}
+export type RunningServerFlags = PrintFlags & AccessValues & Pick<ServerFlags, 'stateDir'>;
 
 const RUNNING_SERVER_FLAGS: readonly FlagForm[] = [
-  {
-    flags: '--address <ADDRESS>',
-    summary: 'host:port or unix:/path without TLS; by default the server of the state folder',
-  },
+  ...ACCESS_FORMS,
   {
     flags: '--state-dir <DIR>',
     summary: 'the folder in which that server keeps its state, instead of your own state folder',
@@ -66,15 +55,20 @@ const RUNNING_SERVER_FLAGS: readonly FlagForm[] = [
 
 /** Flags for the form of what is printed and for a server to call that is not started if none runs. */
 export function addRunningServerFlags(command: Command): Command {
-  addFlags(command.optionsGroup('Printing:'), ...PRINT_FLAGS);
-  return addFlags(command.optionsGroup('Server:'), ...RUNNING_SERVER_FLAGS).optionsGroup('Other:');
+  return showLast(addAll(command, RUNNING_SERVER_FLAGS), RARE);
 }
 
 /** Flags for the form of what is printed and for the server to call. */
 export function addServerFlags(command: Command): Command {
+  return showLast(addAll(command, SERVER_FLAGS), RARE);
+}
+
+const RARE = ACCESS_FLAGS.map(nameFlag).filter((flag) => flag !== '--address');
+
+function addAll(command: Command, serverFlags: readonly FlagForm[]): Command {
   addFlags(command.optionsGroup('Printing:'), ...PRINT_FLAGS);
-  return addFlags(command.optionsGroup('Server:'), ...SERVER_FLAGS).optionsGroup('Other:');
+  return addFlags(command.optionsGroup('Server:'), ...serverFlags).optionsGroup('Other:');
 }
 
 /** The flags that most commands have, and that may therefore stand before a command too. */
-export const GLOBAL_OPTIONS = addServerFlags(new Command()).options;
+export const GLOBAL_OPTIONS = addAll(new Command(), SERVER_FLAGS).options;

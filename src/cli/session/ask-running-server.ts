@@ -1,7 +1,10 @@
+import { ConnectionFault } from '../../client/connection-fault.js';
 import { CallError, createClient, type PrunecastClient } from '../../client/index.js';
+import { findSockets } from '../../state-folder/socket-paths.js';
 import type { RunningServerFlags } from '../options/server.js';
 import { CommandFailure } from '../output/command-failure.js';
-import { addressOf } from './use-server.js';
+import { findAccess, type Access } from './access.js';
+import { stateDirectoryOf } from './use-server.js';
 
 /**
  * Gives a command a client of the server that it means, which has to run: none is started.
@@ -12,14 +15,26 @@ export async function askRunningServer<Result>(
   flags: RunningServerFlags,
   ask: (client: PrunecastClient) => Promise<Result>,
 ): Promise<Result> {
-  const address = addressOf(flags);
-  const client = createClient({ address });
+  const { address, connect, explain } = findRunning(flags);
+  const client = connect();
   try {
     await client.connect().catch((error: unknown) => {
-      throw error instanceof CallError ? new CommandFailure(`no server answers at ${address}`) : error;
+      throw error instanceof CallError && !(error instanceof ConnectionFault)
+        ? new CommandFailure(`no server answers at ${address}`)
+        : error;
     });
     return await ask(client);
+  } catch (error) {
+    throw explain(error);
   } finally {
     client.close();
   }
+}
+
+/** The server elsewhere that a command means, or that of its state folder, whether it runs or not. */
+export function findRunning(flags: RunningServerFlags): Access {
+  const access = findAccess(flags);
+  if (access !== undefined) return access;
+  const address = `unix:${findSockets(stateDirectoryOf(flags)).calls}`;
+  return { address, named: '', connect: () => createClient({ address }), explain: (error) => error };
 }

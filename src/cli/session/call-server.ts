@@ -6,6 +6,7 @@ import type { ServerFlags } from '../options/server.js';
 import { createPrinter, type Printer } from '../output/printer.js';
 import type { NextCommand } from '../output/next-command.js';
 import { RequestError } from '../output/request-error.js';
+import { findAccess } from './access.js';
 import { createFieldNames, type FieldSource } from './field-names.js';
 import { fillRequest } from './fill-request.js';
 import { repeatCommand, serverWords } from './next-commands.js';
@@ -42,7 +43,7 @@ export async function callServer<Request>(
   const flags = command.opts<ServerFlags>();
   const printer = createPrinter(flags);
   const paths = listPaths(command);
-  if (flags.address === undefined) requirePaths(command);
+  if (findAccess(flags) === undefined) requirePaths(command);
   const suggest = (...commands: readonly NextCommand[]) =>
     printer.next(
       ...commands.map(({ why, words }) => ({

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
+import { ConnectionFault } from '../../client/connection-fault.js';
 import { CallError } from '../../client/index.js';
+import { ACCESS_FLAGS, nameFlag, type AccessFlag } from '../options/access-flags.js';
 import type { ServerFlags } from '../options/server.js';
 import type { NextCommand } from '../output/next-command.js';
 import { RequestError } from '../output/request-error.js';
@@ -11,15 +13,15 @@ import { LostServer } from './lost-server.js';
 export const TEXT_TO_NAME = 'TEXT.txt';
 
 /** The words that make a command call the same server, or one with the same state and plug-ins. */
-export function serverWords({
-  address,
-  stateDir,
-  plugin = [],
-}: Pick<ServerFlags, 'address' | 'stateDir' | 'plugin'>): string[] {
-  if (address !== undefined) return ['--address', address];
+export function serverWords(flags: Pick<ServerFlags, AccessFlag['key'] | 'stateDir' | 'plugin'>): string[] {
+  const { stateDir, plugin = [] } = flags;
   return [
-    ...(stateDir === undefined ? [] : ['--state-dir', stateDir]),
-    ...plugin.flatMap((specifier) => ['--plugin', specifier]),
+    ...ACCESS_FLAGS.flatMap((flag) => {
+      const value = flags[flag.key];
+      return value === undefined ? [] : value === true ? [nameFlag(flag)] : [nameFlag(flag), String(value)];
+    }),
+    ...(stateDir === undefined || flags.address !== undefined ? [] : ['--state-dir', stateDir]),
+    ...(flags.address === undefined ? plugin.flatMap((specifier) => ['--plugin', specifier]) : []),
   ];
 }
 
@@ -77,12 +79,7 @@ function withoutFlag(argv: readonly string[], flag: string): string[] {
 export function afterFailure(error: unknown, argv: readonly string[]): readonly NextCommand[] {
   if (error instanceof RequestError && error.next.length > 0) return error.next;
   const failure = error instanceof RequestError ? error.failure : error;
-  const [address, stateDir] = [lastValue(argv, '--address'), lastValue(argv, '--state-dir')];
-  const server = serverWords({
-    ...(address !== undefined && { address }),
-    ...(stateDir !== undefined && { stateDir }),
-    plugin: valuesOf(argv, '--plugin'),
-  });
+  const server = serverWords(readServerFlags(argv));
   const kind = failure instanceof CallError ? (failure.metadata['kind'] ?? '') : '';
   const lists = kind === '' ? [] : ['plugins', '--kind', kind, ...server];
   if (!(failure instanceof CallError) || failure instanceof LostServer) return [];
@@ -104,7 +101,7 @@ export function afterFailure(error: unknown, argv: readonly string[]): readonly 
     case '':
       if (failure.code === 'CANCELLED' && isWatch(argv))
         return [{ why: 'the job goes on; to watch it again', words: repeatCommand(argv) }];
-      return failure.code === 'UNAVAILABLE' && argv[0] !== 'doctor'
+      return failure.code === 'UNAVAILABLE' && argv[0] !== 'doctor' && !(failure instanceof ConnectionFault)
         ? [{ why: 'to see what is wrong with the server', words: ['doctor', ...server] }]
         : [];
     default:
@@ -137,6 +134,20 @@ function isWatch([command, action]: readonly string[]): boolean {
 function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean {
   const isAtFault = error instanceof RequestError && error.violations.some(({ flag }) => flag === '--calibration');
   return isAtFault && valuesOf(argv, '--calibration').length === 0;
+}
+
+/** The flags of a command line that name its server. */
+function readServerFlags(argv: readonly string[]): ServerFlags {
+  const access = ACCESS_FLAGS.map((flag) => {
+    const name = nameFlag(flag);
+    return [flag.key, flag.flags === name ? argv.includes(name) || undefined : lastValue(argv, name)] as const;
+  });
+  const stateDir = lastValue(argv, '--state-dir');
+  return {
+    ...(Object.fromEntries(access.filter(([, value]) => value !== undefined)) as ServerFlags),
+    ...(stateDir !== undefined && { stateDir }),
+    plugin: valuesOf(argv, '--plugin'),
+  };
 }
 
 /** What a flag of a command line was given last; undefined if it is not there. */

@@ -1,9 +1,8 @@
-import type { ServerFlags } from '../options/server.js';
 import { CallError } from '../../client/index.js';
 import { serverWords } from './next-commands.js';
 import { writeCommandLine } from './shell-words.js';
 
-type At = Pick<ServerFlags, 'address' | 'stateDir' | 'plugin'>;
+type At = Parameters<typeof serverWords>[0];
 
 /** The command line that resumes a job: at the same server, or on one that has the same state and plug-ins. */
 export function writeResumeCommand(jobId: string, flags: At): string {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CallError, createClient, type ClientOptions, type PrunecastClient } from '../../client/index.js';
+import { CallError, createClient, type PrunecastClient } from '../../client/index.js';
 import { nameAnywhere } from '../../state-folder/greeting.js';
 import { findSockets } from '../../state-folder/socket-paths.js';
 import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
@@ -9,6 +9,7 @@ import type { ServerFlags } from '../options/server.js';
 import { stay } from '../../state-folder/stay.js';
 import { createPrinter } from '../output/printer.js';
 import { RequestError } from '../output/request-error.js';
+import { findAccess } from './access.js';
 import { adviseRoots } from './advise-roots.js';
 import { LostServer } from './lost-server.js';
 import { AT_SERVER, ON_THIS_MACHINE, type Places } from './places.js';
@@ -40,18 +41,22 @@ export async function useServer<Result>(
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
   const resumeCommand = (jobId: string) => writeResumeCommand(jobId, flags);
-  if (flags.address !== undefined) {
+  const access = findAccess(flags);
+  if (access !== undefined) {
     const describeLost = (jobId: string) =>
-      `the server at ${flags.address} no longer answers. Job ${jobId} goes on when it is back; to watch it then: ${writeWatchCommand(jobId, flags)}`;
-    const { address } = flags;
-    return useClient(
-      { address },
-      { places: AT_SERVER, serverStays: true, serverEnded: undefined, resumeCommand, describeLost },
-      async (session) => {
-        await requireAnswer(session.client, address);
-        return use(session);
-      },
-    );
+      `the server at ${access.address} no longer answers. Job ${jobId} goes on when it is back; to watch it then: ${writeWatchCommand(jobId, flags)}`;
+    try {
+      return await useClient(
+        access.connect(),
+        { places: AT_SERVER, serverStays: true, serverEnded: undefined, resumeCommand, describeLost },
+        async (session) => {
+          await requireAnswer(session.client, access);
+          return use(session);
+        },
+      );
+    } catch (error) {
+      throw access.explain(error);
+    }
   }
   const { plugin = [], serverLog } = flags;
   if (isEarlierStateHere(flags)) createPrinter(flags).note(EARLIER_STATE);
@@ -71,7 +76,7 @@ export async function useServer<Result>(
   try {
     return await useClient(
       // A server that a command has started does not come back.
-      { address, ...(!serverStays && { retry: false }) },
+      createClient({ address, ...(!serverStays && { retry: false }) }),
       { places: ON_THIS_MACHINE, serverStays, serverEnded, resumeCommand, describeLost },
       use,
     );
@@ -98,11 +103,6 @@ const EARLIER_STATE = `${EARLIER_STATE_FOLDER} in this folder has jobs and label
 export function stateDirectoryOf({ stateDir }: Pick<ServerFlags, 'stateDir'>, environment = process.env): string {
   const given = stateDir ?? environment['PRUNECAST_STATE_DIRECTORY'];
   return given === undefined || given === '' ? defaultStateDirectory({ environment }) : resolve(expandHome(given));
-}
-
-/** Where the server that a command means listens, if it runs. */
-export function addressOf(flags: Pick<ServerFlags, 'address' | 'stateDir'>): string {
-  return flags.address ?? `unix:${findSockets(stateDirectoryOf(flags)).calls}`;
 }
 
 function isEarlierStateHere({ stateDir }: ServerFlags): boolean {
@@ -132,11 +132,10 @@ function causeOf(error: unknown): CallError | undefined {
 }
 
 async function useClient<Result>(
-  options: ClientOptions,
+  client: PrunecastClient,
   session: Omit<Session, 'client'>,
   use: (session: Session) => Promise<Result>,
 ): Promise<Result> {
-  const client = createClient(options);
   try {
     return await use({ ...session, client });
   } finally {

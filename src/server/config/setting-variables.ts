@@ -14,6 +14,14 @@ export const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   'PRUNECAST_STARTED_BY_COMMAND', // the server process
   'PRUNECAST_PLUGIN_ADDRESS', // a plug-in that a server has launched
   'PRUNECAST_PLUGIN_PROTOCOL', // a plug-in that a server has launched
+  'PRUNECAST_ADDRESS', // commands that call a server, as those up to the token
+  'PRUNECAST_CLIENT_TLS',
+  'PRUNECAST_CLIENT_AUTHORITIES',
+  'PRUNECAST_CLIENT_CERTIFICATE',
+  'PRUNECAST_CLIENT_KEY',
+  'PRUNECAST_CLIENT_SERVER_NAME',
+  'PRUNECAST_TOKEN_FILE',
+  'PRUNECAST_TOKEN',
   'PRUNECAST_COMMAND', // the Python package
   'PRUNECAST_PYTHON', // tests
   'PRUNECAST_ONNX_PYTHON', // tests
