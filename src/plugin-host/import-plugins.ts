@@ -6,7 +6,6 @@ import { isNativeError } from 'node:util/types';
 import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { Plugin, PluginAddress, PluginsByKind } from '../core/ports/plugin-entry.js';
 import { FIRST_VERSION, type PluginKind } from '../core/ports/plugin.js';
-import { guardPlugin } from './guards/guard-plugin.js';
 import { openHost, type WriteLine } from './context/plugin-context.js';
 
 /**
@@ -59,6 +58,7 @@ const BUILT_IN_FOLDER = new URL('../plugins/', import.meta.url);
 const loaded = new Map<string, Promise<Plugin>>();
 
 async function load({ moduleUrl, kind, id, version, host }: PluginAddress, write?: WriteLine): Promise<Plugin> {
+  const { guardPlugin } = await import('./guards/guard-plugin.js'); // a third of the start of a thread without plug-ins
   // Checked by the server, which has the address from the same module.
   const plugins = (await importExported(moduleUrl, moduleUrl))
     .filter(isNamed)
