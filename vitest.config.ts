@@ -26,6 +26,7 @@ const APART = [
   'test/engine/compensation/measure-factorisation.test.ts',
   'test/engine/files/checkpoint-files.test.ts',
   'test/engine/runtime/memory.test.ts',
+  'test/server/rpc/vanished-callers.test.ts',
   'test/server/verbs/bad-input.test.ts',
   'test/server/verbs/durability.test.ts',
   'test/server/verbs/left-calls.test.ts',
