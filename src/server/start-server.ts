@@ -6,7 +6,7 @@ import { PrunecastError } from '../core/errors/prunecast-error.js';
 import { ServingState } from '../core/serving-state.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import type { Config } from './config/config.js';
-import { describeExposed, listExposed } from './config/exposure.js';
+import { listExposed } from './config/exposure.js';
 import { composeServer, type ServerParts } from './compose.js';
 import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
 import { readPage } from './dashboard/page-files.js';
@@ -93,8 +93,7 @@ export async function startServer(
     if (dashboard !== undefined) listeners.push(dashboard);
     const metrics = await parts.listenForMetrics();
     if (metrics !== undefined) listeners.push(metrics);
-    for (const address of listExposed(config, parts.ownAuthenticator))
-      log.warn({ address }, describeExposed(config, parts.ownAuthenticator, address));
+    for (const { address, fault } of listExposed(config, parts.ownAuthenticator)) log.warn({ address }, fault);
     await recover(parts);
     state.enter('serving');
     repeatUntil(stopping.signal, {

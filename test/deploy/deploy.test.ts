@@ -159,7 +159,9 @@ describe.each(PLACED)('a server under $where', (placed) => {
     const config = configOf(placed);
     // The ports of the compose file are open to this machine alone: see below.
     expect(config.insecure).toBe(placed.where === 'compose');
-    expect(config.insecure ? [] : listExposed(config, false)).toEqual([]);
+    expect(listExposed(config, false).filter(({ isAllowed }) => !isAllowed)).toEqual([]);
+    const exposed = listExposed(config, false).map(({ address }) => address);
+    expect(config.insecure ? [] : exposed.filter((address) => address !== config.metricsListen)).toEqual([]);
   });
 
   it('is started by a command that there is', () => {

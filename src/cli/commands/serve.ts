@@ -119,6 +119,12 @@ export const SERVE_FLAGS = [
     summary: 'host:port at which Prometheus reads metrics',
   },
   {
+    flag: '--metrics-insecure',
+    variable: 'PRUNECAST_METRICS_INSECURE',
+    group: 'Network',
+    summary: 'allow an address of metrics that other machines reach',
+  },
+  {
     flag: '--threads <COUNT>',
     variable: 'PRUNECAST_THREADS',
     group: 'Resources',

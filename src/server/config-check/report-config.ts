@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CONFIG_SCHEMA, ConfigError, explainConfig, type Config } from '../config/config.js';
-import { describeExposed, listExposed } from '../config/exposure.js';
+import { listExposed } from '../config/exposure.js';
 import { startPaths, type Source } from '../config/gather-settings.js';
 import { checkPaths } from './check-paths.js';
 
@@ -45,8 +45,9 @@ export async function reportConfig(
 
 /** What keeps a server from starting that nothing embeds. */
 function checkReach(config: Config): string[] {
-  const [address] = config.insecure ? [] : listExposed(config, false);
-  return address === undefined ? [] : [describeExposed(config, false, address)];
+  return listExposed(config, false)
+    .filter(({ isAllowed }) => !isAllowed)
+    .map(({ fault }) => fault);
 }
 
 /** One setting for a report; what its schema says is secret is left out. */

@@ -100,7 +100,13 @@ export const CONFIG_SCHEMA = z
       .regex(/^.+:\d{1,5}$/, 'is not host:port')
       .optional()
       .describe(
-        'Address at which Prometheus reads [metrics](observability.md), `127.0.0.1:9464` (port 0 for any free one): plain HTTP, GET /metrics alone, and no names of models, files or callers in it. Name another host than loopback only if just your scrapers reach it. Without it there is none.',
+        'Address at which Prometheus reads [metrics](observability.md), `127.0.0.1:9464` (port 0 for any free one): plain HTTP, GET /metrics alone, and no names of models, files or callers in it. Without it there is none.',
+      ),
+    metricsInsecure: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether other machines may reach the address of metrics, which has no TLS and no tokens: for one that none but your scrapers get to. Otherwise such a server does not start.',
       ),
     threads: z
       .int()

@@ -14,6 +14,8 @@ const REACH = [
   'socketMode',
   'socketGroup',
   'healthListen',
+  'metricsListen',
+  'metricsInsecure',
   'insecure',
 ] as const satisfies (keyof ConfigOptions)[];
 

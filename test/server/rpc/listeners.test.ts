@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { chmod, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { credentials, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HealthClient } from '../../../src/gen/grpc/health/v1/health.js';
 import { CatalogServiceClient, GetServerInfoRequest } from '../../../src/gen/prunecast/v1/catalog.js';
-import { loadConfig } from '../../../src/server/config/config.js';
+import { loadConfig, type ConfigOptions } from '../../../src/server/config/config.js';
 import { refuseExposed } from '../../../src/server/config/exposure.js';
 import { startServer } from '../../../src/server/start-server.js';
 import { ask, failureOf, makeFolder, startTestServer } from '../../support/test-server.js';
@@ -16,6 +16,11 @@ beforeEach(async () => {
   folder = await makeFolder();
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const refuse = (options: ConfigOptions) => () => refuseExposed(loadConfig({}, options), false);
+
+/** Whether this user may give files to a group. */
+const mayGiveTo = (id: number) => process.getuid?.() === 0 || process.getgroups?.().includes(id) === true;
 
 const modeOf = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
 
@@ -53,6 +58,17 @@ describe('a unix socket', () => {
     expect((await stat(path)).gid).toBe(4242);
     expect(connectAs(4243, 4242, path)).toBe('connected');
     expect(connectAs(4243, 4244, path)).toBe('EACCES');
+  });
+
+  it('has the group that is named, and not that of the process', async (context) => {
+    const groups = (await readFile('/etc/group', 'utf8')).split('\n').map((line) => line.split(':'));
+    const [name = '', , id] =
+      groups.find(([, , each]) => Number(each) !== process.getgid?.() && mayGiveTo(Number(each))) ?? [];
+    if (id === undefined) return context.skip('this user is in one group alone');
+    const path = join(folder, 'named.sock');
+    await using server = await startTestServer({ config: { listen: [`unix:${path}`], socketGroup: name } });
+    expect(server.address).toBe(`unix:${path}`);
+    expect((await stat(path)).gid).toBe(Number(id));
   });
 
   it('of a group that is not there keeps the server from starting', async () => {
@@ -102,6 +118,17 @@ describe('an address that other machines reach', () => {
     { healthListen: ['0.0.0.0:1'] },
   ])('may be there, or is none: %o', (options) => {
     expect(() => refuseExposed(loadConfig({}, options), false)).not.toThrow();
+  });
+
+  it('is refused to metrics unless the settings allow it, with TLS and tokens or without', () => {
+    const metricsListen = '0.0.0.0:9464';
+    expect(refuse({ metricsListen })).toThrow(/0\.0\.0\.0:9464.*listen on 127\.0\.0\.1.*\(--metrics-insecure\)/);
+    expect(refuse({ metricsListen, listen, ...tls, ...tokens })).toThrow('--metrics-insecure');
+    expect(refuse({ metricsListen, metricsInsecure: true })).not.toThrow();
+    expect(refuse({ metricsListen, insecure: true })).not.toThrow();
+    expect(refuse({ metricsListen: '127.0.0.1:9464' })).not.toThrow();
+    // It opens the address of metrics alone.
+    expect(refuse({ metricsListen, metricsInsecure: true, listen })).toThrow('--insecure');
   });
 
   it('needs no tokens where the embedding program decides who may call', () => {
