@@ -1,4 +1,4 @@
-import type { Job, JobEvent } from './messages.js';
+import type { Job, JobEvent, Status } from './messages.js';
 
 /** A job after an event that is newer than what is known of it; an older event changes nothing. */
 export function applyToJob(job: Job, event: JobEvent): Job {
@@ -7,10 +7,14 @@ export function applyToJob(job: Job, event: JobEvent): Job {
   const known: Job = { ...job, lastSequence: String(sequence) };
   const { progress, queued, started, paused, ended } = event;
   if (progress !== undefined) return { ...known, progress };
-  if (queued !== undefined) return { ...known, state: 'JOB_STATE_QUEUED', queuePlace: queued.place ?? 0 };
-  if (started !== undefined) return { ...known, state: 'JOB_STATE_RUNNING' };
-  if (paused !== undefined) return { ...known, state: 'JOB_STATE_PAUSED' };
-  if (ended !== undefined)
-    return { ...known, state: ended.state, ...(ended.error === undefined ? {} : { error: ended.error }) };
+  const { error: _, ...free } = known;
+  if (queued !== undefined) return { ...free, state: 'JOB_STATE_QUEUED', queuePlace: queued.place ?? 0 };
+  if (started !== undefined) return { ...free, state: 'JOB_STATE_RUNNING' };
+  if (paused !== undefined) return { ...free, state: 'JOB_STATE_PAUSED', ...errorOf(paused) };
+  if (ended !== undefined) return { ...free, state: ended.state, ...errorOf(ended) };
   return known;
+}
+
+function errorOf({ error }: { readonly error?: Status }): Pick<Job, 'error'> {
+  return error === undefined ? {} : { error };
 }

@@ -19,7 +19,8 @@ export function describeEvent(event: JobEvent): string | undefined {
   return undefined;
 }
 
-function describePause({ before, ranges = [] }: NonNullable<JobEvent['paused']>): string {
+function describePause({ before, ranges = [], error }: NonNullable<JobEvent['paused']>): string {
+  if (error !== undefined) return `paused: ${error.message ?? 'no reason given'}; goes on by itself after that`;
   if (before === undefined) return 'interrupted: waits to be resumed';
   const moved = ranges.filter(isMoved).length;
   const proposal = ranges.length === 0 ? '' : `; ${moved} of ${ranges.length} dimensions would get other ranges`;

@@ -31,7 +31,8 @@ export function describePlace({ phase, phaseNumber = 0, phaseCount = 0, overall 
 }
 
 /** One line for a list: `41.0 %, labelling pairs`. */
-export function summarizeProgress({ state, progress, queuePlace = 0 }: Job): string {
+export function summarizeProgress({ state, progress, queuePlace = 0, error }: Job): string {
+  if (state === 'JOB_STATE_PAUSED') return error?.message ?? '';
   if (state === 'JOB_STATE_QUEUED') return queuePlace > 0 ? `place ${queuePlace} in the queue` : 'waits';
   if (progress === undefined || state !== 'JOB_STATE_RUNNING') return '';
   const share = progress.overall ?? shareOf(progress);

@@ -70,7 +70,7 @@ export interface JobEvent {
   readonly progress?: JobProgress;
   readonly evaluation?: Evaluation;
   readonly study?: StudyEvent;
-  readonly paused?: { readonly before?: string; readonly ranges?: readonly Range[] };
+  readonly paused?: { readonly before?: string; readonly ranges?: readonly Range[]; readonly error?: Status };
   readonly heartbeat?: object;
   readonly ended?: JobEnded;
 }

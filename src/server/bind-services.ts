@@ -3,7 +3,7 @@ import { createCallQueues } from './admission/call-queues.js';
 import { createInt8Check } from '../engine/workers/int8-check.js';
 import { describeServer } from './config/describe-server.js';
 import { LogLevel } from './config/log-level.js';
-import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORE_RETRY_MS } from './config/limits.js';
+import { CANCEL_GRACE_MS, HEARTBEAT_MS, LEASE_MS, STORAGE_WAIT_MS, STORE_RETRY_MS } from './config/limits.js';
 import { bindJobKinds } from './job-kinds.js';
 import { createJobs } from './jobs/create-jobs.js';
 import { createJobEvents } from './jobs/events.js';
@@ -161,6 +161,7 @@ function bindJobs(container: Container): void {
         drainMs: config.shutdownGraceMs,
         cancelGraceMs: CANCEL_GRACE_MS,
         storeRetryMs: STORE_RETRY_MS,
+        mostWaitMs: STORAGE_WAIT_MS,
       }),
     {
       prune: PARTS.prune,
@@ -171,6 +172,7 @@ function bindJobs(container: Container): void {
       config: TOKENS.config,
       store: TOKENS.store,
       queue: TOKENS.jobQueue,
+      room: TOKENS.diskRoom,
       events: PARTS.jobEvents,
       clock: TOKENS.clock,
       log: TOKENS.log,

@@ -5,8 +5,10 @@ import type { OutputFolders } from '../core/ports/outputs.js';
 import type { Authenticator } from '../core/ports/authenticator.js';
 import { NO_TELEMETRY, type Telemetry } from '../core/ports/telemetry.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
+import { createDiskRoom } from './adapters/files/disk-room.js';
 import { createLatencyTableFiles } from './adapters/files/latency-table-files.js';
 import { createOutputFolders } from './adapters/files/output-folder.js';
+import { createReserve } from './adapters/files/reserve.js';
 import { createScoreCache } from './adapters/files/score-cache.js';
 import { createJobQueue } from './adapters/in-process-queue/job-queue.js';
 import { createLabelQueue } from './adapters/in-process-queue/label-queue.js';
@@ -14,6 +16,7 @@ import type { PrometheusMetrics } from './adapters/prometheus/metrics.js';
 import type { MetricsListener } from './adapters/prometheus/serve-metrics.js';
 import { openDatabase } from './adapters/sqlite/open-database.js';
 import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
+import { createSteadyStore } from './adapters/sqlite/steady-store.js';
 import { openAuthentication, type FileAuthenticator } from './authentication/authenticate.js';
 import { bindServices } from './bind-services.js';
 import type { Config } from './config/config.js';
@@ -200,6 +203,7 @@ function bindDefaults(
       }),
     { config, clock },
   );
+  provideDefault(container, TOKENS.diskRoom, ({ config }) => createDiskRoom(config), { config });
   provideDefault(
     container,
     TOKENS.scoreCache,
@@ -240,7 +244,9 @@ const provideDefault: typeof provide = (container, token, create, needs) => {
 
 /** Opens the default store and binds it. Returns what closes it. */
 async function openStore(container: Container): Promise<() => Promise<void>> {
-  const { database, readable, close } = await openDatabase(container.get(TOKENS.config).stateDirectory);
+  const { stateDirectory } = container.get(TOKENS.config);
+  // The store waits for locks itself, while calls go on.
+  const { database, readable, close } = await openDatabase(stateDirectory, { lockWaitMs: 0 });
   if (readable.length > 0)
     container
       .get(TOKENS.log)
@@ -248,6 +254,8 @@ async function openStore(container: Container): Promise<() => Promise<void>> {
         { paths: readable.slice(0, 5) },
         'other users can read or list parts of the state folder, which holds requests and their texts: give the server a state folder that its user owns and nothing else uses',
       );
-  container.bind(TOKENS.store).toConstantValue(createSqliteStore(database));
+  container
+    .bind(TOKENS.store)
+    .toConstantValue(createSteadyStore(createSqliteStore(database), createReserve(stateDirectory)));
   return close;
 }

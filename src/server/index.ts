@@ -11,6 +11,7 @@ export type { PluginEntry } from '../core/ports/plugin-entry.js';
 export { PrunecastError } from '../core/errors/prunecast-error.js';
 export type { Authenticator, CallOrigin, Identity, Scope } from '../core/ports/authenticator.js';
 export type { Clock } from '../core/ports/clock.js';
+export type { DiskRoom } from '../core/ports/disk-room.js';
 export type { JobQueue } from '../core/ports/job-queue.js';
 export type * from '../core/ports/job-store.js';
 export type * from '../core/ports/label-queue.js';

@@ -2,6 +2,7 @@ import type { ServiceIdentifier } from 'inversify';
 import type { Logger } from 'pino';
 import type { Authenticator } from '../core/ports/authenticator.js';
 import type { Clock } from '../core/ports/clock.js';
+import type { DiskRoom } from '../core/ports/disk-room.js';
 import type { JobQueue } from '../core/ports/job-queue.js';
 import type { LatencyTableStore } from '../core/ports/latency-table-store.js';
 import type { OutputFolders } from '../core/ports/outputs.js';
@@ -38,6 +39,8 @@ export const TOKENS = {
   jobQueue: token<JobQueue>('jobQueue'),
   /** Default: folders under the output root. */
   outputs: token<OutputFolders>('outputs'),
+  /** Default: what the disks of the state folder and the output root have. */
+  diskRoom: token<DiskRoom>('diskRoom'),
   /** Default: files in the state folder. */
   scoreCache: token<ScoreCache>('scoreCache'),
   /** Default: files in the state folder. */

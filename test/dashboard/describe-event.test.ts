@@ -7,6 +7,8 @@ import { JobEvent as JobEventMessage, JobState } from '../../src/gen/prunecast/v
 import { StudyPhase, type StudyEvent } from '../../src/gen/prunecast/v1/study_types.js';
 import { toProtoJson } from '../../src/cli/proto/proto-json.js';
 
+const FULL = { code: 8, message: 'the disk is full', details: [] };
+
 /** An event as the page gets it: what proto JSON leaves out is left out. */
 function eventOf(payload: JobEventMessage['payload'], sequence = 1n): JobEvent {
   const message = JobEventMessage.create({ jobId: 'a', sequence, payload });
@@ -18,7 +20,14 @@ describe('an event in words', () => {
     ['running', { $case: 'started', value: {} }],
     ['queued at place 2', { $case: 'queued', value: { place: 2 } }],
     [undefined, { $case: 'heartbeat', value: {} }],
-    ['interrupted: waits to be resumed', { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } }],
+    [
+      'interrupted: waits to be resumed',
+      { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [], error: undefined } },
+    ],
+    [
+      'paused: the disk is full; goes on by itself after that',
+      { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [], error: FULL } },
+    ],
     ['phase sample', studyEvent({ $case: 'phaseStarted', value: { round: 0 } })],
     ['phase sample, round 2', studyEvent({ $case: 'phaseStarted', value: { round: 2 } })],
     [
@@ -93,6 +102,9 @@ describe('progress in words', () => {
     expect(summarizeProgress({ ...running, progress })).toBe('25.0 %, labelling');
     expect(summarizeProgress({ ...running, progress: { ...progress, overall: 0.5 } })).toBe('50.0 %, labelling');
     expect(summarizeProgress({ ...running, state: 'JOB_STATE_PAUSED', progress })).toBe('');
+    expect(summarizeProgress({ ...running, state: 'JOB_STATE_PAUSED', progress, error: FULL })).toBe(
+      'the disk is full',
+    );
     expect(summarizeProgress({ ...running, state: 'JOB_STATE_QUEUED', queuePlace: 3 })).toBe('place 3 in the queue');
   });
 });

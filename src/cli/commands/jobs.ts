@@ -81,7 +81,7 @@ function addList(jobs: Command): void {
         listed.map(describeJob),
       );
       if (nextPageToken !== '') printer.note(`older jobs are not listed: raise --limit to see more`);
-      const paused = listed.find(({ state }) => state === JobState.PAUSED);
+      const paused = listed.find(({ state, error }) => state === JobState.PAUSED && error === undefined);
       if (paused !== undefined) suggest({ why: 'to go on with a paused job', words: ['jobs', 'resume', paused.id] });
     }),
   );
@@ -169,13 +169,12 @@ function printJob(job: Job | undefined, printer: Printer): void {
 }
 
 function describeJob(job: Job): string[] {
-  return [
-    job.id,
-    formatEnum(JobKind, job.kind),
-    formatEnum(JobState, job.state),
-    formatTime(job.createTime),
-    describeProgress(job),
-  ];
+  return [job.id, formatEnum(JobKind, job.kind), describeState(job), formatTime(job.createTime), describeProgress(job)];
+}
+
+function describeState({ state, error }: Job): string {
+  const name = formatEnum(JobState, state);
+  return state === JobState.PAUSED && error !== undefined ? `${name} (${CallError.fromStatus(error).reason})` : name;
 }
 
 function writeLabels(labels: Job['labels']): string {

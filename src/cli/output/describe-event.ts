@@ -29,7 +29,8 @@ export function describeEvent(
   }
 }
 
-function describePause({ before, ranges }: JobPaused, jobId: string, resume: string): Line[] {
+function describePause({ before, ranges, error }: JobPaused, jobId: string, resume: string): Line[] {
+  if (error !== undefined) return [`job ${jobId}: paused: ${error.message}; the job goes on by itself after that`];
   const command = { verbatim: `  ${resume}` };
   if (before === StudyPhase.UNSPECIFIED) return [`job ${jobId}: interrupted; to resume it:`, command];
   const moved = ranges

@@ -20,7 +20,7 @@ interface WatchOptions {
 /**
  * Shows a job's events up to the terminal one, which it returns. Ctrl-C cancels the job, a second one leaves at once.
  * If the server ends with the commands that use it, a job that waits for ResumeJob is left waiting, and the result is
- * undefined; a job that was only interrupted is resumed.
+ * undefined; a job that was only interrupted is resumed, and one that waits for room on a disk goes on by itself.
  *
  * @throws CallError of the job if it failed or was cancelled, LostServer if its server is gone
  */
@@ -67,8 +67,10 @@ export async function watchJob(
       ({ jobId } = event);
       onEvent?.(event);
       printer.event(event, session.resumeCommand);
-      if (event.payload?.$case === 'paused' && !session.serverStays && (await isPaused(session.client, jobId))) {
-        if (event.payload.value.before !== StudyPhase.UNSPECIFIED) return undefined;
+      const pause = event.payload?.$case === 'paused' ? event.payload.value : undefined;
+      const needsResume = pause !== undefined && pause.error === undefined;
+      if (needsResume && !session.serverStays && (await isPaused(session.client, jobId))) {
+        if (pause.before !== StudyPhase.UNSPECIFIED) return undefined;
         await session.client.services.jobs.resumeJob({ jobId });
       }
       if (event.payload?.$case !== 'ended') continue;

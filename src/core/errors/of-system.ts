@@ -31,6 +31,13 @@ export function ofSystem(error: unknown): PrunecastError | undefined {
         `the system has no more memory for the server (${code}): lower memoryBudgetBytes, or ask for less at once`,
         { cause: error },
       );
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new PrunecastError(
+        'STORAGE_FULL',
+        `a disk that the server writes to, most likely that of the state folder, is full (${code}): free some space`,
+        { metadata: { code }, cause: error },
+      );
     default:
       return undefined;
   }

@@ -209,7 +209,7 @@ export const REASONS = {
   STORAGE_FULL: {
     code: 'RESOURCE_EXHAUSTED',
     meaning:
-      'The disk under the state folder or the output root is full: make room. The end of a job that could not be stored is stored as soon as there is room; no half-written output stays.',
+      'The disk of the state folder or of the output root is full: make room. Metadata names the setting of the `folder` (`stateDirectory`, `outputRoot`), `free_bytes` and, if it is known, `needed_bytes`. A job that meets this is PAUSED with it, and goes on by itself when there is room; no half-written output stays. A call that has to store something is refused.',
   },
   UPLOADS_FULL: {
     code: 'RESOURCE_EXHAUSTED',
@@ -224,7 +224,7 @@ export const REASONS = {
   STATE_UNAVAILABLE: {
     code: 'UNAVAILABLE',
     meaning:
-      'The state folder cannot be read or written: it is read-only, was taken away, or another process holds it locked. The log has the cause.',
+      'The state folder cannot be read or written: it is read-only, was taken away, or another process has held its database locked for longer than five seconds. The log has the cause. A job that meets this is PAUSED with it, and goes on by itself when its state can be written again.',
   },
   STATE_DAMAGED: {
     code: 'DATA_LOSS',

@@ -62,7 +62,7 @@ export interface StoredJob extends Omit<NewJob, 'request'> {
   readonly queuePlace: number;
   /** Of the newest `progress`, as the caller encoded it. */
   readonly progress: Uint8Array | undefined;
-  /** Of the end, as the caller encoded it. */
+  /** Of the end, or of the pause that it is in, as the caller encoded it. */
   readonly error: Uint8Array | undefined;
   /** Of the newest event that had some, as the caller encoded them; `undefined` if none had. */
   readonly phases: Uint8Array | undefined;
@@ -77,7 +77,8 @@ export interface StoredJob extends Omit<NewJob, 'request'> {
 export type JobChange =
   | { readonly to: 'queued'; readonly place: number }
   | { readonly to: 'running' }
-  | { readonly to: 'paused' }
+  /** `error`: what it waits for, if it goes on by itself. */
+  | { readonly to: 'paused'; readonly error?: Uint8Array }
   /** `saved`: it got on with its work too. */
   | { readonly to: 'progress'; readonly progress: Uint8Array; readonly saved?: boolean }
   /** The job got on with its work. */

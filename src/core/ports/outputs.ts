@@ -9,6 +9,8 @@ export interface OutputTarget {
   readonly output: string;
   /** What the job reads: checkpoints and texts. */
   readonly reads: readonly KeptPath[];
+  /** What it will take on disk, about: an error of a full disk tells. Left out if it is unknown. */
+  readonly bytes?: number;
 }
 
 /** Something that an output neither is, nor holds, nor lies in. */

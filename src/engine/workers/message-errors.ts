@@ -1,3 +1,4 @@
+import { isFullDisk } from '../../core/errors/full-disk.js';
 import { ofSystem } from '../../core/errors/of-system.js';
 import { PrunecastError, type FieldViolation } from '../../core/errors/prunecast-error.js';
 import type { Reason } from '../../core/errors/reasons.js';
@@ -27,7 +28,8 @@ export type ErrorMessage =
     };
 
 export function encodeError(error: unknown): ErrorMessage {
-  const reasoned = error instanceof PrunecastError ? error : ofSystem(error);
+  // Which disk is full, whoever started the thread knows.
+  const reasoned = error instanceof PrunecastError ? error : isFullDisk(error) ? undefined : ofSystem(error);
   if (reasoned !== undefined) {
     const { reason, message, metadata, violations } = reasoned;
     return { kind: 'prunecast', reason, message, metadata, violations };

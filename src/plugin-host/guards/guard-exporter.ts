@@ -1,3 +1,4 @@
+import { isFullDisk } from '../../core/errors/full-disk.js';
 import type { Exporter, ExportSummary, ExportSupport, PrunedModel } from '../../core/ports/exporter.js';
 import { callPlugin, type CallLimit } from './guarded-call.js';
 import { contextsOf, type PluginHost } from '../context/plugin-context.js';
@@ -67,10 +68,8 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
 }
 
-const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-
 function isOfOutput(error: unknown, directory: string): boolean {
   if (!(error instanceof Error) || !('syscall' in error)) return false;
-  const { code, path } = error as NodeJS.ErrnoException;
-  return FULL_DISK.has(code) || path?.startsWith(directory) === true;
+  const { path } = error as NodeJS.ErrnoException;
+  return isFullDisk(error) || path?.startsWith(directory) === true;
 }

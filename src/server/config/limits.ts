@@ -46,6 +46,12 @@ export const CANCEL_GRACE_MS = 1500;
 export const STORE_RETRY_MS = 1000;
 
 /**
+ * A job that waits for room on a disk tries again after so long in any case; it looks for room as often as leases are
+ * renewed.
+ */
+export const STORAGE_WAIT_MS = 600_000;
+
+/**
  * How long a plug-in's synchronous call may hold the event loop; shorter than a lease, which could not be renewed
  * meanwhile.
  */

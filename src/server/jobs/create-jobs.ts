@@ -14,10 +14,12 @@ import { createJobLeases } from './leases.js';
 import { createReadyJobs, reportTo, type QueueSettings } from './queue.js';
 import { createRecovery, type RecoverySettings } from './recovery.js';
 import { describeCancelled } from './runner.js';
+import { createStorageWaits, findStorageFault, type StorageWaitSettings } from './storage-waits.js';
 
 export interface JobSettings
-  extends Omit<QueueSettings, 'leases'>,
-    Pick<RecoverySettings, 'kinds' | 'interruptedJobs' | 'nameKind'> {
+  extends Omit<QueueSettings, 'leases' | 'waits'>,
+    Pick<RecoverySettings, 'kinds' | 'interruptedJobs' | 'nameKind'>,
+    Pick<StorageWaitSettings, 'room' | 'mostWaitMs'> {
   readonly store: { readonly jobs: JobStore; readonly leases: LeaseStore };
   readonly owner: LeaseOwner;
   /** How long a lease runs unless it is renewed. */
@@ -57,14 +59,28 @@ export function createJobs({
   nameKind,
   discard,
   createId,
+  room,
+  mostWaitMs,
   ...settings
 }: JobSettings): JobRunner {
   const { events, codec, queue, clock, log, stopping } = settings;
   const { jobs } = store;
   const leases = createJobLeases({ ...store, owner, clock, leaseMs });
-  const ready = createReadyJobs({ ...settings, leases });
-  const recovery = createRecovery({ ...settings, jobs, kinds, interruptedJobs, nameKind, leases, ready });
+  const waits = createStorageWaits({ room, codec, mostWaitMs });
+  const ready = createReadyJobs({ ...settings, leases, waits });
+  const recovery = createRecovery({ ...settings, jobs, kinds, interruptedJobs, nameKind, leases, ready, waits });
   const { serialize, running } = ready;
+
+  let when: 'at-start' | 'meanwhile' = 'at-start';
+  const takeUp = async (): Promise<void> => {
+    await recovery.takeUp(when);
+    when = 'meanwhile';
+  };
+  /** A server starts on a full disk too: what cannot be stored now is tried again with the leases. */
+  const orLater = (error: unknown): void => {
+    if (findStorageFault(error) === undefined) throw error;
+    log.error({ err: error }, 'jobs were not taken up; it is tried again');
+  };
 
   const findByRequestId: Jobs['findByRequestId'] = async (requestId, requestDigest) => {
     const found = requestId === '' ? undefined : await jobs.findByRequestId(requestId);
@@ -79,7 +95,7 @@ export function createJobs({
    * Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room.
    */
   const beat = async (): Promise<void> => {
-    for (const step of [recovery.renew, () => recovery.takeUp('meanwhile'), ready.startNext])
+    for (const step of [recovery.renew, takeUp, ready.startNext])
       await step().catch(reportTo(log, 'leases were not renewed, or jobs not taken up'));
   };
 
@@ -172,15 +188,7 @@ export function createJobs({
         await running.get(jobId)?.left;
         const held = await leases.takeOpen(jobId);
         if (held === undefined) throw describeNotResumable(job);
-        const place = await queue.append(restored.queued);
-        try {
-          await events.commit(held, [...brought, codec.queued(place)]);
-        } catch (error) {
-          await queue.remove(jobId);
-          throw error;
-        }
-        ready.wait({ held, ...restored });
-        await ready.tellOvertaken(jobId);
+        await ready.rejoin({ held, ...restored }, brought);
         await ready.startNext();
         return jobs.get(jobId);
       });
@@ -205,9 +213,9 @@ export function createJobs({
           });
         await jobs.remove(jobId);
       }),
-    recover: () => serialize(() => recovery.takeUp('at-start')),
+    recover: () => serialize(takeUp).catch(orLater),
     begin: async () => {
-      await serialize(ready.startNext);
+      await serialize(ready.startNext).catch(orLater);
       timer = setInterval(() => {
         serialize(stopping.aborted ? recovery.renew : beat).catch(reportTo(log, 'leases were not renewed'));
       }, leaseMs / RENEWALS);

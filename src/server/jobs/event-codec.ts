@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { EventRecord } from '../../core/ports/job-store.js';
 import type { JobProgressReport } from './jobs.js';
 import type { JobPhase, PhasePlace } from './phase-log.js';
@@ -19,6 +20,10 @@ export interface EventCodec {
   progress(progress: JobProgress): EventRecord;
   /** A job that waits for ResumeJob since its server ended. */
   paused(): EventRecord;
+  /** A job that waits until it can go on after an error. */
+  held(error: PrunecastError, log: Logger): EventRecord;
+  /** What `held` or `failed` stored of an error; `undefined` if it cannot be read. */
+  readError(error: Uint8Array): { readonly reason: string; readonly metadata: PrunecastError['metadata'] } | undefined;
   cancelled(error: unknown, log: Logger): EventRecord;
   /** @param log where the cause of an unknown error goes */
   failed(error: unknown, log: Logger): EventRecord;

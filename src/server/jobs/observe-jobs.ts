@@ -66,7 +66,7 @@ export function observeJobs(
       watched.delete(job.id);
       if (isEnded(state) && known?.isRunning === true) telemetry.jobEnded(kind, state, seconds);
       const error = job.error === undefined ? {} : describeError(job.error);
-      line[state === 'failed' ? 'warn' : 'info'](
+      line[state === 'failed' || (state === 'paused' && job.error !== undefined) ? 'warn' : 'info'](
         { state, code: 'OK', ...(known?.isRunning === true && { seconds }), ...error },
         isEnded(state) ? 'job ended' : 'job paused',
       );

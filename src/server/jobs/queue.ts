@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { JobQueue, Lane, QueuedJob } from '../../core/ports/job-queue.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
+import type { StoreRecord } from '../../core/ports/store.js';
 import { describeOrigin } from './describe-origin.js';
 import { createSerializer } from './serialize.js';
 import type { JobLeases } from './leases.js';
@@ -25,6 +26,8 @@ export interface ReadyJobs {
   launch(job: ReadyJob): void;
   /** A job that the queue has let in waits. */
   wait(job: ReadyJob): void;
+  /** A job that had paused waits again; `brought` is stored with that. */
+  rejoin(job: ReadyJob, brought?: readonly (EventRecord | StoreRecord)[]): Promise<void>;
   /** A job no longer waits. */
   leave(jobId: string): Promise<void>;
   /** Starts the jobs whose turn has come. */
@@ -118,6 +121,20 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     await events.append(behind).catch(reportTo(log, 'jobs were not told their places'));
   };
 
+  const wait = (job: ReadyJob): void => void waiting.set(job.held.jobId, job);
+  const rejoin: ReadyJobs['rejoin'] = async (job, brought = []) => {
+    const { jobId } = job.held;
+    const place = await queue.append(job.queued);
+    try {
+      await events.commit(job.held, [...brought, codec.queued(place)]);
+    } catch (error) {
+      await queue.remove(jobId);
+      throw error;
+    }
+    wait(job);
+    await tellOvertaken(jobId);
+  };
+
   stopping.addEventListener(
     'abort',
     () => {
@@ -131,7 +148,8 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
     running,
     waiting,
     launch,
-    wait: (job) => void waiting.set(job.held.jobId, job),
+    wait,
+    rejoin,
     leave: async (jobId) => {
       waiting.delete(jobId);
       await queue.remove(jobId);

@@ -8,6 +8,7 @@ import type { RestartableKind, RestartedJob } from './jobs.js';
 import type { JobLeases } from './leases.js';
 import type { ReadyJobs } from './queue.js';
 import type { ReadyJob } from './runner.js';
+import type { StorageWaits } from './storage-waits.js';
 
 export interface RecoverySettings {
   readonly jobs: JobStore;
@@ -22,6 +23,7 @@ export interface RecoverySettings {
   readonly leases: JobLeases;
   readonly queue: JobQueue;
   readonly ready: ReadyJobs;
+  readonly waits: StorageWaits;
   readonly log: Logger;
   readonly nameKind: (kind: number) => string;
 }
@@ -31,8 +33,8 @@ export interface Recovery {
   /** What a stored job can be resumed from; `undefined` if it cannot. */
   restore(job: StoredJob): Promise<RestoredJob | undefined>;
   /**
-   * Takes up what was left unfinished by servers that have ended; `at-start` also what waits for ResumeJob only since a
-   * server before this one took it up to let it wait.
+   * Takes up what was left unfinished by servers that have ended, and what waited for storage that is there now;
+   * `at-start` also what waits for ResumeJob only since a server before this one took it up to let it wait.
    */
   takeUp(when: 'at-start' | 'meanwhile'): Promise<void>;
   /** Renews the leases, and lets go of jobs that another server has taken. */
@@ -59,6 +61,7 @@ export function createRecovery({
   leases,
   queue,
   ready,
+  waits,
   log,
   nameKind,
 }: RecoverySettings): Recovery {
@@ -93,13 +96,19 @@ export function createRecovery({
     const [last] = await jobs.eventsAfter(id, lastSequence - 1, 1);
     return last !== undefined && Buffer.compare(last.payload, codec.paused().payload) === 0;
   };
+  const mayGoOn = async (job: StoredJob, when: 'at-start' | 'meanwhile'): Promise<boolean> => {
+    const resumes = interruptedJobs === 'resume';
+    if (job.error !== undefined) return (resumes || waits.isOwn(job.id)) && (await waits.mayGoOn(job));
+    return resumes && when === 'at-start' && (await wasInterrupted(job));
+  };
   return {
     restore,
     takeUp: async (when) => {
-      const takesPaused = when === 'at-start' && interruptedJobs === 'resume';
-      for (const job of await jobs.unfinished()) {
-        if (job.state === 'paused' && !(takesPaused && (await wasInterrupted(job)))) continue;
+      const unfinished = await jobs.unfinished();
+      waits.retain(unfinished);
+      for (const job of unfinished) {
         if (ready.running.has(job.id) || ready.waiting.has(job.id)) continue;
+        if (job.state === 'paused' && !(await mayGoOn(job, when))) continue;
         const held = await leases.take(job.id);
         if (held === undefined) continue;
         if (job.fruitlessStarts >= MOST_FRUITLESS_STARTS) {
@@ -109,6 +118,7 @@ export function createRecovery({
         }
         const restored = await restore(job);
         if (restored === undefined) await events.append([{ ...held, ...codec.failed(describeLost(), log) }]);
+        else if (job.error !== undefined) await ready.rejoin({ held, ...restored });
         else if (interruptedJobs === 'pause') {
           await events.append([{ ...held, ...codec.paused() }]);
           await leases.release(job.id);

@@ -11,6 +11,7 @@ import type { RunContext, Work } from './jobs.js';
 import { createPending } from './pending-records.js';
 import { createPhaseLog, type OpenedJob } from './phase-log.js';
 import { createProgressReporter } from './progress-reporter.js';
+import { findStorageFault, type StorageWaits } from './storage-waits.js';
 
 export interface RunSettings {
   readonly events: JobEventLog;
@@ -28,6 +29,7 @@ export interface RunSettings {
    * at most.
    */
   readonly storeRetryMs: number;
+  readonly waits: StorageWaits;
 }
 
 /** A job that may run, under a lease. */
@@ -58,13 +60,13 @@ export interface RunningJob {
 const MOST_RETRY_MS = 10_000;
 
 /**
- * Runs a job that has started: stores what it commits and how it ends, for as long as the lease is this server's. An
- * end that the store does not take, as on a full disk, is stored again and again until it is there or the server stops:
- * no job runs for ever.
+ * Runs a job that has started: stores what it commits and how it ends, for as long as the lease is this server's. One
+ * that meets a full disk, or a state that cannot be written, pauses. An end or a pause that the store does not take is
+ * stored again and again until it is there or the server stops: no job runs for ever.
  */
 export function runJob(
   { held: job, run, opened }: ReadyJob,
-  { events, codec, clock, log, stopping, drainMs, cancelGraceMs, storeRetryMs }: RunSettings,
+  { events, codec, clock, log, stopping, drainMs, cancelGraceMs, storeRetryMs, waits }: RunSettings,
 ): RunningJob {
   const controller = new AbortController();
   const { signal } = controller;
@@ -121,25 +123,47 @@ export function runJob(
       },
     },
   };
-  const outcome = (async () => await run(context))().catch((error: unknown) => codec.failed(error, log));
+  const settle = async (error: unknown): Promise<EventRecord> => {
+    const fault = await waits.pauseFor(job.jobId, error);
+    return fault === undefined ? codec.failed(error, log) : codec.held(fault, log);
+  };
+  const outcome = (async () => await run(context))().catch(settle);
   const notStored = new AbortController();
-  const storeEnd = async (ending: EventRecord): Promise<void> => {
-    const { joined, kept } = pending.take();
-    let end = ending;
-    let records = [...kept, ...joined];
+  const storeAlone = (end: EventRecord): Promise<boolean> =>
+    events.commit(job, [withPhases(end)]).then(
+      () => true,
+      () => false,
+    );
+  const untilStored = async (store: () => Promise<void>): Promise<void> => {
     for (let waitMs = storeRetryMs; ; waitMs = Math.min(2 * waitMs, MOST_RETRY_MS)) {
       try {
-        if (!(await events.commit(job, [withPhases(end), ...records]))) await events.keep(kept);
-        return;
+        return await store();
       } catch (error) {
-        log.error({ err: error }, 'the end of a job was not stored; it is tried again');
-        notStored.abort(error);
-        // What is at fault for itself, and not the store, would fail again.
-        if (!isStoreFault(error)) [end, records] = [codec.failed(error, log), [...kept]];
+        log.error({ err: error }, 'the end or the pause of a job was not stored; it is tried again');
         if (stopping.aborted) return;
         await pause(waitMs, undefined, { signal: stopping }).catch(() => undefined);
       }
     }
+  };
+  const storeEnd = async (ending: EventRecord): Promise<void> => {
+    const { joined, kept } = pending.take();
+    let end = ending;
+    let records = [...kept, ...joined];
+    await untilStored(async () => {
+      try {
+        if (!(await events.commit(job, [withPhases(end), ...records]))) await events.keep(kept);
+      } catch (error) {
+        // A pause alone may find room. What the next run does again is not stored, and what is paid for a little later.
+        if (end.change.to === 'paused' && records.length > 0 && (await storeAlone(end))) {
+          untilStored(() => events.keep(kept)).catch(() => undefined);
+          return;
+        }
+        notStored.abort(error);
+        // What is at fault for itself, and not the store, would fail again.
+        if (findStorageFault(error) === undefined) [end, records] = [codec.failed(error, log), [...kept]];
+        throw error;
+      }
+    });
   };
   const ended = (async () => {
     const first = await Promise.race([outcome, cancelledTooLong(signal, cancelGraceMs)]);
@@ -169,11 +193,6 @@ function stampLast(events: readonly EventRecord[], stamp: (event: EventRecord) =
 /** What a caller's cancel makes the work end with. */
 export function describeCancelled(): PrunecastError {
   return new PrunecastError('CANCELLED', 'the job was cancelled');
-}
-
-/** Whether an error is the store's own, so that the same may be stored later. */
-function isStoreFault(error: unknown): boolean {
-  return error instanceof PrunecastError && (error.reason === 'STORAGE_FULL' || error.reason === 'STATE_UNAVAILABLE');
 }
 
 /** Resolves when a run has had its time to end after the signal; never if the signal does not fire. */

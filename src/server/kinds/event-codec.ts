@@ -18,13 +18,25 @@ export const EVENT_CODEC: EventCodec = {
     const event = encodePayload({ $case: 'progress', value: encodeProgress(progress) });
     return saved && event.change.to === 'progress' ? { ...event, change: { ...event.change, saved } } : event;
   },
-  paused: () => encodePayload({ $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } }),
+  paused: () => pauseFor(undefined),
+  held: (error, log) => pauseFor(encodeStatus(error, log)),
+  readError: (error) => {
+    try {
+      return readErrorInfo(Status.decode(error));
+    } catch {
+      return undefined;
+    }
+  },
   cancelled: (error, log) => end(JobState.CANCELLED, error, log),
   failed: (error, log) => end(JobState.FAILED, error, log),
   heartbeat: () => JobEvent.encode(JobEvent.create({ payload: { $case: 'heartbeat', value: {} } })).finish(),
   encodePhases,
   decodePhases,
 };
+
+function pauseFor(error: Status | undefined): EventRecord {
+  return encodePayload({ $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [], error } });
+}
 
 function end(state: JobState, error: unknown, log: Logger): EventRecord {
   return encodePayload({ $case: 'ended', value: { state, error: encodeStatus(error, log), result: undefined } });

@@ -110,7 +110,7 @@ export function defineKind<Request>({
           prepared = await prepare(read(bytes, job), context, job);
         } catch (error) {
           if (!isMissingHere(error)) throw error;
-          return { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [] } };
+          return { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [], error: undefined } };
         }
         return runPrepared(prepared, context);
       }),

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isFullDisk } from '../../core/errors/full-disk.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
 import { selectKeptUnits } from '../../core/model/units.js';
@@ -85,7 +86,7 @@ async function writeCheckpoint(
     );
     return { ...written, directory, sourceDigest: checkpoint.digest };
   } catch (error) {
-    throw isOfFullDisk(error) ? noRoom(error) : error;
+    throw isFullDisk(error) ? noRoom(error) : error;
   }
 }
 
@@ -106,14 +107,10 @@ export async function sweepCheckpoints(scratchDirectory: string): Promise<void> 
     if (name.startsWith(PREFIX)) await rm(join(scratchDirectory, name), { recursive: true, force: true });
 }
 
-function isOfFullDisk(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(String(error.code));
-}
-
 function noRoom(cause: unknown): PrunecastError {
   return new PrunecastError(
     'STORAGE_FULL',
     'the state folder has no room for the checkpoint that an evaluator measures: free some space, or give the server a state folder elsewhere; nothing of it was left behind',
-    { cause },
+    { metadata: { folder: 'stateDirectory' }, cause },
   );
 }

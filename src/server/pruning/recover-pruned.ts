@@ -11,6 +11,7 @@ import type { MemoryUse } from '../../engine/runtime/plan-memory.js';
 import { RecoveryEnd, type RecoveryResult } from '../../gen/prunecast/v1/common.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
+import { findStorageFault } from '../jobs/storage-waits.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
 import { fitOnStream } from './fit-on-stream.js';
@@ -127,7 +128,8 @@ export async function train(
 
 /**
  * Does what trains an architecture and what needs its weights, and removes the files of the training afterwards. They
- * stay if the server stops meanwhile, or if the job pauses: then it goes on from there when it is resumed.
+ * stay if the server stops meanwhile, or if the job pauses, also since a disk is full: then it goes on from there when
+ * it is resumed.
  *
  * @param mayGoOn whether the job has yet to be resumed
  */
@@ -143,7 +145,8 @@ export async function withTraining<Result>(
     if (!mayGoOn(result)) await remove();
     return result;
   } catch (error) {
-    if (!context.signal.aborted || isCancelled(context.signal)) await remove();
+    const goesOn = context.signal.aborted ? !isCancelled(context.signal) : findStorageFault(error) !== undefined;
+    if (!goesOn) await remove();
     throw error;
   }
 }

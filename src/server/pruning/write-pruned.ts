@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
-import type { Exporter } from '../../core/ports/exporter.js';
+import type { Exporter, PrunedModel } from '../../core/ports/exporter.js';
+import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import type { RankedRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
@@ -102,7 +103,8 @@ export async function writePruned(
     job_id: context.jobId,
   };
   const pruned = { ...cut, manifest };
-  const summary = await outputs.write(plan, toPolicy(plan, manifest), async (directory) => {
+  const target = { ...plan, bytes: countBytes(cut) };
+  const summary = await outputs.write(target, toPolicy(plan, manifest), async (directory) => {
     const exported = await exportInThread(
       { exporter: plan.exporter, moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
       pruned,
@@ -125,6 +127,14 @@ export async function writePruned(
     snapped: [],
     recovery: undefined,
   };
+}
+
+/** Bytes of the weights; the files beside them are small. */
+function countBytes({ tensors }: Pick<PrunedModel, 'tensors'>): number {
+  return tensors.reduce(
+    (sum, { shape, dtype }) => sum + DTYPE_BYTES[dtype] * shape.reduce((all, size) => all * size, 1),
+    0,
+  );
 }
 
 function toPolicy({ overwrites }: OutputPlan, manifest: Readonly<Record<string, unknown>>): OutputPolicy {

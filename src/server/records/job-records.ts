@@ -60,8 +60,10 @@ function changeOf(payload: EventPayload): JobChange {
       return { to: 'queued', place: payload.value.place };
     case 'started':
       return { to: 'running' };
-    case 'paused':
-      return { to: 'paused' };
+    case 'paused': {
+      const { error } = payload.value;
+      return { to: 'paused', ...(error === undefined ? {} : { error: Status.encode(error).finish() }) };
+    }
     case 'progress':
       return { to: 'progress', progress: JobProgress.encode(payload.value).finish() };
     case 'ended': {

@@ -17,7 +17,7 @@ import { openStudyLog, type StudyLogServices } from './study-log.js';
 /** What a study waits for: before `refine`, the proposed ranges. */
 export async function describePause(plan: StudyPlan, state: StudyState, signal: AbortSignal): Promise<JobPaused> {
   const proposal = state.phase === 'refine' ? await refineSpace(plan, state, breatheUnder(signal)) : [];
-  return { before: PHASE_CODES[state.phase], ranges: proposal.map(encodeRangeChange) };
+  return { before: PHASE_CODES[state.phase], ranges: proposal.map(encodeRangeChange), error: undefined };
 }
 
 /**

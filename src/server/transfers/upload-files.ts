@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { isFullDisk } from '../../core/errors/full-disk.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Clock } from '../../core/ports/clock.js';
 import { createSerializer } from '../jobs/serialize.js';
@@ -248,13 +249,10 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 }
 
 function toStorageError(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  if (!isFullDisk(error)) return error;
   return new PrunecastError(
     'STORAGE_FULL',
     'the disk of the state folder is full: free some space and send the file again',
-    {
-      cause: error,
-    },
+    { metadata: { folder: 'stateDirectory' }, cause: error },
   );
 }

@@ -19,6 +19,8 @@ const WORDS: EventCodec = {
   started: () => event('started', { to: 'running' }),
   progress: ({ done, total }) => event(`${done}/${total}`, { to: 'progress', progress: bytes(`${done}`) }),
   paused: () => event('paused', { to: 'paused' }),
+  held: (error) => event(`held: ${String(error)}`, { to: 'paused', error: bytes(error.reason) }),
+  readError: (error) => ({ reason: text(error), metadata: {} }),
   cancelled: (error) => event(`cancelled: ${String(error)}`, { to: 'cancelled', error: undefined }),
   failed: (error) => event(`failed: ${String(error)}`, { to: 'failed', error: undefined }),
   heartbeat: () => bytes('heartbeat'),
@@ -76,6 +78,8 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
     drainMs: 0,
     cancelGraceMs: 10,
     storeRetryMs: 10,
+    mostWaitMs: 600_000,
+    room: { freeBytes: async () => undefined },
   });
   const { jobId } = await jobs.start({
     lane: 'model',

@@ -18,7 +18,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
     await emit(evaluation(1));
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   };
-  const first = await startOwner(state, 'first', work, clock);
+  const first = await startOwner(state, 'first', work, { clock });
   const { jobId } = await first.jobs.start({
     lane: 'model',
     kind: JobKind.EVALUATE,
@@ -41,7 +41,7 @@ it('a clock that goes back while a job runs, and again before the next server, c
       await emit(evaluation(2));
       return undefined;
     },
-    clock,
+    { clock },
   );
   await vi.waitFor(async () => expect((await second.jobs.get(jobId)).state).toBe('succeeded'));
 

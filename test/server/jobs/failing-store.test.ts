@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { StoredJob } from '../../../src/core/ports/job-store.js';
+import type { JobState, StoredJob } from '../../../src/core/ports/job-store.js';
 import { Status } from '../../../src/gen/google/rpc/status.js';
 import { toWork } from '../../../src/server/kinds/job-context.js';
 import { JobKind, JobProgress } from '../../../src/gen/prunecast/v1/job.js';
@@ -11,13 +11,19 @@ import { makeFolder, unpack } from '../../support/test-server.js';
 import { DONE, gate, type Run } from './scripted-jobs.js';
 import { startOwner, type Owner } from './scripted-owner.js';
 
+/** What the disk is said to have free. */
+const room = { bytes: 1000, freeBytes: async () => room.bytes };
+
+const BEAT_MS = 10;
+
 let folder = '';
 let opened: OpenDatabase;
 let owner: Owner;
 beforeEach(async () => {
+  room.bytes = 1000;
   folder = await makeFolder();
   opened = await openDatabase(folder);
-  owner = await startOwner(opened, 'server', async () => DONE);
+  owner = await startOwner(opened, 'server', async () => DONE, { room, leaseMs: BEAT_MS * 4 });
 });
 afterEach(async () => {
   await makeRoom();
@@ -87,10 +93,12 @@ async function start(run: Run, bytes = Uint8Array.of(1)): Promise<string> {
 }
 
 const stateOf = async (jobId: string) => (await owner.jobs.get(jobId)).state;
-const reasonOf = ({ error }: StoredJob) => error && unpack(Status.decode(error)).reason;
+const unpackError = ({ error }: StoredJob) => error && unpack(Status.decode(error));
+const untilState = (jobId: string, state: JobState): Promise<void> =>
+  vi.waitFor(async () => expect(await stateOf(jobId)).toBe(state), { timeout: 5000 });
 
 describe('a full disk under the state', () => {
-  it('fails the job that meets it with STORAGE_FULL; its end is stored when there is room again, and the next job runs', async () => {
+  it('pauses the job that meets it with STORAGE_FULL as soon as that can be stored; the next job runs, and then this one goes on', async () => {
     const full = gate();
     const seen: { error?: unknown } = {};
     const jobId = await start(storeUntilFull(full.opened, seen));
@@ -104,13 +112,19 @@ describe('a full disk under the state', () => {
     });
     expect([await stateOf(jobId), await stateOf(next)]).toEqual(['running', 'queued']);
     await makeRoom();
-    await vi.waitFor(async () => expect([await stateOf(jobId), await stateOf(next)]).toEqual(['failed', 'succeeded']), {
-      timeout: 5000,
+    await untilState(jobId, 'paused');
+    expect(unpackError(await owner.jobs.get(jobId))).toMatchObject({
+      code: 8,
+      reason: 'STORAGE_FULL',
+      metadata: { folder: 'stateDirectory', free_bytes: '1000' },
     });
-    expect(reasonOf(await owner.jobs.get(jobId))).toBe('STORAGE_FULL');
+    await untilState(next, 'succeeded');
+    room.bytes += 2 ** 30;
+    await untilState(jobId, 'succeeded');
+    expect((await owner.jobs.get(jobId)).error).toBeUndefined();
   });
 
-  it('loses nothing that was paid: it is stored together with the end', async () => {
+  it('loses nothing that was paid: it is stored together with the pause', async () => {
     const full = gate();
     let failure: unknown;
     const jobId = await start(async (context) => {
@@ -131,7 +145,7 @@ describe('a full disk under the state', () => {
     await vi.waitFor(() => expect(failure).toMatchObject({ reason: 'STORAGE_FULL' }));
     expect(await opened.database.selectFrom('trials').selectAll().execute()).toEqual([]);
     await makeRoom();
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('failed'), { timeout: 5000 });
+    await untilState(jobId, 'paused');
     expect(await opened.database.selectFrom('trials').select('study_id').execute()).toEqual([{ study_id: 'paid' }]);
   });
 
@@ -144,7 +158,7 @@ describe('a full disk under the state', () => {
     await expect(owner.jobs.cancel(jobId)).rejects.toMatchObject({ reason: 'STORAGE_FULL' });
     expect(await stateOf(jobId)).toBe('running');
     await makeRoom();
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('cancelled'), { timeout: 5000 });
+    await untilState(jobId, 'cancelled');
   });
 
   it('leaves a job to the next server where this one stops before there is room', async () => {
@@ -157,7 +171,20 @@ describe('a full disk under the state', () => {
     await owner.stop().catch(() => undefined); // it cannot let go of its leases
     await makeRoom();
     owner = await startOwner(opened, 'next', async () => DONE);
-    await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('succeeded'));
+    await untilState(jobId, 'succeeded');
+  });
+
+  it('does not keep the next server from starting, which goes on with the jobs once there is room', async () => {
+    const jobId = await start(
+      ({ signal }) =>
+        new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+    );
+    await owner.stop();
+    await fillDisk(jobId);
+    owner = await startOwner(opened, 'next', async () => DONE, { leaseMs: BEAT_MS * 4 });
+    expect(await stateOf(jobId)).toBe('running');
+    await makeRoom();
+    await untilState(jobId, 'succeeded');
   });
 });
 

@@ -1,5 +1,7 @@
 import { pino } from 'pino';
 import type { Clock } from '../../../src/core/ports/clock.js';
+import type { DiskRoom } from '../../../src/core/ports/disk-room.js';
+import type { Store } from '../../../src/core/ports/store.js';
 import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { createJobQueue } from '../../../src/server/adapters/in-process-queue/job-queue.js';
 import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
@@ -20,15 +22,24 @@ export interface Owner {
   stop(): Promise<void>;
 }
 
+/** In place of a store in the database, a clock that stands still, and a disk of unknown room. */
+export interface OwnerParts {
+  readonly store?: Store;
+  readonly clock?: Clock;
+  readonly room?: DiskRoom;
+  /** It looks for jobs to take up four times as often. */
+  readonly leaseMs?: number;
+}
+
 /** One server process after the other on one store; each finds all before it gone. */
 export async function startOwner(
   { database }: Pick<OpenDatabase, 'database'>,
   name: string,
   run: Run,
-  clock: Clock = { now: () => 1_000_000 },
+  { clock = { now: () => 1_000_000 }, ...given }: OwnerParts = {},
 ): Promise<Owner> {
   const stopping = new AbortController();
-  const { store } = recordsIn(database);
+  const { store = recordsIn(database).store, leaseMs = 1_000_000, room = { freeBytes: async () => undefined } } = given;
   const runs: JobContext[] = [];
   const log = pino({ level: 'silent' });
   const jobs = createJobs({
@@ -37,7 +48,7 @@ export async function startOwner(
     createId,
     discard: async () => undefined,
     owner: { name, isGone: (other) => other !== name },
-    leaseMs: 1_000_000,
+    leaseMs,
     events: createJobEvents({
       store,
       codec: EVENT_CODEC,
@@ -73,6 +84,8 @@ export async function startOwner(
     drainMs: 0,
     cancelGraceMs: 10,
     storeRetryMs: 10,
+    mostWaitMs: 600_000,
+    room,
   });
   await jobs.recover();
   await jobs.begin();

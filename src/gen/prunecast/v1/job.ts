@@ -112,7 +112,10 @@ export const JobState = {
   QUEUED: 1,
   /** RUNNING - Runs. */
   RUNNING: 2,
-  /** PAUSED - Waits for ResumeJob. */
+  /**
+   * PAUSED - Waits for ResumeJob. One with an error waits for what the error names, mostly for room on a disk, and goes on by
+   * itself.
+   */
   PAUSED: 3,
   /** SUCCEEDED - Ended with a result. */
   SUCCEEDED: 4,
@@ -346,7 +349,10 @@ export interface Job {
   progress:
     | JobProgress
     | undefined;
-  /** Why it failed or was cancelled; else unset. Its details hold a google.rpc.ErrorInfo. */
+  /**
+   * Why it failed or was cancelled, or what it waits for if it is paused and goes on by itself; else unset. Its details
+   * hold a google.rpc.ErrorInfo.
+   */
   error:
     | Status
     | undefined;
@@ -441,7 +447,7 @@ export interface JobEvent {
     /** Search: what the study did. */
     { $case: "study"; value: StudyEvent }
     | //
-    /** The job waits for ResumeJob. */
+    /** The job waits, for ResumeJob or for room on a disk. */
     { $case: "paused"; value: JobPaused }
     | //
     /** Sent at least every 15 seconds if nothing else is: the server is alive. */
@@ -466,12 +472,22 @@ export interface JobStarted {
 export interface JobHeartbeat {
 }
 
-/** The job waits for ResumeJob. */
+/** The job waits for ResumeJob, or, if it has an error, until it can go on. */
 export interface JobPaused {
-  /** Before which phase. Unset if the server ended in the middle of the job and was told not to resume jobs by itself. */
+  /**
+   * Before which phase. Unset if there is an error, or the server ended in the middle of the job and was told not to
+   * resume jobs by itself.
+   */
   before: StudyPhase;
   /** If `before` is REFINE: the proposed ranges, to be accepted or edited. */
   ranges: RangeProposal[];
+  /**
+   * What the job waits for: room on a disk (RESOURCE_EXHAUSTED with STORAGE_FULL, whose metadata names the folder), or
+   * that the state can be written again (STATE_UNAVAILABLE). It goes on by itself then, and ten minutes later at the
+   * latest; at the next start of a server too, unless that was told not to resume jobs. ResumeJob has it try at once.
+   * Unset if it waits for ResumeJob alone.
+   */
+  error: Status | undefined;
 }
 
 /** How far a job is. */
@@ -2041,7 +2057,7 @@ export const JobHeartbeat: MessageFns<JobHeartbeat> = {
 };
 
 function createBaseJobPaused(): JobPaused {
-  return { before: 0, ranges: [] };
+  return { before: 0, ranges: [], error: undefined };
 }
 
 export const JobPaused: MessageFns<JobPaused> = {
@@ -2051,6 +2067,9 @@ export const JobPaused: MessageFns<JobPaused> = {
     }
     for (const v of message.ranges) {
       RangeProposal.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.error !== undefined) {
+      Status.encode(message.error, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2084,6 +2103,14 @@ export const JobPaused: MessageFns<JobPaused> = {
             message.ranges.push(RangeProposal.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.error = Status.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2100,6 +2127,7 @@ export const JobPaused: MessageFns<JobPaused> = {
     return {
       before: isSet(object.before) ? studyPhaseFromJSON(object.before) : 0,
       ranges: globalThis.Array.isArray(object?.ranges) ? object.ranges.map((e: any) => RangeProposal.fromJSON(e)) : [],
+      error: isSet(object.error) ? Status.fromJSON(object.error) : undefined,
     };
   },
 
@@ -2111,6 +2139,9 @@ export const JobPaused: MessageFns<JobPaused> = {
     if (message.ranges?.length) {
       obj.ranges = message.ranges.map((e) => RangeProposal.toJSON(e));
     }
+    if (message.error !== undefined) {
+      obj.error = Status.toJSON(message.error);
+    }
     return obj;
   },
 
@@ -2121,6 +2152,9 @@ export const JobPaused: MessageFns<JobPaused> = {
     const message = createBaseJobPaused();
     message.before = object.before ?? 0;
     message.ranges = object.ranges?.map((e) => RangeProposal.fromPartial(e)) || [];
+    message.error = (object.error !== undefined && object.error !== null)
+      ? Status.fromPartial(object.error)
+      : undefined;
     return message;
   },
 };

@@ -1,6 +1,8 @@
 import { lstat } from 'node:fs/promises';
 import { dirname, relative } from 'node:path';
+import { isFullDisk } from '../../../core/errors/full-disk.js';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import type { OutputTarget } from '../../../core/ports/outputs.js';
 import { isEverything } from '../../../engine/files/is-everything.js';
 
 /** Whether something is there; a link counts even if it leads nowhere. */
@@ -44,12 +46,19 @@ function refuseWriting(place: string, whose: 'user' | 'server'): string {
  *
  * @param root the folder that holds all paths of the output
  */
-export function toOutputError(error: unknown, output: string, root: string): unknown {
-  if (isCode(error, 'ENOSPC', 'EDQUOT', 'EFBIG')) {
+export function toOutputError(error: unknown, { output, bytes }: OutputTarget, root: string): unknown {
+  if (isFullDisk(error)) {
     return new PrunecastError(
       'STORAGE_FULL',
       `output: the disk has no room for "${output}": free some space, or use another output root; nothing of it was left behind`,
-      { metadata: { output }, cause: error },
+      {
+        metadata: {
+          folder: 'outputRoot',
+          output,
+          ...(bytes === undefined ? {} : { needed_bytes: String(Math.ceil(bytes)) }),
+        },
+        cause: error,
+      },
     );
   }
   if (!(error instanceof Error)) return error;

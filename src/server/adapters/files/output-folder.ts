@@ -47,7 +47,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
       if (found.isThere) await requireReplaced(found.target, target.output, policy);
       return found;
     } catch (error) {
-      throw toOutputError(error, target.output, root);
+      throw toOutputError(error, target, root);
     }
   };
   return {
@@ -69,7 +69,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
           await folder.close();
         }
       } catch (error) {
-        throw toOutputError(error, target.output, root);
+        throw toOutputError(error, target, root);
       }
     },
     readManifest: async (output, field) => {

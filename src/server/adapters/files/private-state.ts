@@ -5,6 +5,9 @@ import { makeStateDirectory } from '../../../state-folder/state-directory.js';
 /** The databases in the state folder. SQLite gives the files beside each (`-wal`, `-shm`, `-journal`) the same mode. */
 export const STATE_DATABASES = { store: 'prunecast.db', lock: 'server.lock' } as const;
 
+/** The file that keeps room on the disk. */
+export const STATE_RESERVE = 'reserve';
+
 /** The folders beside them. */
 export const STATE_FOLDERS = ['uploaded', 'scores', 'latencies', 'scratch', 'plugins'] as const;
 
@@ -13,7 +16,7 @@ const FILE_MODE = 0o600;
 
 /** All that servers leave in a state folder; the last belongs to the file system. */
 const OWN_NAMES = new RegExp(
-  `^(?:prunecast\\.db|server\\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\\.sock|${STATE_FOLDERS.join('|')}|lost\\+found)$`,
+  `^(?:prunecast\\.db|server\\.lock)(?:-wal|-shm|-journal)?$|^(?:(?:server|attendance)\\.sock|${STATE_RESERVE}|${STATE_FOLDERS.join('|')}|lost\\+found)$`,
 );
 
 /**

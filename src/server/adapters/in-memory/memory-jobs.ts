@@ -183,17 +183,18 @@ function newJob({ id, kind, requestId, requestDigest, studyId, labels, caller, o
 function changeJob(job: StoredJob, change: JobChange, timeMs: number): StoredJob {
   switch (change.to) {
     case 'queued':
-      return { ...job, state: 'queued', queuePlace: change.place };
+      return { ...job, state: 'queued', queuePlace: change.place, error: undefined };
     case 'running':
       return {
         ...job,
         state: 'running',
         queuePlace: 0,
+        error: undefined,
         startedMs: timeMs,
         fruitlessStarts: job.fruitlessStarts + 1,
       };
     case 'paused':
-      return { ...job, state: 'paused', fruitlessStarts: 0 };
+      return { ...job, state: 'paused', fruitlessStarts: 0, error: change.error };
     case 'progress':
       return { ...job, progress: change.progress, ...(change.saved === true ? { fruitlessStarts: 0 } : {}) };
     case 'worked':

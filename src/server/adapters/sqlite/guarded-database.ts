@@ -2,8 +2,9 @@ import type { SqliteDatabase, SqliteStatement } from 'kysely';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { Reason } from '../../../core/errors/reasons.js';
 
-/** A database that can be kept from writing. */
-export interface StoppableDatabase extends SqliteDatabase {
+/** A connection of libsql. */
+export interface Connection extends SqliteDatabase {
+  readonly inTransaction: boolean;
   exec(sql: string): unknown;
 }
 
@@ -18,8 +19,11 @@ type Attempt = <Result>(work: () => Result) => Result;
  *
  * SQLite ends a transaction by itself when the disk is full. The rollback that follows finds no transaction, and its
  * error must not hide the cause.
+ *
+ * Whatever writes takes the lock first, by itself: libsql leaves a statement under way that another process's lock has
+ * stopped, and no transaction can be committed beside it.
  */
-export function guardDatabase(database: StoppableDatabase): SqliteDatabase {
+export function guardDatabase(database: Connection): SqliteDatabase {
   let damage: PrunecastError | undefined;
   const guarded: Attempt = (work) => {
     try {
@@ -36,12 +40,50 @@ export function guardDatabase(database: StoppableDatabase): SqliteDatabase {
   };
   return {
     close: () => database.close(),
-    prepare: (sql) =>
-      guardStatement(
-        sql,
-        guarded(() => database.prepare(sql)),
-        guarded,
-      ),
+    prepare: (sql) => {
+      if (sql === 'begin') return { ...NO_ROWS, run: () => guarded(() => begin(database)) };
+      const prepared = guarded(() => database.prepare(sql));
+      return guardStatement(sql, WRITES.test(sql) ? lockFirst(prepared, database) : prepared, guarded);
+    },
+  };
+}
+
+const WRITES = /^\s*(?:insert|update|delete|replace|with)\b/i;
+
+const NOTHING = { changes: 0, lastInsertRowid: 0 } as const;
+
+/** A statement without rows. */
+const NO_ROWS = {
+  reader: false,
+  all: () => [],
+  iterate: () => [].values(),
+  run: () => NOTHING,
+} as const satisfies SqliteStatement;
+
+function begin(database: Connection): typeof NOTHING {
+  database.exec('BEGIN IMMEDIATE');
+  return NOTHING;
+}
+
+/** The same statement, in a transaction of its own where there is none. */
+function lockFirst(statement: SqliteStatement, database: Connection): SqliteStatement {
+  const alone = <Result>(work: () => Result): Result => {
+    if (database.inTransaction) return work();
+    begin(database);
+    try {
+      const result = work();
+      database.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (database.inTransaction) database.exec('ROLLBACK');
+      throw error;
+    }
+  };
+  return {
+    reader: statement.reader,
+    all: (parameters) => alone(() => statement.all(parameters)),
+    iterate: (parameters) => statement.iterate(parameters),
+    run: (parameters) => alone(() => statement.run(parameters)),
   };
 }
 
@@ -55,8 +97,7 @@ function guardStatement(sql: string, statement: SqliteStatement, guarded: Attemp
       try {
         return guarded(() => statement.run(parameters));
       } catch (error) {
-        if (isRollback && error instanceof Error && error.message.includes('no transaction is active'))
-          return { changes: 0, lastInsertRowid: 0 };
+        if (isRollback && error instanceof Error && error.message.includes('no transaction is active')) return NOTHING;
         throw error;
       }
     },
@@ -71,12 +112,25 @@ export function describeDamage(metadata: Readonly<Record<string, string>>): Prun
   return new PrunecastError('STATE_DAMAGED', DAMAGED, { metadata });
 }
 
+const FULL = 'the disk with the state folder is full: free some space';
+
+/** A disk with no more room than what is kept for the states of jobs. */
+export function describeFull(): PrunecastError {
+  return new PrunecastError('STORAGE_FULL', FULL, { metadata: { folder: 'stateDirectory' } });
+}
+
 /** What to do about the errors of SQLite that are not the server's own fault, by the start of their code. */
-const FAULTS: readonly { readonly codes: RegExp; readonly reason: Reason; readonly message: string }[] = [
+const FAULTS: readonly {
+  readonly codes: RegExp;
+  readonly reason: Reason;
+  readonly message: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}[] = [
   {
     codes: /^SQLITE_FULL/,
     reason: 'STORAGE_FULL',
-    message: 'the disk with the state folder is full: free some space, and try again',
+    message: FULL,
+    metadata: { folder: 'stateDirectory' },
   },
   {
     codes: /^SQLITE_(CORRUPT|NOTADB)/,
@@ -99,6 +153,6 @@ export function attempt<Result>(work: () => Result): Result {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const fault = FAULTS.find(({ codes }) => codes.test(code));
     if (fault === undefined) throw error;
-    throw new PrunecastError(fault.reason, fault.message, { metadata: { code }, cause: error });
+    throw new PrunecastError(fault.reason, fault.message, { metadata: { code, ...fault.metadata }, cause: error });
   }
 }

@@ -250,16 +250,17 @@ export async function appendEvent(
 function columnsOf(change: JobChange, timeMs: number): UpdateObject<Schema, 'jobs'> {
   switch (change.to) {
     case 'queued':
-      return { state: STATE_CODES.queued, queue_place: change.place };
+      return { state: STATE_CODES.queued, queue_place: change.place, error: null };
     case 'running':
       return {
         state: STATE_CODES.running,
         queue_place: 0,
+        error: null,
         started_ms: timeMs,
         fruitless_starts: sql<number>`fruitless_starts + 1`,
       };
     case 'paused':
-      return { state: STATE_CODES.paused, fruitless_starts: 0 };
+      return { state: STATE_CODES.paused, fruitless_starts: 0, error: change.error ?? null };
     case 'progress':
       return { progress: change.progress, ...(change.saved === true ? { fruitless_starts: 0 } : {}) };
     case 'worked':

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { Kysely, SqliteDialect } from 'kysely';
+import { Kysely, sql, SqliteDialect } from 'kysely';
 import Database from 'libsql';
 import { StateInUse } from '../../../state-folder/state-in-use.js';
 import { admitDatabase } from './admit-database.js';
-import { attempt, guardDatabase, type StoppableDatabase } from './guarded-database.js';
+import { attempt, guardDatabase, type Connection } from './guarded-database.js';
 import { migrate } from './migrations.js';
 import { keepStatePrivate, STATE_DATABASES } from '../files/private-state.js';
 import type { Schema } from './schema.js';
@@ -26,8 +26,13 @@ export interface OpenDatabase {
  * libsql is synchronous: a query holds the event loop, so keep transactions small. With WAL and synchronous=NORMAL a
  * commit does not sync the disk (0.05 ms instead of 1.9). A crash of the machine, but not of the server, can lose the
  * last commits.
+ *
+ * @param lockWaitMs how long a query may hold the event loop while another process has the database locked
  */
-export async function openDatabase(stateDirectory: string): Promise<OpenDatabase> {
+export async function openDatabase(
+  stateDirectory: string,
+  { lockWaitMs = OPEN_WAIT_MS }: { readonly lockWaitMs?: number } = {},
+): Promise<OpenDatabase> {
   const readable = await keepStatePrivate(stateDirectory);
   const lock = takeLock(stateDirectory);
   try {
@@ -36,11 +41,12 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
     const connection = new Database(path);
     attempt(() => connection.exec('PRAGMA journal_mode = WAL'));
     attempt(() => connection.exec('PRAGMA synchronous = NORMAL'));
-    attempt(() => connection.exec('PRAGMA busy_timeout = 5000'));
+    attempt(() => connection.exec(`PRAGMA busy_timeout = ${OPEN_WAIT_MS}`));
     const database = new Kysely<Schema>({
-      dialect: new SqliteDialect({ database: guardDatabase(connection as StoppableDatabase) }),
+      dialect: new SqliteDialect({ database: guardDatabase(connection as Connection) }),
     });
     await migrate(database);
+    await sql`PRAGMA busy_timeout = ${sql.lit(lockWaitMs)}`.execute(database);
     return {
       database,
       readable,
@@ -54,6 +60,8 @@ export async function openDatabase(stateDirectory: string): Promise<OpenDatabase
     throw error;
   }
 }
+
+const OPEN_WAIT_MS = 5000;
 
 /** An open transaction on a separate file: the operating system ends it with the process, however that ends. */
 function takeLock(stateDirectory: string): Database.Database {

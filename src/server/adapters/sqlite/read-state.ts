@@ -2,7 +2,7 @@ import { Kysely, SqliteDialect } from 'kysely';
 import type { Store } from '../../../core/ports/store.js';
 import { openForReading, readIdentity, requireKnownSchema } from './admit-database.js';
 import { metricsFromJson } from './columns.js';
-import { guardDatabase, type StoppableDatabase } from './guarded-database.js';
+import { guardDatabase, type Connection } from './guarded-database.js';
 import { SCHEMA_VERSION } from './migrations.js';
 import type { Schema } from './schema.js';
 import { createSqliteStore } from './sqlite-store.js';
@@ -44,7 +44,7 @@ export function readState(path: string): ReadableState {
     throw error;
   }
   const database = new Kysely<Schema>({
-    dialect: new SqliteDialect({ database: guardDatabase(connection as StoppableDatabase) }),
+    dialect: new SqliteDialect({ database: guardDatabase(connection as Connection) }),
   });
   return {
     store: createSqliteStore(database),

@@ -205,6 +205,24 @@ export const JOB_CHECKS: StoreChecks = {
     strictEqual(await after(), 0);
   },
 
+  'tells what a paused job waits for until it goes on': async ({ store, reopen }) => {
+    const held = await createJob(store);
+    const errorAfter = async (change: Parameters<typeof event>[0], { jobs } = store) => {
+      await jobs.append([{ ...held, ...event(change) }], 6);
+      return (await jobs.get('job-1')).error;
+    };
+    const waiting = { to: 'paused', error: Uint8Array.of(3) } as const;
+    deepStrictEqual(await errorAfter(waiting), Uint8Array.of(3));
+    deepStrictEqual((await store.jobs.list({ pageSize: 1, pageToken: '' })).values[0]?.error, Uint8Array.of(3));
+    strictEqual(await errorAfter({ to: 'queued', place: 1 }), undefined);
+    await errorAfter(waiting);
+    strictEqual(await errorAfter({ to: 'running' }), undefined);
+    await errorAfter(waiting);
+    strictEqual(await errorAfter({ to: 'paused' }), undefined);
+    await errorAfter(waiting);
+    strictEqual(await errorAfter({ to: 'running' }, await reopen?.()), undefined);
+  },
+
   'gives events in batches of a mebibyte, and a larger one by itself': async ({ store }) => {
     const held = await createJob(store);
     for (const bytes of [10, 400_000, 400_000, 400_000, 3_000_000, 10])

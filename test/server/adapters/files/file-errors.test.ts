@@ -3,7 +3,11 @@ import { PrunecastError } from '../../../../src/core/errors/prunecast-error.js';
 import { toOutputError } from '../../../../src/server/adapters/files/file-errors.js';
 
 function refuse(root: string, path: string, { code, syscall }: { readonly code: string; readonly syscall: string }) {
-  const error = toOutputError(Object.assign(new Error('no'), { code, syscall, path }), 'pruned', root);
+  const error = toOutputError(
+    Object.assign(new Error('no'), { code, syscall, path }),
+    { output: 'pruned', reads: [] },
+    root,
+  );
   if (!(error instanceof PrunecastError)) throw new Error('not told');
   return error;
 }

@@ -178,12 +178,14 @@ class JobHeartbeat(_message.Message):
     def __init__(self) -> None: ...
 
 class JobPaused(_message.Message):
-    __slots__ = ("before", "ranges")
+    __slots__ = ("before", "ranges", "error")
     BEFORE_FIELD_NUMBER: _ClassVar[int]
     RANGES_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
     before: _study_types_pb2.StudyPhase
     ranges: _containers.RepeatedCompositeFieldContainer[_predictor_types_pb2.RangeProposal]
-    def __init__(self, before: _Optional[_Union[_study_types_pb2.StudyPhase, str]] = ..., ranges: _Optional[_Iterable[_Union[_predictor_types_pb2.RangeProposal, _Mapping]]] = ...) -> None: ...
+    error: _status_pb2.Status
+    def __init__(self, before: _Optional[_Union[_study_types_pb2.StudyPhase, str]] = ..., ranges: _Optional[_Iterable[_Union[_predictor_types_pb2.RangeProposal, _Mapping]]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ...) -> None: ...
 
 class JobProgress(_message.Message):
     __slots__ = ("activity", "done", "total", "unit", "elapsed_seconds", "remaining_seconds", "rate", "phase", "phase_number", "phase_count", "overall", "items_done", "items_total")

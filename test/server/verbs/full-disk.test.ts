@@ -1,0 +1,134 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CallError, JobState, type JobEvent } from '../../../src/client/index.js';
+import { CAN_MOUNT, makeSmallDisk, type SmallDisk } from '../../support/small-disk.js';
+import { DEMO, listTrials, MAGNITUDE, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+
+const TURNS: ReadonlySet<string> = new Set(['ended', 'paused', 'queued', 'started']);
+
+/** Takes the rest of a disk. */
+async function fill({ folder }: SmallDisk): Promise<() => Promise<void>> {
+  const path = join(folder, 'filler');
+  for (const bytes of [2 ** 20, 2 ** 16, 4096, 1])
+    while (
+      await writeFile(path, Buffer.alloc(bytes), { flag: 'a' }).then(
+        () => true,
+        () => false,
+      )
+    );
+  return () => rm(path);
+}
+
+/** How a job got on, without what it did. */
+const turns = (events: readonly JobEvent[]): string[] =>
+  events.flatMap(({ payload }) => (payload !== undefined && TURNS.has(payload.$case) ? [payload.$case] : []));
+
+const shortSearch = (seed: bigint) =>
+  smallSearch({ seed, pairs: { count: 12, rungs: [{ tokenLimit: 256n }] }, verify: { count: 2 } });
+
+const isTrial = ({ payload }: JobEvent): boolean =>
+  payload?.$case === 'study' && payload.value.event?.$case === 'trial';
+
+describe.skipIf(!CAN_MOUNT)('a full disk', () => {
+  const disks: Record<'state' | 'outputs', SmallDisk> = Object.create(null) as never;
+  let verbs: VerbServer;
+  beforeAll(async () => {
+    disks.state = makeSmallDisk('16m');
+    disks.outputs = makeSmallDisk('4m');
+    verbs = await startVerbServer({
+      config: { stateDirectory: disks.state.folder, outputRoot: disks.outputs.folder },
+    });
+  });
+  afterAll(async () => {
+    await verbs[Symbol.asyncDispose]();
+    for (const disk of Object.values(disks)) disk.remove();
+  });
+
+  /** Follows a search, and does something once after some trials. */
+  const search = async (seed: bigint, meanwhile: () => Promise<void> = async () => undefined): Promise<JobEvent[]> => {
+    const events: JobEvent[] = [];
+    for await (const event of verbs.client.search(shortSearch(seed))) {
+      events.push(event);
+      if (isTrial(event) && events.filter(isTrial).length === 4) await meanwhile();
+    }
+    return events;
+  };
+  const reportOf = async (events: readonly JobEvent[]) => {
+    const { job } = await verbs.client.services.jobs.getJob({ jobId: events.at(-1)?.jobId ?? '' });
+    if (job?.result?.$case !== 'search') throw new Error('no report');
+    const { winner, controls } = job.result.value;
+    return { winner, controls, trials: (await listTrials(verbs.client, job.studyId)).length };
+  };
+
+  it('of the state pauses a search with what is full; it goes on by itself when there is room, to the result of one that never paused', async () => {
+    let free: (() => Promise<void>) | undefined;
+    const paused = search(5n, async () => {
+      free = await fill(disks.state);
+    });
+    const jobs = verbs.client.services.jobs;
+    const seen = await vi.waitFor(
+      async () => {
+        const [job] = (await jobs.listJobs({ state: JobState.PAUSED })).jobs;
+        if (job?.error === undefined) throw new Error('not paused yet');
+        return job;
+      },
+      { timeout: 20_000 },
+    );
+    expect(CallError.fromStatus(seen.error ?? { code: 0, message: '', details: [] })).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'STORAGE_FULL',
+      metadata: { folder: 'stateDirectory', free_bytes: expect.stringMatching(/^\d+$/) as string },
+    });
+    await expect(verbs.client.runSearch(shortSearch(6n))).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'STORAGE_FULL',
+    });
+    await free?.();
+    const events = await paused;
+    expect(turns(events)).toEqual(['started', 'paused', 'queued', 'started', 'ended']);
+    expect((await jobs.getJob({ jobId: seen.id })).job).toMatchObject({ state: JobState.SUCCEEDED, error: undefined });
+
+    await using other = await startVerbServer();
+    const report = await reportOf(events);
+    const { studyId } = await other.client.runSearch(shortSearch(5n));
+    const { study } = await other.client.services.studies.getStudy({ studyId });
+    expect(report.winner).toEqual(study?.report?.winner);
+    expect(report.controls).toEqual(study?.report?.controls);
+    expect(report.trials).toBe((await listTrials(other.client, studyId)).length);
+  });
+
+  it('of the output root pauses a Prune, leaves nothing half-written and the old output as it was; it goes on by itself', async () => {
+    const request = {
+      model: DEMO,
+      output: 'model',
+      overwrite: true,
+      recipe: MAGNITUDE,
+      selection: { $case: 'uniformRate', value: 0.3 },
+    } as const;
+    await verbs.client.runPrune(request);
+    const before = await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8');
+    const free = await fill(disks.outputs);
+    const events: JobEvent[] = [];
+    for await (const event of verbs.client.prune({ ...request, selection: { $case: 'uniformRate', value: 0.1 } })) {
+      events.push(event);
+      if (event.payload?.$case !== 'paused') continue;
+      expect(CallError.fromStatus(event.payload.value.error ?? { code: 0, message: '', details: [] })).toMatchObject({
+        code: 'RESOURCE_EXHAUSTED',
+        reason: 'STORAGE_FULL',
+        metadata: {
+          folder: 'outputRoot',
+          output: 'model',
+          free_bytes: '0',
+          needed_bytes: expect.stringMatching(/^\d+$/) as string,
+        },
+      });
+      expect((await readdir(disks.outputs.folder)).toSorted()).toEqual(['filler', 'model']);
+      expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).toBe(before);
+      await free();
+    }
+    expect(turns(events)).toEqual(['started', 'paused', 'queued', 'started', 'ended']);
+    expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).not.toBe(before);
+    expect(await readdir(disks.outputs.folder)).toEqual(['model']);
+  });
+});
