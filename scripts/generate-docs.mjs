@@ -8,7 +8,6 @@ import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { z } from 'zod';
 import { defaultOf } from '../dist/src/cli/options/default-of.js';
-import { SERVE_FLAGS } from '../dist/src/cli/commands/serve.js';
 import { RequestOption } from '../dist/src/cli/options/request-option.js';
 import { GLOBAL_OPTIONS } from '../dist/src/cli/options/server.js';
 import { SettingOption } from '../dist/src/cli/options/setting-option.js';
@@ -44,7 +43,7 @@ import {
   MAX_METADATA_BYTES,
   MAX_PREDICT_ROWS,
 } from '../dist/src/server/config/limits.js';
-import { environmentName } from '../dist/src/server/config/setting-variables.js';
+import { describeFlag } from '../dist/src/server/config/setting-flags.js';
 import { MAX_FILE_BYTES } from '../dist/src/server/predictors/read-plugin-files.js';
 import { MAX_DATA_BYTES, MAX_DATA_FILES } from '../dist/src/server/texts/read-data-files.js';
 import { MAX_TEXT_BYTES } from '../dist/src/server/texts/text-source.js';
@@ -157,11 +156,11 @@ write(
     ['key', 'variable', 'flag', 'default', 'allowed', 'meaning'],
     Object.entries(CONFIG_SCHEMA.shape).map(([setting, schema]) => {
       const json = z.toJSONSchema(schema, { io: 'input' });
-      const variable = environmentName(setting);
+      const { variable, flag } = describeFlag(setting, schema);
       return [
         code(setting),
         code(variable),
-        code(SERVE_FLAGS.find((flag) => flag.variable === variable)?.flag),
+        code(flag),
         json.default === undefined ? '' : code([json.default].flat().join(' ')),
         describeType(json),
         json.description,
@@ -171,16 +170,8 @@ write(
   'Threads and memory follow the control group (versions 1 and 2, also those above it: `cpu.max`, `memory.max`, `memory.high`) and the cpuset. `PRUNECAST_EXIT_ON_STDIN_END=true` makes the server process stop when its standard input ends, for a parent that may be killed.',
 );
 
-const settingDefaults = Object.entries(CONFIG_SCHEMA.shape).flatMap(([setting, schema]) => {
-  const json = z.toJSONSchema(schema, { io: 'input' });
-  const told = /\bDefault: (.+?)\.(?=\s|$)/.exec(json.description ?? '')?.[1];
-  const value = json.default === undefined ? told : [json.default].flat().join(' ');
-  return value === undefined ? [] : [[environmentName(setting), value]];
-});
-writeFileSync(
-  resolve(docs, '../proto/settings.json'),
-  `${JSON.stringify(Object.fromEntries(settingDefaults), undefined, 2)}\n`,
-);
+const settingFlags = Object.entries(CONFIG_SCHEMA.shape).map(([setting, schema]) => describeFlag(setting, schema));
+writeFileSync(resolve(docs, '../proto/settings.json'), `${JSON.stringify(settingFlags, undefined, 2)}\n`);
 
 const completions = { plugins: {}, metrics: [] };
 for (const { plugin } of BUILTIN_PLUGINS) {

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
-import { readSettings, SERVE_FLAGS } from '../../src/cli/commands/serve.js';
+import { listServeFlags, readSettings } from '../../src/cli/commands/serve.js';
 import { SettingOption } from '../../src/cli/options/setting-option.js';
 import { CONFIG_SCHEMA } from '../../src/server/config/config.js';
 import { CONFIG_FILE_VARIABLE, environmentName } from '../../src/server/config/setting-variables.js';
@@ -16,12 +16,14 @@ describe('prunecast serve', () => {
   });
 
   it('has a flag for every setting of the server, and for the file of them', () => {
-    expect(SERVE_FLAGS.map(({ variable }) => variable).sort()).toEqual(
-      [CONFIG_FILE_VARIABLE, ...Object.keys(CONFIG_SCHEMA.shape).map(environmentName)].sort(),
-    );
+    expect(
+      listServeFlags()
+        .map(({ variable }) => variable)
+        .sort(),
+    ).toEqual([CONFIG_FILE_VARIABLE, ...Object.keys(CONFIG_SCHEMA.shape).map(environmentName)].sort());
   });
 
-  it.each(SERVE_FLAGS)('$flag sets $variable and nothing else, the last value or the list of all', (setting) => {
+  it.each(listServeFlags())('$flag sets $variable and nothing else, the last value or the list of all', (setting) => {
     const command = createProgram().commands.find((candidate) => candidate.name() === 'serve');
     if (command === undefined) throw new Error('there is no command serve');
     expect(readSettings(command)).toEqual({});

@@ -8,7 +8,7 @@ import { showFirst } from '../options/short-help.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { createPrinter, type PrintFlags } from '../output/printer.js';
 import type { ReportedSetting } from '../output/write-settings.js';
-import { nameFlags, readSettings, SERVE_FLAGS } from './serve.js';
+import { listServeFlags, nameFlags, readSettings } from './serve.js';
 
 /** As the process of the settings prints it. */
 interface ConfigReport {
@@ -56,12 +56,9 @@ export function addConfigCommand(program: Command): void {
 
 /** The flags of `serve`, which its own help explains. */
 function addSettings(command: Command): Command {
-  for (const setting of SERVE_FLAGS) command.addOption(new SettingOption(setting));
-  return showFirst(command, ['--config', ...command.options.map(({ long }) => long ?? '').filter(isOwn)]);
-}
-
-function isOwn(flag: string): boolean {
-  return !SERVE_FLAGS.some((setting) => setting.flag.split(' ')[0] === flag);
+  const own = command.options.map(({ long }) => long ?? '');
+  for (const setting of listServeFlags()) command.addOption(new SettingOption(setting));
+  return showFirst(command, ['--config', ...own]);
 }
 
 async function readReport(

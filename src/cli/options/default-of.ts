@@ -8,7 +8,7 @@ import { SettingOption } from './setting-option.js';
  * is nothing to tell.
  */
 export function defaultOf(option: Option): string | undefined {
-  if (option instanceof SettingOption) return option.readDefault();
+  if (option instanceof SettingOption) return option.setting.default;
   if (!(option instanceof RequestOption)) return undefined;
   const { field, defaultFrom = field, showsNoDefault } = option.flag;
   if (defaultFrom === undefined || showsNoDefault === true) return undefined;

@@ -13,6 +13,13 @@ export interface SettingFlag {
   readonly isList?: true;
   readonly summary: string;
   readonly proposes?: Proposal;
+  /** What the server does without it, in words. */
+  readonly default?: string;
+}
+
+/** The flags of all settings, as the server's own schema has them. */
+export function readSettingFlags(): readonly SettingFlag[] {
+  return JSON.parse(readFileSync(new URL('proto/settings.json', PACKAGE_ROOT), 'utf8')) as readonly SettingFlag[];
 }
 
 /** A commander option that knows its setting. The last use counts, of a list all. */
@@ -20,20 +27,11 @@ export class SettingOption extends FlagOption {
   readonly setting: SettingFlag;
 
   constructor(setting: SettingFlag) {
-    const { flag, isList, ...form } = setting;
-    super({ ...form, flags: flag, ...(isList === true && { repeats: true }) });
+    const { flag, isList, summary, proposes } = setting;
+    super({ flags: flag, summary, ...(proposes && { proposes }), ...(isList === true && { repeats: true }) });
     this.setting = setting;
     this.helpGroup(`${setting.group}:`);
     // One without a value is on when it is there.
     if (flag.includes('<')) this.argParser((value: string, earlier: readonly string[] = []) => [...earlier, value]);
-  }
-
-  /** The default as the server's own settings have it; undefined for none. */
-  readDefault(): string | undefined {
-    const defaults = JSON.parse(readFileSync(new URL('proto/settings.json', PACKAGE_ROOT), 'utf8')) as Record<
-      string,
-      string
-    >;
-    return defaults[this.setting.variable] || undefined;
   }
 }
