@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const prunecast = (...words: string[]) =>
-  run('npx', ['--no', 'prunecast', ...words], {
+  run(join(folder, 'node_modules/.bin/prunecast'), words, {
     cwd: folder,
     env: { ...process.env, PRUNECAST_STATE_DIRECTORY: join(folder, 'state') },
   });

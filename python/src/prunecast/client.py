@@ -117,8 +117,8 @@ class Client:
         return decode(results.LogState, self.call("AdminService.GetLogLevel").log)
 
     def set_log_level(self, level: str | None = None, *, seconds: float | None = None) -> results.LogState:
-        """Has the server log from `debug` on, or from another level; for so long, or until it ends. None: the level that
-        it was started with."""
+        """Has the server log from `debug` on, or from another level; for so long, or until it ends. None: the level
+        that it was started with."""
         return decode(results.LogState, self.call("AdminService.SetLogLevel", level=level, seconds=seconds).log)
 
     def models(self, folder: str | None = None) -> Iterator[results.ModelSummary]:
