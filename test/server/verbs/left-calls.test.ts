@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CallError, JobState, type DeepPartial, type EvaluateRequest, type Recipe } from '../../../src/client/index.js';
 import { listChildren } from '../../support/children.js';
+import { spendUntilIdle } from '../../support/process-time.js';
 import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
-import { DEMO, MAGNITUDE, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
+import { LONG_PHASES, writeWideModel, WIDE } from './long-phases.js';
+import { CALIBRATION, DEMO, MAGNITUDE, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
 
 /** A tokenizer that splits on this takes for ever with many of its letters and none of its end. */
 const ENDLESS_SPLIT = '(x+x+)+y';
@@ -15,12 +17,18 @@ const ENDLESS_TEXT = 'x'.repeat(60);
 /** Two seconds are promised. The rest is for a busy machine: what hangs here never ends by itself. */
 const SOON_MS = 15_000;
 
+/** Processor time after a cancel; unlike time by the clock it is the same on a busy machine. */
+const MOST_SPENT_MS = 2000;
+
 let verbs: VerbServer;
 let mark = '';
 beforeAll(async () => {
   verbs = await startVerbServer({
-    plugins: await Promise.all(['hanging-criterion.mjs', 'exporters/hanging.mjs'].map(loadFixturePlugin)),
+    plugins: await Promise.all(
+      ['hanging-criterion.mjs', 'exporters/hanging.mjs', 'waiting-compensation.mjs'].map(loadFixturePlugin),
+    ),
   });
+  await writeWideModel(verbs.path('models', WIDE));
   const folder = verbs.path('models', 'slow-tokenizer');
   await mkdir(folder, { recursive: true });
   for (const file of ['model.safetensors', 'config.json'])
@@ -156,3 +164,49 @@ describe('a job that hangs in a plug-in', () => {
     expect(await ending).toBeInstanceOf(CallError);
   });
 });
+
+describe('a job that is cancelled', () => {
+  it.runIf(process.platform === 'linux').each(LONG_PHASES)(
+    'soon computes nothing more, and leaves no output: $name',
+    async ({ begin, isReached }) => {
+      let cancelling: Promise<number> | undefined;
+      const ending = (async () => {
+        for await (const { jobId, payload } of begin(verbs.client, 'cancelled'))
+          if (payload?.$case === 'progress' && isReached(payload.value)) cancelling ??= cancel(jobId);
+      })();
+      await expect(ending).rejects.toMatchObject({ reason: 'CANCELLED' });
+      expect(await cancelling).toBeLessThan(SOON_MS);
+      expect(await spendUntilIdle(SOON_MS)).toBeLessThan(MOST_SPENT_MS);
+      expect(await readdir(verbs.path('outputs')).catch(() => [])).toEqual([]);
+    },
+  );
+
+  it.each(['one-shot', 'stream'] as const)('is heard of in a compensation that waits: %s', async (fit) => {
+    const events = verbs.client.evaluate({
+      model: DEMO,
+      recipe: {
+        criterion: { id: 'magnitude' },
+        compensation: { id: 'waiting', options: { mark, fit } },
+        calibration: CALIBRATION,
+      },
+      measurement: { text: tokenText(Array.from({ length: 64 }, () => 5)), windows: { window: 32 } },
+      targets: [{ target: { $case: 'uniformRate', value: 0.2 } }],
+    });
+    const { value: first } = await events.next();
+    const ending = (async () => {
+      for await (const _ of events);
+    })().catch((error: unknown) => error);
+    await untilItHangs();
+    await cancel(first?.jobId ?? '');
+    expect(await ending).toMatchObject({ reason: 'CANCELLED' });
+    await vi.waitFor(() => expect(existsSync(`${mark}-heard`)).toBe(true), { timeout: SOON_MS, interval: 10 });
+  });
+});
+
+/** The milliseconds that it takes. */
+async function cancel(jobId: string): Promise<number> {
+  const from = performance.now();
+  const { job } = await verbs.client.services.jobs.cancelJob({ jobId });
+  expect(job?.state).toBe(JobState.CANCELLED);
+  return performance.now() - from;
+}
