@@ -16,6 +16,14 @@ interface Rule {
 }
 
 const ML = ['ml-xgboost', 'ml-random-forest', 'ml-matrix'];
+const OPEN_TELEMETRY = [
+  '@opentelemetry/api',
+  '@opentelemetry/exporter-trace-otlp-grpc',
+  '@opentelemetry/exporter-trace-otlp-http',
+  '@opentelemetry/exporter-trace-otlp-proto',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-trace-node',
+];
 const PLUGIN_API = ['core', 'plugins/define'];
 
 const RULES: Readonly<Record<string, Rule>> = {
@@ -95,7 +103,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'server/adapters': {
     own: ['core', 'engine/files', 'server/adapters', 'server/records/create-id', 'state-folder'],
-    packages: ['node:', '@bufbuild/protobuf', 'kysely', 'libsql', 'prom-client', 'zod'],
+    packages: ['node:', '@bufbuild/protobuf', ...OPEN_TELEMETRY, 'kysely', 'libsql', 'pino', 'prom-client', 'zod'],
   },
   'server/testing': { own: ['core', 'server/adapters/in-memory', 'server/testing'], packages: ['node:'] },
   'server/labels': { own: ['core', 'server/encoding', 'server/labels'], packages: [] },
@@ -159,6 +167,7 @@ const RESERVED: Readonly<Record<string, readonly string[]>> = {
   '@observablehq/plot': ['charts/browser'],
   kysely: ['server/adapters/sqlite'],
   'prom-client': ['server/adapters/prometheus'],
+  ...Object.fromEntries(OPEN_TELEMETRY.map((name) => [name, ['server/adapters/opentelemetry']])),
 };
 
 /** Who alone, beside itself, may import a folder of the server. */
@@ -172,7 +181,7 @@ const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
     'server/start-server',
   ],
   'server/dashboard': ['server/start-server'],
-  'server/adapters': ['server/compose', 'server/doctor', 'server/state-tools', 'server/testing'],
+  'server/adapters': ['server/compose', 'server/doctor', 'server/main', 'server/state-tools', 'server/testing'],
 };
 
 /** The folders of the engine from the lowest floor to the highest: each imports only those before it. */

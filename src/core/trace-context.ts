@@ -14,8 +14,8 @@ export interface SpanIds {
   readonly spanId: string;
 }
 
-/** A version later than 00 may have more parts; ids of zeros alone name nothing. */
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:$|-)/;
+/** Ids of zeros alone name nothing, and a version later than 00 may have more parts. */
+const TRACEPARENT = /^(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:$|-)/;
 
 /** The longest `traceparent` that is read; version 00 has 55 characters. */
 const MOST_PARENT_CHARACTERS = 128;

@@ -164,6 +164,7 @@ function bindJobs(container: Container): void {
         mostWaitMs: STORAGE_WAIT_MS,
       }),
     {
+      tracer: TOKENS.tracer,
       prune: PARTS.prune,
       evaluate: PARTS.evaluate,
       search: PARTS.search,
@@ -192,7 +193,21 @@ function bindApi(container: Container): void {
   const { config, store, clock, outputs, labelQueue: labels } = TOKENS;
   const [studies, predictorStore, pairSets] = [PARTS.studyRecords, PARTS.predictorRecords, PARTS.pairSetRecords];
   const { telemetry } = PARTS;
-  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock, telemetry };
+  const { tracer } = TOKENS;
+  const search = {
+    models,
+    texts,
+    plugins,
+    recipes,
+    preparer,
+    labels,
+    predictors,
+    outputs,
+    studies,
+    clock,
+    telemetry,
+    tracer,
+  };
   provide(
     container,
     PARTS.rpcService,

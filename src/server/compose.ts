@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { OutputFolders } from '../core/ports/outputs.js';
 import type { Authenticator } from '../core/ports/authenticator.js';
 import { NO_TELEMETRY, type Telemetry } from '../core/ports/telemetry.js';
+import { NO_TRACER, type Tracer } from '../core/ports/tracer.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
 import { createDiskRoom } from './adapters/files/disk-room.js';
 import { createLatencyTableFiles } from './adapters/files/latency-table-files.js';
@@ -61,6 +62,7 @@ export interface Foundations {
 export interface ServerParts {
   readonly log: Logger;
   readonly telemetry: Telemetry;
+  readonly tracer: Tracer;
   readonly authenticator: Authenticator;
   /** Whether the embedding program decides who may call. */
   readonly ownAuthenticator: boolean;
@@ -96,6 +98,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
   const ownAuthenticator = container.isBound(TOKENS.authenticator);
   refuseExposed(config, ownAuthenticator);
   const metrics = config.metricsListen === undefined ? undefined : await openMetrics();
+  if (!container.isBound(TOKENS.tracer)) container.bind(TOKENS.tracer).toConstantValue(await openTracer());
   bindDefaults(container, plugins, metrics);
   const source = container.get(TOKENS.pluginSource);
   const hosting = hostPlugins(config.stateDirectory, container.get(TOKENS.log));
@@ -113,6 +116,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
     return {
       log: container.get(TOKENS.log),
       telemetry: container.get(PARTS.telemetry),
+      tracer: container.get(TOKENS.tracer),
       authenticator: container.get(TOKENS.authenticator),
       ownAuthenticator,
       jobs: container.get(PARTS.jobs),
@@ -227,6 +231,17 @@ function bindDefaults(
 async function openMetrics(): Promise<PrometheusMetrics> {
   const { createPrometheusMetrics } = await import('./adapters/prometheus/metrics.js');
   return createPrometheusMetrics(VERSION);
+}
+
+/** Where the API of OpenTelemetry, major version 1, keeps what a process has registered, for all copies of itself. */
+const OPEN_TELEMETRY = Symbol.for('opentelemetry.js.api.1');
+
+/** Loaded only where somebody traces: most servers have no collector, and it takes longer than all that it would do. */
+async function openTracer(): Promise<Tracer> {
+  const registered = (globalThis as { [OPEN_TELEMETRY]?: { readonly trace?: unknown } })[OPEN_TELEMETRY];
+  if (registered?.trace === undefined) return NO_TRACER;
+  const { createOpenTelemetryTracer } = await import('./adapters/opentelemetry/tracer.js');
+  return createOpenTelemetryTracer(VERSION);
 }
 
 const METRICS = { flag: '--metrics-listen', variable: 'PRUNECAST_METRICS_LISTEN', example: '127.0.0.1:0' } as const;

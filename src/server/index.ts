@@ -25,3 +25,4 @@ export type { ScoreCache } from '../core/ports/score-cache.js';
 export type * from '../core/ports/store.js';
 export type * from '../core/ports/study-store.js';
 export type { Telemetry } from '../core/ports/telemetry.js';
+export type * from '../core/ports/tracer.js';

@@ -22,7 +22,21 @@ export function bindJobKinds(container: Container): void {
   const { clock, outputs, labelQueue: labels } = TOKENS;
   const [studies, pairSets] = [PARTS.studyRecords, PARTS.pairSetRecords];
   const { telemetry } = PARTS;
-  const search = { models, texts, plugins, recipes, preparer, labels, predictors, outputs, studies, clock, telemetry };
+  const { tracer } = TOKENS;
+  const search = {
+    models,
+    texts,
+    plugins,
+    recipes,
+    preparer,
+    labels,
+    predictors,
+    outputs,
+    studies,
+    clock,
+    telemetry,
+    tracer,
+  };
   provide(
     container,
     PARTS.prune,
@@ -48,7 +62,7 @@ export function bindJobKinds(container: Container): void {
         prepare: (request, context, restarted) =>
           prepareEvaluate(attend(needs, context), request, context.signal, restarted),
       }),
-    { models, texts, plugins, recipes, preparer, labels, outputs },
+    { models, texts, plugins, recipes, preparer, labels, outputs, tracer },
   );
   provide(
     container,

@@ -5,13 +5,18 @@ import { findSockets } from '../state-folder/socket-paths.js';
 import { EXIT_STATE_IN_USE, StateInUse } from '../state-folder/state-in-use.js';
 import { explainConfig } from './config/config.js';
 import { CANCEL_GRACE_MS } from './config/limits.js';
+import { startTracing } from './adapters/opentelemetry/start-tracing.js';
 import { createLog } from './config/create-log.js';
+import { VERSION } from './config/version.js';
 import { loadCommandConfig } from './config/load-command-config.js';
 import { describeStateInUse, greetCommands, greetUsers } from './greet-users.js';
 import { startServer } from './start-server.js';
 
 /** How long after the grace period of a stop the process ends, whatever still runs in it. */
 const CLOSING_MS = 1000;
+
+/** How long the last spans may take to reach their collector, whatever is left of the grace period. */
+const FLUSH_MS = 500;
 
 /**
  * The server as a process. Settings come from PRUNECAST_* variables and the file that PRUNECAST_CONFIG names. When it listens, it prints its addresses to
@@ -33,6 +38,7 @@ async function main(): Promise<void> {
     : explainConfig(process.env);
   const log = createLog(config);
   for (const warning of warnings) log.warn({ warning }, 'not a setting, and ignored');
+  const tracing = await startTracing(process.env, VERSION, log);
   const server = await startServer(config, {
     log,
     ...(!isOfCommand && { privateSocket: findSockets(config.stateDirectory).calls }),
@@ -43,6 +49,7 @@ async function main(): Promise<void> {
     if (isStopping) return;
     isStopping = true;
     log.info({ cause }, 'asked to stop');
+    const sinceMs = performance.now();
     attendance?.close();
     setTimeout(
       () => {
@@ -53,6 +60,7 @@ async function main(): Promise<void> {
     );
     server
       .stop()
+      .then(() => tracing?.close(Math.max(FLUSH_MS, config.shutdownGraceMs - (performance.now() - sinceMs))))
       .then(whenNoRun)
       .then(
         () => process.exit(0),

@@ -78,6 +78,7 @@ export async function startServer(
       state,
       stopping: stopping.signal,
       telemetry: parts.telemetry,
+      tracer: parts.tracer,
       authenticator: parts.authenticator,
     };
     certificates = await openCertificates(config, log);

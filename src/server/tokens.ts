@@ -9,6 +9,7 @@ import type { OutputFolders } from '../core/ports/outputs.js';
 import type { ScoreCache } from '../core/ports/score-cache.js';
 import type { Store } from '../core/ports/store.js';
 import type { Telemetry } from '../core/ports/telemetry.js';
+import type { Tracer } from '../core/ports/tracer.js';
 import type { Config } from './config/config.js';
 import type { ArchitectureLabels } from './labels/label-task.js';
 import type { PluginSource } from './plugins/load-plugins.js';
@@ -27,6 +28,8 @@ export const TOKENS = {
   clock: token<Clock>('clock'),
   /** Default: counts nothing. */
   telemetry: token<Telemetry>('telemetry'),
+  /** Default: OpenTelemetry, if the process has registered an SDK of it; otherwise nothing is traced. */
+  tracer: token<Tracer>('tracer'),
   /** Default: the tokens or certificates of the settings; without them everyone may call. */
   authenticator: token<Authenticator>('authenticator'),
   /** Default: the built-in plug-ins, those that the settings name, and those given to `startServer`. */

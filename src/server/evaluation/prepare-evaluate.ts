@@ -25,6 +25,8 @@ import type { ArchitectureLabels } from '../labels/label-task.js';
 import { groupPlans } from '../labels/group-plans.js';
 import { measureArchitectures } from '../labels/measure-architectures.js';
 import type { Label } from '../../core/ports/label-store.js';
+import { traceMeasured } from '../labels/trace-measured.js';
+import type { Tracer } from '../../core/ports/tracer.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
 import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
@@ -44,6 +46,7 @@ export interface EvaluateServices extends ResolvingServices {
   readonly models: OpenModels;
   readonly preparer: RecipePreparer;
   readonly labels: ArchitectureLabels;
+  readonly tracer: Tracer;
 }
 
 /**
@@ -205,12 +208,16 @@ async function measure(
     })),
   };
   let tokensSpent = 0;
-  for await (const found of measureArchitectures(
+  const results = measureArchitectures(
     services.labels,
     target,
     targets.map(({ architecture }) => architecture),
     workContext(context, 'evaluating'),
-  )) {
+  );
+  for await (const found of traceMeasured(services.tracer, results, (index) => ({
+    name: 'label',
+    attributes: { 'prunecast.target': targets[index]?.index ?? 0 },
+  }))) {
     const { index, architecture } = targets[found.index] as (typeof targets)[number];
     if ('invalid' in found) throw atField(found.invalid, `targets[${index}]`);
     tokensSpent += found.tokensSpent;

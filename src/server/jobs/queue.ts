@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import type { JobQueue, Lane, QueuedJob } from '../../core/ports/job-queue.js';
+import type { Tracer } from '../../core/ports/tracer.js';
 import type { EventRecord, HeldJob } from '../../core/ports/job-store.js';
 import type { StoreRecord } from '../../core/ports/store.js';
 import { describeOrigin } from './describe-origin.js';
 import { createSerializer } from './serialize.js';
 import type { JobLeases } from './leases.js';
+import { traceWork } from './trace-work.js';
 import { runJob, type ReadyJob, type RunningJob, type RunSettings } from './runner.js';
 
 /** A job that runs. */
@@ -41,11 +43,12 @@ export interface ReadyJobs {
 }
 
 export interface QueueSettings extends RunSettings {
+  readonly tracer: Tracer;
   readonly queue: JobQueue;
   readonly leases: JobLeases;
 }
 
-export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): ReadyJobs {
+export function createReadyJobs({ queue, leases, tracer, ...settings }: QueueSettings): ReadyJobs {
   const { events, codec, log, stopping } = settings;
   const serialize = createSerializer();
   const waiting = new Map<string, ReadyJob>();
@@ -53,10 +56,13 @@ export function createReadyJobs({ queue, leases, ...settings }: QueueSettings): 
 
   const launch = (ready: ReadyJob): void => {
     const { jobId } = ready.held;
-    const job = runJob(ready, {
-      ...settings,
-      log: log.child({ job_id: jobId, ...(ready.origin && describeOrigin(ready.origin)) }),
-    });
+    const job = runJob(
+      { ...ready, run: traceWork(tracer, ready) },
+      {
+        ...settings,
+        log: log.child({ job_id: jobId, ...(ready.origin && describeOrigin(ready.origin)) }),
+      },
+    );
     const end = async (): Promise<void> => {
       await job.ended;
       running.delete(jobId);

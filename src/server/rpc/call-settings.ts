@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Authenticator } from '../../core/ports/authenticator.js';
 import type { Telemetry } from '../../core/ports/telemetry.js';
+import { NO_TRACER, type Tracer } from '../../core/ports/tracer.js';
 import type { ServingState } from '../../core/serving-state.js';
 import { createAuth } from './interceptors/auth.js';
 import { deadline } from './interceptors/deadline.js';
@@ -11,6 +12,7 @@ import { metrics } from './interceptors/metrics.js';
 import { allows, changes, scopeOf } from './method-scopes.js';
 import { createStarting } from './interceptors/starting.js';
 import { createStopping } from './interceptors/stopping.js';
+import { createTrace } from './interceptors/trace.js';
 
 const SCOPE_RULES = { scopeOf, allows };
 
@@ -18,6 +20,7 @@ const SCOPE_RULES = { scopeOf, allows };
 export interface CallSettings {
   readonly log: Logger;
   readonly telemetry: Telemetry;
+  readonly tracer: Tracer;
   readonly authenticator: Authenticator;
   /** Calls are taken while it serves. */
   readonly state: ServingState;
@@ -26,12 +29,13 @@ export interface CallSettings {
 }
 
 /** The interceptors of every call, the first outermost, whatever protocol it came by. */
-export function listInterceptors({ log, authenticator, state, stopping }: CallSettings): {
+export function listInterceptors({ log, tracer, authenticator, state, stopping }: CallSettings): {
   /** Those that also see a call which fails before it begins. */
   readonly watching: readonly Interceptor[];
   readonly all: readonly Interceptor[];
 } {
-  const watching = [metrics, createLog(log, changes), errors];
+  const traced = tracer === NO_TRACER ? [] : [createTrace(tracer)];
+  const watching = [...traced, metrics, createLog(log, changes), errors];
   return {
     watching,
     all: [

@@ -26,6 +26,7 @@ import { replan } from '../requests/replan.js';
 import { requireText } from '../requests/fields.js';
 import type { OpenModel } from '../models/open-models.js';
 import { joinMetrics, measureArchitectures } from '../labels/measure-architectures.js';
+import { traceMeasured } from '../labels/trace-measured.js';
 import type { PredictorRecords } from '../records/predictor-records.js';
 import type { StudyRecord } from '../records/study-records.js';
 import type { SearchServices } from './study.js';
@@ -311,7 +312,8 @@ async function verify(
     ranked,
     windows.verify.length === 0 ? { part: 'search', rung: 0 } : { part: 'verify', rung: windows.verify.length - 1 },
   );
-  for await (const answer of measureArchitectures(services.labels, target, architectures, work)) {
+  const results = measureArchitectures(services.labels, target, architectures, work);
+  for await (const answer of traceMeasured(services.tracer, results, () => ({ name: 'label' }))) {
     if ('invalid' in answer) throw answer.invalid;
     const { index, labels, records } = answer;
     await services.store.keep(records);

@@ -2,6 +2,7 @@ import { decodeCounts } from '../../core/space/search-space.js';
 import { nameMetric, type MetricDefinition } from '../../core/metric.js';
 import type { Label } from '../../core/ports/label-store.js';
 import type { Telemetry } from '../../core/ports/telemetry.js';
+import type { SpanStart, Tracer } from '../../core/ports/tracer.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { listAllocated } from '../../search/phases/score.js';
 import type { StudyPhase } from '../../search/study/plan.js';
@@ -13,6 +14,7 @@ import { breatheUnder } from '../jobs/breathe-under.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import type { ArchitectureLabels, LabelTarget } from '../labels/label-task.js';
 import { joinMetrics, measureArchitectures } from '../labels/measure-architectures.js';
+import { traceMeasured } from '../labels/trace-measured.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLayerScores, measureLayerErrors } from '../recipes/allocation-inputs.js';
 import type { RankedModel, RecipePreparer } from '../recipes/prepare-recipe.js';
@@ -27,6 +29,7 @@ export interface SampleServices {
   readonly preparer: RecipePreparer;
   readonly plugins: PluginLookup;
   readonly telemetry: Pick<Telemetry, 'trialStored'>;
+  readonly tracer: Tracer;
 }
 
 /**
@@ -113,7 +116,7 @@ const ACTIVITIES: Readonly<Partial<Record<StudyPhase, string>>> = {
  * pair. Throws METRIC_INVALID if no point of a kind has finite metrics, or if a point needed for the report has none.
  */
 async function* evaluate(
-  { labels, prepare }: Pick<SampleServices, 'labels'> & { readonly prepare: PreparePoint },
+  { labels, tracer, prepare }: Pick<SampleServices, 'labels' | 'tracer'> & { readonly prepare: PreparePoint },
   study: SampledStudy,
   points: readonly TrialPoint[],
   activity: string,
@@ -127,7 +130,8 @@ async function* evaluate(
     const architectures = group.map(({ counts }) => decodeCounts(plan.space, counts));
     const target = createTarget(study, ranked, first);
     const broken: TrialResult[] = [];
-    for await (const found of measureArchitectures(labels, target, architectures, workContext(context, activity))) {
+    const results = measureArchitectures(labels, target, architectures, workContext(context, activity));
+    for await (const found of traceMeasured(tracer, results, (index) => describeTrial(group[index] ?? first))) {
       for (const record of found.records) context.keep(record);
       if ('invalid' in found) {
         // Thrown at the end: if no architecture of a group can be measured, the model is at fault, not the pruning.
@@ -152,6 +156,10 @@ async function* evaluate(
     }
     yield* broken;
   }
+}
+
+function describeTrial({ role, part, rung }: TrialPoint): Pick<SpanStart, 'name' | 'attributes'> {
+  return { name: `trial ${role}`, attributes: { 'prunecast.part': part, 'prunecast.rung': rung } };
 }
 
 /** What a metric is the mean of; undefined if it is no mean, or if the label of an earlier version lacks it. */

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import type { EventRecord, JobChange } from '../../../src/core/ports/job-store.js';
+import { NO_TRACER } from '../../../src/core/ports/tracer.js';
 import { createMemoryStore } from '../../../src/server/adapters/in-memory/memory-store.js';
 import { createJobQueue } from '../../../src/server/adapters/in-process-queue/job-queue.js';
 import { createJobs } from '../../../src/server/jobs/create-jobs.js';
@@ -56,6 +57,7 @@ it('jobs of any kind run, pause and are resumed with any input, their events enc
   };
   const jobs = createJobs({
     store,
+    tracer: NO_TRACER,
     owner: { name: 'server', isGone: () => false },
     leaseMs: 1_000_000,
     codec: WORDS,

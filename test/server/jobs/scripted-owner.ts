@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { Clock } from '../../../src/core/ports/clock.js';
 import type { DiskRoom } from '../../../src/core/ports/disk-room.js';
 import type { Store } from '../../../src/core/ports/store.js';
+import { NO_TRACER } from '../../../src/core/ports/tracer.js';
 import { JobKind } from '../../../src/gen/prunecast/v1/job.js';
 import { createJobQueue } from '../../../src/server/adapters/in-process-queue/job-queue.js';
 import { createJobs, type JobRunner } from '../../../src/server/jobs/create-jobs.js';
@@ -44,6 +45,7 @@ export async function startOwner(
   const log = pino({ level: 'silent' });
   const jobs = createJobs({
     store,
+    tracer: NO_TRACER,
     codec: EVENT_CODEC,
     createId,
     discard: async () => undefined,

@@ -12,6 +12,7 @@ import {
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NO_TELEMETRY } from '../../../src/core/ports/telemetry.js';
+import { NO_TRACER } from '../../../src/core/ports/tracer.js';
 import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import type { CallOrigin, Identity } from '../../../src/core/ports/authenticator.js';
 import { ServingState } from '../../../src/core/serving-state.js';
@@ -57,6 +58,7 @@ beforeEach(async () => {
     stopping: stopping.signal,
     state,
     authenticator: { check: (call) => authenticate(call) },
+    tracer: NO_TRACER,
     telemetry: {
       ...NO_TELEMETRY,
       callStarted: (method) => void counted.push(`${method} started`),

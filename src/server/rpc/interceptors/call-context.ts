@@ -5,7 +5,7 @@ import { ANONYMOUS, type CallOrigin, type Identity } from '../../../core/ports/a
 import type { JobOrigin } from '../../../core/ports/job-store.js';
 import type { Telemetry } from '../../../core/ports/telemetry.js';
 import { readSpanIds, readTraceContext, type TraceContext } from '../../../core/trace-context.js';
-import { chooseCallId } from './call-id.js';
+import { CALL_ID_HEADER, chooseCallId } from './call-id.js';
 
 /** One call, as interceptors and handlers see it. */
 export interface CallContext extends CallOrigin {
@@ -20,8 +20,8 @@ export interface CallContext extends CallOrigin {
   readonly signal: AbortSignal;
   /** What names the call in log lines: the caller's own id, or one that the server made. */
   readonly callId: string;
-  /** The span that the call is part of; `undefined` if nobody traces it. */
-  readonly trace: TraceContext | undefined;
+  /** The span of the call, or the caller's that it is part of; `undefined` if nobody traces it. */
+  trace: TraceContext | undefined;
   /** What a job that the call starts keeps of it. */
   readonly origin: JobOrigin;
   /** Names the call in every line. */
@@ -83,6 +83,7 @@ export class Call implements CallContext {
   reached: JobPosition | undefined = undefined;
   jobId: string | undefined = undefined;
   readonly callId: string;
+  trace: TraceContext | undefined;
   readonly #controller = new AbortController();
   readonly #source: CallSource;
   readonly #parts: CallParts;
@@ -95,7 +96,8 @@ export class Call implements CallContext {
     this.deadlineMs = Number(source.getDeadline());
     this.#source = source;
     this.#parts = parts;
-    this.callId = chooseCallId(this.header('x-request-id')[0]);
+    this.callId = chooseCallId(this.header(CALL_ID_HEADER)[0]);
+    this.trace = readTraceContext((name) => this.header(name));
   }
 
   get signal(): AbortSignal {
@@ -113,10 +115,6 @@ export class Call implements CallContext {
   get certificateName(): string | undefined {
     const certificate = this.#source.getAuthContext?.().sslPeerCertificate;
     return certificate && nameCertificate(certificate);
-  }
-
-  get trace(): TraceContext | undefined {
-    return readTraceContext((name) => this.header(name));
   }
 
   get origin(): JobOrigin {
