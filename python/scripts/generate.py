@@ -2,7 +2,8 @@
 
 The modules import each other inside the package, and register in a descriptor pool of its own, so that they never clash
 with modules that somebody else generated from the same protos. protoc is that of grpcio-tools 1.62 (protobuf 4.25):
-what it writes runs with this and all later versions of protobuf.
+what it writes runs with this and all later versions of protobuf. The service config, which says what may be called
+twice, is beside them.
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def generate(target: Path) -> None:
     for folder_of_package in [target, *(path for path in target.rglob("*") if path.is_dir())]:
         (folder_of_package / "__init__.py").write_text("")
     (target / "pool.py").write_text(POOL)
+    shutil.copy(PROTOS / "prunecast/v1/service_config.json", target)
 
 
 def _make_private(source: str) -> str:

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 import prunecast
@@ -76,6 +78,19 @@ def client(server: prunecast.Server) -> Iterator[prunecast.Client]:
 def report(client: prunecast.Client) -> prunecast.SearchReport:
     """Of one small search that several tests look at."""
     return client.search(**SMALL_SEARCH, output="winner", progress=False)
+
+
+def serve(handle: grpc.RpcMethodHandler, address: str = "127.0.0.1:0") -> tuple[grpc.Server, str]:
+    """A server that answers every method alike."""
+
+    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            return handle
+
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[Handler()])
+    port = server.add_insecure_port(address)
+    server.start()
+    return server, address if address.startswith("unix:") else f"127.0.0.1:{port}"
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:

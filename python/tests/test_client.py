@@ -8,12 +8,12 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from conftest import SMALL_SEARCH, TEXT, WINDOWS, run_example
 
 import prunecast
 from prunecast import messages
+from prunecast._deadline import Deadline
 from prunecast._files import DownloadSource, download
 from prunecast._transport import make_request
 
@@ -317,7 +317,7 @@ class FakeCall:
 
     def __next__(self) -> messages.DownloadOutputResponse:
         if self._breaks_after == 0:
-            raise grpc.RpcError("the connection broke")
+            raise prunecast.PrunecastError("the connection broke", code="UNAVAILABLE")
         if self._breaks_after is not None:
             self._breaks_after -= 1
         if not self._parts:
@@ -342,7 +342,7 @@ def serve_files(files: dict[str, bytes], breaks: list[int | None], digest: str |
         data = manifest if name == "prunecast.json" else files[name]
         return FakeCall(name, data, offset, breaks_after, digest if name == "a.bin" else None)
 
-    return DownloadSource(open_file, FAST, False), asked
+    return DownloadSource(open_file, FAST, False, Deadline()), asked
 
 
 def test_goes_on_where_a_connection_broke(tmp_path: Path) -> None:

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
-from conftest import SMALL_SEARCH, run_python, start
+from conftest import SMALL_SEARCH, run_python, serve, start
 
 import prunecast
 from prunecast import messages
@@ -48,53 +46,6 @@ def test_gives_up_soon_where_nobody_ever_answered(tmp_path: Path) -> None:
     with prunecast.Client(address, reattach=patience) as client, pytest.raises(prunecast.PrunecastError) as caught:
         client.search("stories260k", progress=False)
     assert (caught.value.code, caught.value.reason) == ("UNAVAILABLE", "")
-
-
-def test_refuses_an_address_that_is_a_url() -> None:
-    with pytest.raises(ValueError, match=r"^the address 'https://host:50051' is a URL: it is host:port or unix:/path"):
-        prunecast.Client("https://host:50051", tls=True)
-
-
-def test_connects_by_tls_with_the_certificate_of_the_server(tmp_path: Path) -> None:
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    try:
-        subprocess.run([*made, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("needs openssl to make a certificate")
-    arguments = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
-    with start(tmp_path, listen="127.0.0.1:0", arguments=arguments) as server:
-        with server.client(ca_certificate=certificate) as client:
-            assert client.inspect("stories260k").family == "llama"
-        for tls in (False, True):
-            with server.client(tls=tls) as client, pytest.raises(prunecast.PrunecastError) as caught:
-                client.server_info()
-            assert caught.value.code == "UNAVAILABLE"
-
-
-def serve(handle: grpc.RpcMethodHandler, seen: list[str] | None = None) -> tuple[grpc.Server, str]:
-    """A server that answers every method alike."""
-
-    class Handler(grpc.GenericRpcHandler):  # type: ignore[misc]
-        def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
-            if seen is not None:
-                seen.append(dict(details.invocation_metadata)["authorization"])
-            return handle
-
-    server = grpc.server(ThreadPoolExecutor(2), handlers=[Handler()])
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    return server, f"127.0.0.1:{port}"
-
-
-def test_sends_its_token_with_each_call() -> None:
-    seen: list[str] = []
-    server, address = serve(grpc.unary_unary_rpc_method_handler(lambda request, context: b""), seen)
-    with prunecast.Client(address, token="secret") as client:
-        client.server_info()
-    server.stop(None)
-    assert seen == ["Bearer secret"]
 
 
 def test_takes_a_silent_stream_for_a_lost_one() -> None:

@@ -19,7 +19,7 @@ def test_generated_modules_are_those_of_the_protos(tmp_path: Path) -> None:
     subprocess.run([sys.executable, PACKAGE / "scripts/generate.py", tmp_path / "_proto"], check=True)
 
     def read(folder: Path) -> dict[str, str]:
-        files = [path for path in folder.rglob("*") if path.suffix in (".py", ".pyi")]
+        files = [path for path in folder.rglob("*") if path.suffix in (".py", ".pyi", ".json")]
         return {str(path.relative_to(folder)): path.read_text() for path in files}
 
     fresh = read(tmp_path / "_proto")
@@ -34,6 +34,7 @@ def test_the_built_wheel_is_typed_and_needs_grpcio_and_protobuf_alone(tmp_path: 
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert "prunecast/py.typed" in names
+    assert "prunecast/_proto/service_config.json" in names
     assert "prunecast/_proto/prunecast/v1/pruning_pb2.pyi" in names
     assert [name for name in names if not name.startswith(("prunecast/", "prunecast-"))] == []
 

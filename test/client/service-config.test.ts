@@ -24,6 +24,11 @@ const methods = Object.values(METHODS).flatMap((service) =>
   Object.values(service as Record<string, Method<never, unknown, boolean, boolean>>),
 );
 
+it('is what the Python client has', () => {
+  const copy = readFileSync(resolve(ROOT, 'python/src/prunecast/_proto/service_config.json'), 'utf8');
+  expect(copy, 'run python/scripts/generate.py').toBe(TEXT);
+});
+
 it('names methods of the protos, each once', () => {
   const existing = listApiMethods();
   expect(existing.length).toBeGreaterThan(30);

@@ -58,7 +58,9 @@ export function makeSelfSigned({
 /** A value in DER (ITU-T X.690): its tag, its length, its bytes. */
 function der(tag: number, contents: Buffer): Buffer {
   const { length } = contents;
-  const head = length < 128 ? [tag, length] : [tag, 0x82, length >> 8, length & 0xff];
+  // The shortest form there is: BoringSSL takes no other.
+  const head =
+    length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : [tag, 0x82, length >> 8, length & 0xff];
   return Buffer.concat([Buffer.from(head), contents]);
 }
 

@@ -1,8 +1,9 @@
 """Client and plug-in kit of Prunecast."""
 
 from prunecast._follow import Reattach
+from prunecast._retry import Retry
 from prunecast.client import Client, LayerScores
-from prunecast.errors import FieldViolation, PrunecastError
+from prunecast.errors import FieldViolation, PrunecastError, QuotaViolation
 from prunecast.plugin import serve
 from prunecast.results import (
     Downloaded,
@@ -39,7 +40,9 @@ __all__ = [
     "Predictor",
     "PruneResult",
     "PrunecastError",
+    "QuotaViolation",
     "Reattach",
+    "Retry",
     "SampledPairs",
     "SearchReport",
     "Server",

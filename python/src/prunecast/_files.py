@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import grpc
-
+from prunecast._deadline import Deadline
 from prunecast._follow import Patience, Reattach, Silence, until_silent
 from prunecast.errors import PrunecastError
 from prunecast.results import Downloaded
@@ -60,6 +59,7 @@ class DownloadSource:
     """The call that streams a file from an offset on."""
     policy: Reattach
     breaks_with_server: bool
+    deadline: Deadline
 
 
 def download(source: DownloadSource, folder: Path, on_bytes: OnBytes) -> Downloaded:
@@ -75,7 +75,7 @@ def download(source: DownloadSource, folder: Path, on_bytes: OnBytes) -> Downloa
     if folder.exists():
         raise FileExistsError(f"{folder} exists: name another folder")
     partial = folder.with_name(f".{folder.name}.prunecast-partial")
-    patience = Patience(source.policy)
+    patience = Patience(source.policy, source.deadline)
 
     def receive(name: str, on_done: Callable[[int], None]) -> _Received:
         return _receive(source, partial, name, patience, on_done)
@@ -161,9 +161,8 @@ def _receive_rest(
                         return None
             except Silence as error:
                 lost = error
-            except grpc.RpcError as error:
-                lost = PrunecastError.of_call(error)
-                lost.__cause__ = error
+            except PrunecastError as error:
+                lost = error
                 # The server's file is shorter than what is here.
                 if had > 0 and any(each.field == "offset" for each in lost.violations):
                     place.unlink()

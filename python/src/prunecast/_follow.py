@@ -6,12 +6,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import grpc
-
 from prunecast import messages
+from prunecast._deadline import Deadline
+from prunecast._retry import delay_of_busy
 from prunecast.errors import PrunecastError
 
 
@@ -27,6 +27,8 @@ class Reattach:
     """Give up when the server was lost so long ago."""
     give_up_start_after_seconds: float = 2.0
     """The same if nothing was ever heard of it, when a wrong address is likelier than a restart."""
+    give_up_busy_after_seconds: float = 30.0
+    """Give up when the server has been too busy for so long; waits are as long as it says."""
     silence_seconds: float = 45.0
     """A stream without an event or heartbeat for this long counts as lost; the server sends one every 15 s. Not on a
     socket of this machine, which breaks with the server."""
@@ -44,6 +46,7 @@ class Source:
     """Known as soon as an event has named it."""
     after_sequence: int = 0
     """The last number that the caller has."""
+    deadline: Deadline = field(default_factory=Deadline)
 
 
 def follow_events(source: Source, policy: Reattach, *, breaks_with_server: bool) -> Iterator[messages.JobEvent]:
@@ -54,7 +57,7 @@ def follow_events(source: Source, policy: Reattach, *, breaks_with_server: bool)
     Raises PrunecastError of the job after its terminal event, of a call that trying again cannot repair, or of the last
     try.
     """
-    patience = Patience(policy)
+    patience = Patience(policy, source.deadline)
     silence = None if breaks_with_server else policy.silence_seconds
     while True:
         lost = PrunecastError("the stream of events ended before the job did", code="UNAVAILABLE")
@@ -87,9 +90,6 @@ def follow_events(source: Source, policy: Reattach, *, breaks_with_server: bool)
             lost = error
         except PrunecastError as error:
             lost = error
-        except grpc.RpcError as error:
-            lost = PrunecastError.of_call(error)
-            lost.__cause__ = error
         if end is not None:
             failure = _error_of_end(end)
             if failure is not None:
@@ -101,8 +101,9 @@ def follow_events(source: Source, policy: Reattach, *, breaks_with_server: bool)
 class Patience:
     """How long a lost server is waited for."""
 
-    def __init__(self, policy: Reattach) -> None:
+    def __init__(self, policy: Reattach, deadline: Deadline) -> None:
         self._policy = policy
+        self._deadline = deadline
         self._was_heard = False
         self._lost_at: float | None = None
         self._delay = policy.first_delay_seconds
@@ -117,15 +118,20 @@ class Patience:
 
     def wait_after(self, lost: PrunecastError) -> None:
         """Waits before the next try; raises what was lost if another try is not worth it, or it was lost for long."""
-        if not _is_worth_another_try(lost):
+        busy = delay_of_busy(lost)
+        if busy is None and not _is_worth_another_try(lost):
             raise lost
         policy = self._policy
+        self._was_heard = self._was_heard or busy is not None
         patience = policy.give_up_after_seconds if self._was_heard else policy.give_up_start_after_seconds
+        patience = patience if busy is None else policy.give_up_busy_after_seconds
+        delay = self._delay * random.uniform(0.8, 1.2) if busy is None else busy
         self._lost_at = time.monotonic() if self._lost_at is None else self._lost_at
-        if time.monotonic() + self._delay - self._lost_at > patience:
+        if time.monotonic() + delay - self._lost_at > patience or not self._deadline.allows(delay):
             raise lost
-        time.sleep(self._delay * random.uniform(0.8, 1.2))
-        self._delay = min(self._delay * 1.6, policy.max_delay_seconds)
+        time.sleep(delay)
+        if busy is None:
+            self._delay = min(self._delay * 1.6, policy.max_delay_seconds)
 
 
 class Silence(PrunecastError):
@@ -163,7 +169,7 @@ def until_silent(call: Any, silence: float | None) -> Iterator[Any]:
             yield response
     except StopIteration:
         return
-    except grpc.RpcError as error:
+    except PrunecastError as error:
         if fell_silent.is_set():
             raise Silence(silence) from error
         raise

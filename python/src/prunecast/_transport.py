@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import grpc
@@ -12,65 +10,97 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from prunecast._access import Access
+from prunecast._deadline import Deadline
 from prunecast._proto.pool import pool
 from prunecast._requests import fill
+from prunecast._retry import Retry, read_repeatable, repeat
 from prunecast.errors import PrunecastError
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-OPTIONS = [
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # A local server is back in a second; the default doubles to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 5_000),
-    # Servers in one process, one after the other on the same socket, are not to share a connection.
-    ("grpc.use_local_subchannel_pool", 1),
-]
+REPEATABLE = read_repeatable()
+NO_DEADLINE = Deadline()
+
+
+class Answers(Iterator[Any]):
+    """The answers of one call that streams them. Iterating it raises PrunecastError."""
+
+    def __init__(self, call: Any, error_of: Callable[[grpc.RpcError], PrunecastError]) -> None:
+        self._call = call
+        self._error_of = error_of
+
+    def __next__(self) -> Any:
+        try:
+            return next(self._call)
+        except grpc.RpcError as error:
+            raise self._error_of(error) from error
+
+    def cancel(self) -> None:
+        self._call.cancel()
 
 
 class Transport:
     """One channel for all services. Connects with the first call."""
 
-    def __init__(
+    def __init__(self, access: Access, retry: Retry) -> None:
+        self.breaks_with_server = access.address.startswith("unix:")
+        self._access = access
+        self._retry = retry
+        self._channel = access.open_channel()
+        self._is_reached = False
+
+    def call(
         self,
-        address: str,
+        method: str,
+        request: Message | Iterable[Message],
+        deadline: Deadline = NO_DEADLINE,
         *,
-        token: str | None,
-        ca_certificate: str | os.PathLike[str] | bytes | None,
-        tls: bool | None,
-    ) -> None:
-        self.breaks_with_server = address.startswith("unix:")
-        self._metadata = [] if token is None else [("authorization", f"Bearer {token}")]
-        certificate = (
-            ca_certificate if isinstance(ca_certificate, (bytes, type(None))) else Path(ca_certificate).read_bytes()
-        )
-        if "://" in address:
-            raise ValueError(
-                f"the address {address!r} is a URL: it is host:port or unix:/path/of.sock, and tls=True or "
-                "ca_certificate= ask for TLS"
-            )
-        if tls is False and certificate is not None:
-            raise ValueError("a ca_certificate is for a connection with TLS: leave out tls=False")
-        self._channel = (
-            grpc.secure_channel(address, grpc.ssl_channel_credentials(certificate), OPTIONS)
-            if tls or certificate is not None
-            else grpc.insecure_channel(address, OPTIONS)
-        )
+        is_repeatable: bool = False,
+    ) -> Any:
+        """The answer of a method (`JobService.GetJob`), which is called again if it may be. Raises PrunecastError."""
 
-    def call(self, method: str, request: Message | Iterable[Message], timeout_seconds: float | None = None) -> Any:
-        """The answer of a method (`JobService.GetJob`). Raises PrunecastError."""
+        def attempt() -> Any:
+            try:
+                answer = self._open(method)(request, timeout=deadline.left(), metadata=self._access.read_metadata())
+            except grpc.RpcError as error:
+                raise self._error_of(error) from error
+            self._is_reached = True
+            return answer
+
+        return self._repeat(method, attempt, deadline, is_repeatable)
+
+    def stream(self, method: str, request: Message, deadline: Deadline = NO_DEADLINE) -> Answers:
+        """The answers of a method that streams them, which is called once."""
+        call = self._open(method)(request, timeout=deadline.left(), metadata=self._access.read_metadata())
+        return Answers(call, self._error_of)
+
+    def answers(self, method: str, request: Message, deadline: Deadline = NO_DEADLINE) -> Iterator[Any]:
+        """The same, called again if it may be and failed before its first answer."""
+
+        def attempt() -> tuple[Answers, list[Any]]:
+            call = self.stream(method, request, deadline)
+            first = [answer for answer in [next(call, None)] if answer is not None]
+            self._is_reached = True
+            return call, first
+
+        call, first = self._repeat(method, attempt, deadline, False)
         try:
-            return self._open(method)(request, timeout=timeout_seconds, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise PrunecastError.of_call(error) from error
-
-    def stream(self, method: str, request: Message, timeout_seconds: float | None = None) -> Any:
-        """The call of a method that streams answers; iterating it raises grpc.RpcError."""
-        return self._open(method)(request, timeout=timeout_seconds, metadata=self._metadata)
+            yield from first
+            yield from call
+        finally:
+            call.cancel()
 
     def close(self) -> None:
         self._channel.close()
+
+    def _repeat(self, method: str, attempt: Callable[[], Any], deadline: Deadline, is_repeatable: bool) -> Any:
+        if not (is_repeatable or method in REPEATABLE):
+            return attempt()
+        return repeat(attempt, self._retry, deadline, lambda: self._is_reached)
+
+    def _error_of(self, error: grpc.RpcError) -> PrunecastError:
+        made = self._access.explain(PrunecastError.of_call(error))
+        self._is_reached = self._is_reached or made.reason != ""
+        return made
 
     def _open(self, name: str) -> Any:
         method = find_method(name)

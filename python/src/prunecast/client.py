@@ -7,20 +7,23 @@ import sys
 import uuid
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import grpc
 from google.protobuf.message import Message
 
 from prunecast import messages, results
+from prunecast._access import Access, Pem
+from prunecast._deadline import Deadline
 from prunecast._decode import decode
 from prunecast._files import DownloadSource, download, read_upload
 from prunecast._follow import Reattach, Source, follow_events
 from prunecast._progress import Transfer, open_progress
+from prunecast._retry import Retry
 from prunecast._transport import Transport, make_request
 from prunecast._types import (
     ArchitectureLike,
@@ -63,25 +66,37 @@ class Client:
     server decides. `request=` takes a whole message of `prunecast.messages`, and arguments beside it are set over it.
 
     The calls that wait for a job follow it across lost connections and restarts of the server. Ctrl-C leaves the job
-    running, and says how to go on.
+    running, and says how to go on. Other calls are made again as `retry` says, where that is safe.
 
-    `address` is `host:port` or `unix:/path/of.sock`. `ca_certificate` is a PEM file, or its bytes: what the server's
-    certificate is checked with; `tls=True` checks it with the authorities that the system trusts. `token` is sent with
-    each call as `authorization: Bearer`.
+    `address` is `host:port` or `unix:/path/of.sock`. PEM files are given as paths, or as their bytes.
+
+    - `tls=True` encrypts, and checks the server's certificate with the authorities of the system; `authorities` checks
+      it with those of a PEM file. `server_name` is the name in the certificate, if it is not the host of the address.
+    - `certificate` and `key` are those of this client, for a server that asks for them.
+    - `token` is sent with each call as `authorization: Bearer`; `token_file` has it, and is read again for each call.
+      Without TLS it is for this machine alone, unless `insecure=True` says that nobody else can read on the way.
     """
 
     def __init__(
         self,
         address: str,
         *,
-        token: str | None = None,
-        ca_certificate: str | os.PathLike[str] | bytes | None = None,
         tls: bool | None = None,
+        authorities: Pem | None = None,
+        certificate: Pem | None = None,
+        key: Pem | None = None,
+        server_name: str | None = None,
+        token: str | None = None,
+        token_file: str | os.PathLike[str] | None = None,
+        insecure: bool = False,
+        retry: Retry | None = None,
         reattach: Reattach | None = None,
     ) -> None:
         self.address = address
-        self._transport = Transport(address, token=token, ca_certificate=ca_certificate, tls=tls)
+        access = Access(address, tls, authorities, certificate, key, server_name, token, token_file, insecure=insecure)
+        self._transport = Transport(access, retry or Retry())
         self._reattach = reattach or Reattach()
+        self._timeout_seconds: float | None = None
 
     def __enter__(self) -> Client:
         return self
@@ -95,12 +110,24 @@ class Client:
         """Ends the connection, and no job."""
         self._transport.close()
 
+    def within(self, seconds: float) -> Client:
+        """This client, on the same connection, with a deadline for each of its calls: `client.within(5).inspect("m")`.
+        It holds for all tries and waits of a call together, and one that takes longer raises DEADLINE_EXCEEDED. A job
+        that is waited for goes on."""
+        limited = copy(self)
+        limited._timeout_seconds = seconds
+        return limited
+
     def call(
         self, method: str, request: Message | None = None, timeout_seconds: float | None = None, **fields: Any
     ) -> Any:
         """Any unary method as the proto has it: `client.call("JobService.GetJob", job_id="...")`. Its answer is a
         message."""
-        return self._transport.call(method, make_request(method, request, **fields), timeout_seconds)
+        deadline = self._deadline() if timeout_seconds is None else Deadline(timeout_seconds)
+        return self._transport.call(method, make_request(method, request, **fields), deadline)
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._timeout_seconds)
 
     # What the server offers
 
@@ -347,8 +374,9 @@ class Client:
         """Labels the pairs that a search would, and waits for them."""
         made = make_request("PairService.SamplePairs", search=search)
         made.search.request_id = made.search.request_id or str(uuid.uuid4())
-        job = self._transport.call("PairService.SamplePairs", made).job
-        sampled: results.SampledPairs = self._take("sample_pairs", self.watch(job.id), progress, on_event)
+        sampled: results.SampledPairs = self._run_named(
+            "sample_pairs", "PairService.SamplePairs", made, progress, on_event
+        )
         return sampled
 
     def import_pairs(
@@ -361,7 +389,7 @@ class Client:
             for pair in pairs:
                 yield make_request("PairService.ImportPairs", pair=pair)
 
-        study_id: str = self._transport.call("PairService.ImportPairs", contents()).study_id
+        study_id: str = self._transport.call("PairService.ImportPairs", contents(), self._deadline()).study_id
         return study_id
 
     def pairs(self, study_id: str) -> results.Pairs:
@@ -406,8 +434,9 @@ class Client:
             labels=labels,
         )
         made.request_id = made.request_id or str(uuid.uuid4())
-        job = self._transport.call("PredictorService.FitPredictor", made).job
-        fitted: results.Predictor = self._take("predictor", self.watch(job.id), progress, on_event)
+        fitted: results.Predictor = self._run_named(
+            "predictor", "PredictorService.FitPredictor", made, progress, on_event
+        )
         return fitted
 
     def predictor(self, predictor_id: str) -> results.Predictor:
@@ -473,7 +502,7 @@ class Client:
     def watch(self, job_id: str, after_sequence: int = 0) -> Iterator[messages.JobEvent]:
         """The events of a job after a number, until it ends, across lost connections; then the job's own error is
         raised if it failed or was cancelled."""
-        return self._follow(Source(self._watch, job_id=job_id, after_sequence=after_sequence))
+        return self._follow_job(job_id, after_sequence, self._deadline())
 
     def result(self, job_id: str, *, progress: bool | None = None, on_event: OnEvent | None = None) -> JobResult:
         """Waits for a job, whatever its kind, and returns what the call that started it would."""
@@ -551,12 +580,13 @@ class Client:
     ) -> results.Downloaded:
         """Brings an output into a folder that does not exist yet, across lost connections: whole, or not at all. A
         download that fails is gone on with by the next one into the same folder."""
-        method = "FileService.DownloadOutput"
+        method, deadline = "FileService.DownloadOutput", self._deadline()
 
         def open_file(file: str, offset: int) -> Any:
-            return self._transport.stream(method, make_request(method, output=output, file=file, offset=offset))
+            request = make_request(method, output=output, file=file, offset=offset)
+            return self._transport.stream(method, request, deadline)
 
-        source = DownloadSource(open_file, self._reattach, self._transport.breaks_with_server)
+        source = DownloadSource(open_file, self._reattach, self._transport.breaks_with_server, deadline)
         shown = Transfer(progress, "downloading")
         try:
             return download(source, Path(folder), shown.show)
@@ -571,7 +601,9 @@ class Client:
         start = next(fields)  # here, since a fault in a stream of requests is told as one of the connection
         parts = (make_request("FileService.UploadFile", **part) for part in chain([start], fields))
         try:
-            return decode(results.Upload, self._transport.call("FileService.UploadFile", parts).upload)
+            return decode(
+                results.Upload, self._transport.call("FileService.UploadFile", parts, self._deadline()).upload
+            )
         finally:
             shown.close()
 
@@ -589,12 +621,34 @@ class Client:
     def _run(self, wanted: str, method: str, request: Any, progress: bool | None, on_event: OnEvent | None) -> Any:
         # Named, so that a start can be repeated safely.
         request.request_id = request.request_id or str(uuid.uuid4())
-        source = Source(self._watch, start=lambda: self._transport.stream(method, request))
+        deadline = self._deadline()
+        source = Source(
+            self._watch_until(deadline),
+            start=lambda: self._transport.stream(method, request, deadline),
+            deadline=deadline,
+        )
         return self._take(wanted, self._follow(source), progress, on_event)
 
-    def _watch(self, job_id: str, after_sequence: int) -> Any:
+    def _run_named(
+        self, wanted: str, method: str, request: Message, progress: bool | None, on_event: OnEvent | None
+    ) -> Any:
+        """Starts a job by a call whose request has an id, so that it may be made again, and follows it."""
+        deadline = self._deadline()
+        job = self._transport.call(method, request, deadline, is_repeatable=True).job
+        return self._take(wanted, self._follow_job(job.id, 0, deadline), progress, on_event)
+
+    def _follow_job(self, job_id: str, after_sequence: int, deadline: Deadline) -> Iterator[messages.JobEvent]:
+        source = Source(self._watch_until(deadline), job_id=job_id, after_sequence=after_sequence, deadline=deadline)
+        return self._follow(source)
+
+    def _watch_until(self, deadline: Deadline) -> Callable[[str, int], Any]:
         method = "JobService.WatchJob"
-        return self._transport.stream(method, make_request(method, job_id=job_id, after_sequence=after_sequence))
+
+        def watch(job_id: str, after_sequence: int) -> Any:
+            request = make_request(method, job_id=job_id, after_sequence=after_sequence)
+            return self._transport.stream(method, request, deadline)
+
+        return watch
 
     def _follow(self, source: Source) -> Iterator[messages.JobEvent]:
         return follow_events(source, self._reattach, breaks_with_server=self._transport.breaks_with_server)
@@ -635,18 +689,12 @@ class Client:
         return decode(results.JOB_RESULTS[case], getattr(ended, case))
 
     def _stream(self, method: str, request: Message) -> Iterator[Any]:
-        call = self._transport.stream(method, request)
-        try:
-            yield from call
-        except grpc.RpcError as error:
-            raise PrunecastError.of_call(error) from error
-        finally:
-            call.cancel()
+        return self._transport.answers(method, request, self._deadline())
 
     def _pages(self, method: str, items: str, **fields: Any) -> Iterator[Any]:
-        token = ""
+        token, deadline = "", self._deadline()
         while True:
-            page = self.call(method, page_token=token, **fields)
+            page = self._transport.call(method, make_request(method, page_token=token, **fields), deadline)
             yield from getattr(page, items)
             token = page.next_page_token
             if not token:

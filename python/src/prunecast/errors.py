@@ -19,6 +19,16 @@ class FieldViolation:
     description: str
 
 
+@dataclass(frozen=True)
+class QuotaViolation:
+    """A limit that a call went beyond."""
+
+    subject: str
+    """Whose limit it is."""
+    description: str
+    """What the limit is, and what to do."""
+
+
 class PrunecastError(Exception):
     """What a call or a job failed with, as the server tells it."""
 
@@ -30,6 +40,7 @@ class PrunecastError(Exception):
         reason: str = "",
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[FieldViolation] = (),
+        quotas: Sequence[QuotaViolation] = (),
         retry_after_seconds: float | None = None,
     ) -> None:
         super().__init__(f"{reason or code}: {message}")
@@ -41,6 +52,8 @@ class PrunecastError(Exception):
         self.metadata: dict[str, str] = dict(metadata or {})
         """Facts that a program can act on."""
         self.violations: tuple[FieldViolation, ...] = tuple(violations)
+        self.quotas: tuple[QuotaViolation, ...] = tuple(quotas)
+        """The limits that were gone beyond."""
         self.retry_after_seconds = retry_after_seconds
         """How long to wait before another try; None if the server did not say."""
 
@@ -62,11 +75,13 @@ class PrunecastError(Exception):
     def _with_details(cls, message: str, code: str, status: status_pb2.Status) -> PrunecastError:
         facts = error_details_pb2.ErrorInfo()
         request = error_details_pb2.BadRequest()
+        quota = error_details_pb2.QuotaFailure()
         retry = error_details_pb2.RetryInfo()
         has_retry = False
         for detail in status.details:
             detail.Unpack(facts)
             detail.Unpack(request)
+            detail.Unpack(quota)
             has_retry = detail.Unpack(retry) or has_retry
         return cls(
             message,
@@ -74,6 +89,7 @@ class PrunecastError(Exception):
             reason=facts.reason,
             metadata=facts.metadata,
             violations=[FieldViolation(each.field, each.description) for each in request.field_violations],
+            quotas=[QuotaViolation(each.subject, each.description) for each in quota.violations],
             retry_after_seconds=retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if has_retry else None,
         )
 
