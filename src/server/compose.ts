@@ -3,6 +3,7 @@ import { Container, type ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
 import type { OutputFolders } from '../core/ports/outputs.js';
 import type { Authenticator } from '../core/ports/authenticator.js';
+import type { Clock } from '../core/ports/clock.js';
 import { NO_TELEMETRY, type Telemetry } from '../core/ports/telemetry.js';
 import { NO_TRACER, type Tracer } from '../core/ports/tracer.js';
 import type { PluginEntry } from '../core/ports/plugin-entry.js';
@@ -16,6 +17,7 @@ import { createLabelQueue } from './adapters/in-process-queue/label-queue.js';
 import type { PrometheusMetrics } from './adapters/prometheus/metrics.js';
 import type { MetricsListener } from './adapters/prometheus/serve-metrics.js';
 import { openDatabase } from './adapters/sqlite/open-database.js';
+import { pruneMeanwhile, type PruneLimits } from './adapters/sqlite/prune-database.js';
 import { createSqliteStore } from './adapters/sqlite/sqlite-store.js';
 import { createSteadyStore } from './adapters/sqlite/steady-store.js';
 import { openAuthentication, type FileAuthenticator } from './authentication/authenticate.js';
@@ -24,7 +26,7 @@ import type { Config } from './config/config.js';
 import { refuseExposed } from './config/exposure.js';
 import { createLog } from './config/create-log.js';
 import { describeRefusal } from './config/describe-refusal.js';
-import { OUTPUT_LEASE_MS } from './config/limits.js';
+import { DAY_MS, OUTPUT_LEASE_MS, SWEEP_MS } from './config/limits.js';
 import { VERSION } from './config/version.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import { createLeaseOwner } from './jobs/lease-owner.js';
@@ -75,6 +77,8 @@ export interface ServerParts {
   sweepBrokenUploads(): Promise<void>;
   /** Deletes the uploads that nobody has used for as long as the settings keep them. */
   sweepUnusedUploads(): Promise<void>;
+  /** Removes the old jobs and labels that the settings do not keep, if they say so. */
+  pruneState(): Promise<void>;
   /** Those that a module has bound come before the built-in ones. */
   readonly services: readonly RpcService[];
   /**
@@ -102,7 +106,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
   bindDefaults(container, plugins, metrics);
   const source = container.get(TOKENS.pluginSource);
   const hosting = hostPlugins(config.stateDirectory, container.get(TOKENS.log));
-  let closeStore: (() => Promise<void>) | undefined;
+  let store: OwnStore | undefined;
   let authentication: FileAuthenticator | undefined;
   try {
     if (!ownAuthenticator) {
@@ -110,7 +114,8 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
       container.bind(TOKENS.authenticator).toConstantValue(authentication);
     }
     const entries = await source.load();
-    closeStore = container.isBound(TOKENS.store) ? undefined : await openStore(container);
+    store = container.isBound(TOKENS.store) ? undefined : await openStore(container, stopping);
+    const opened = store;
     container.bind(PARTS.plugins).toConstantValue(new PluginRegistry(entries, hosting.address));
     bindServices(container);
     return {
@@ -135,6 +140,7 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         if (deleted.length > 0)
           container.get(TOKENS.log).info({ uploads: deleted.map(({ path }) => path) }, 'deleted unused uploads');
       },
+      pruneState: async () => opened?.prune(),
       listenForMetrics: async () => {
         if (config.metricsListen === undefined || metrics === undefined) return undefined;
         return listenForMetrics(metrics, config.metricsListen);
@@ -155,14 +161,14 @@ export async function composeServer({ config, stopping, plugins, modules }: Foun
         authentication?.close();
         await source.close?.();
         hosting.close();
-        await closeStore?.();
+        await store?.close();
       },
     };
   } catch (error) {
     authentication?.close();
     await source.close?.();
     hosting.close();
-    await closeStore?.();
+    await store?.close();
     throw error;
   }
 }
@@ -257,20 +263,47 @@ const provideDefault: typeof provide = (container, token, create, needs) => {
   if (!container.isBound(token)) provide(container, token, create, needs);
 };
 
-/** Opens the default store and binds it. Returns what closes it. */
-async function openStore(container: Container): Promise<() => Promise<void>> {
-  const { stateDirectory } = container.get(TOKENS.config);
+/** The default store, as far as it needs more than a port. */
+interface OwnStore {
+  /** Removes what the settings do not keep. */
+  prune(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens the default store and binds it. */
+async function openStore(container: Container, stopping: AbortSignal): Promise<OwnStore> {
+  const config = container.get(TOKENS.config);
+  const log = container.get(TOKENS.log);
+  const { stateDirectory } = config;
   // The store waits for locks itself, while calls go on.
   const { database, readable, close } = await openDatabase(stateDirectory, { lockWaitMs: 0 });
   if (readable.length > 0)
-    container
-      .get(TOKENS.log)
-      .warn(
-        { paths: readable.slice(0, 5) },
-        'other users can read or list parts of the state folder, which holds requests and their texts: give the server a state folder that its user owns and nothing else uses',
-      );
-  container
-    .bind(TOKENS.store)
-    .toConstantValue(createSteadyStore(createSqliteStore(database), createReserve(stateDirectory)));
-  return close;
+    log.warn(
+      { paths: readable.slice(0, 5) },
+      'other users can read or list parts of the state folder, which holds requests and their texts: give the server a state folder that its user owns and nothing else uses',
+    );
+  const reserve = createReserve(stateDirectory);
+  if (!(await reserve.hold()))
+    log.warn('the disk of the state folder is full: until there is room, nothing is started');
+  container.bind(TOKENS.store).toConstantValue(createSteadyStore(createSqliteStore(database), reserve));
+  return {
+    prune: async () => {
+      const limits = limitsOf(config, container.get(TOKENS.clock));
+      if (limits === undefined) return;
+      const pruned = await pruneMeanwhile(database, limits, stopping);
+      if (pruned.jobs + pruned.labels > 0) log.info({ ...pruned }, 'removed old jobs and labels');
+    },
+    close,
+  };
+}
+
+/** What the settings keep of a database; `undefined` if they keep all. */
+function limitsOf({ stateRetentionDays, databaseBytes }: Config, { now }: Clock): PruneLimits | undefined {
+  if (stateRetentionDays === undefined && databaseBytes === undefined) return undefined;
+  return {
+    beforeMs: stateRetentionDays === undefined ? undefined : now() - stateRetentionDays * DAY_MS,
+    keepBytes: databaseBytes,
+    youngestMs: now() - SWEEP_MS,
+    labelsOfStudies: 'keep',
+  };
 }

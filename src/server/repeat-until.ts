@@ -8,10 +8,13 @@ export function repeatUntil(
     everyMs,
     work,
     failed,
+    firstMs = everyMs,
   }: {
     readonly everyMs: number;
     readonly work: () => Promise<void>;
     readonly failed: (error: unknown) => void;
+    /** Until the first start; left out: as long as between two. */
+    readonly firstMs?: number;
   },
 ): void {
   if (signal.aborted) return;
@@ -22,7 +25,7 @@ export function repeatUntil(
         signal.removeEventListener('abort', stop);
         repeatUntil(signal, { everyMs, work, failed });
       });
-  }, everyMs);
+  }, firstMs);
   timer.unref();
   const stop = () => clearTimeout(timer);
   signal.addEventListener('abort', stop, { once: true });

@@ -11,7 +11,7 @@ import { composeServer, type ServerParts } from './compose.js';
 import { startDashboard, type Dashboard, type DashboardSettings } from './dashboard/dashboard.js';
 import { readPage } from './dashboard/page-files.js';
 import type { JobRunner } from './jobs/create-jobs.js';
-import { CANCEL_GRACE_MS, UPLOAD_SWEEP_MS } from './config/limits.js';
+import { CANCEL_GRACE_MS, SWEEP_MS } from './config/limits.js';
 import { repeatUntil } from './repeat-until.js';
 import { createApiCalls } from './rpc/api-calls.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
@@ -98,9 +98,15 @@ export async function startServer(
     await recover(parts);
     state.enter('serving');
     repeatUntil(stopping.signal, {
-      everyMs: UPLOAD_SWEEP_MS,
+      everyMs: SWEEP_MS,
       work: parts.sweepUnusedUploads,
       failed: (error) => log.warn({ err: error }, 'unused uploads were not deleted'),
+    });
+    repeatUntil(stopping.signal, {
+      firstMs: 0,
+      everyMs: SWEEP_MS,
+      work: parts.pruneState,
+      failed: (error) => log.warn({ err: error }, 'old jobs and labels were not removed'),
     });
     log.info(
       {

@@ -195,6 +195,25 @@ export const CONFIG_SCHEMA = z
         'Days after which an uploaded file or folder is deleted that nobody has uploaded or read again. One that a job names which has not ended is kept. The server looks at its start and every hour.',
       )
       .meta(flag('Resources', 'days after which an upload is deleted that nobody has uploaded or read again')),
+    stateRetentionDays: z
+      .int()
+      .min(1)
+      .max(36_500)
+      .optional()
+      .describe(
+        'Days after which jobs that have ended are removed with their events, and labels, except those of checkpoints that a study is about. Studies and predictors stay. The server looks at its start and every hour. A request id of a removed job counts as new. Default: nothing is removed.',
+      )
+      .meta(flag('Resources', 'days after which ended jobs and labels of no study are removed')),
+    databaseBytes: z
+      .int()
+      .min(2 ** 20)
+      .optional()
+      .describe(
+        'Size of the database in the state folder to which the oldest of these jobs, then labels, are removed at the start and every hour, but for those of the last hour. The file stays as large as it is, and its free space is used again; `prunecast state prune` gives it back to the disk. Default: no limit.',
+      )
+      .meta(
+        flag('Resources', 'size of the database to which the oldest ended jobs and labels of no study are removed'),
+      ),
     concurrentJobs: z
       .int()
       .min(1)

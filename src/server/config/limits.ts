@@ -57,7 +57,7 @@ export const STORAGE_WAIT_MS = 600_000;
  */
 export const INLINE_CALL_LIMIT_MS = 5000;
 
-/** How often the server looks for uploads that are to be deleted. */
-export const UPLOAD_SWEEP_MS = 3_600_000;
+/** How often the server looks for uploads, jobs and labels that are to be deleted. What is younger than that stays. */
+export const SWEEP_MS = 3_600_000;
 
 export const DAY_MS = 86_400_000;
