@@ -167,7 +167,7 @@ export const CONFIG_SCHEMA = z
       .max(86_400_000)
       .default(300_000)
       .describe(
-        'How long an idle model keeps its thread, its compiled graphs and its weights in memory, in milliseconds.',
+        'How long a model that nobody uses stays open, with its thread, its compiled graphs and its weights in memory, in milliseconds.',
       )
       .meta(flag('Resources', 'how long an idle model keeps its thread and memory, in milliseconds')),
     scoreCacheBytes: z

@@ -37,7 +37,7 @@ export interface OpenModelsOptions {
   readonly memoryBudgetBytes: number;
   /** The most checkpoints that stay open while unused. */
   readonly openModels: number;
-  /** How long an idle model keeps its thread and its memory. */
+  /** How long a model that nobody uses stays open, and keeps its thread and its memory. */
   readonly modelIdleMs: number;
   /** The most jobs that run at the same time. */
   readonly concurrentJobs: number;
@@ -71,6 +71,7 @@ interface Entry {
   readonly tokenizer: Promise<Tokenizer | undefined>;
   /** Those who wait for it. */
   readonly listeners: Set<NonNullable<WorkContext['report']>>;
+  ageTimer?: NodeJS.Timeout;
 }
 
 /** The share of the free memory that a call leaves to calls of other models. */
@@ -108,6 +109,15 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
       () => undefined,
     );
   };
+  const dropOnceOld = (directory: string, entry: Entry): void => {
+    clearTimeout(entry.ageTimer);
+    entry.ageTimer = setTimeout(async () => {
+      const language = await entry.language.catch(() => undefined);
+      if (entries.get(directory) !== entry) return;
+      if (language?.isUsed() === true) dropOnceOld(directory, entry);
+      else await drop(directory, entry);
+    }, options.modelIdleMs).unref();
+  };
   const dropLongestUnused = async (): Promise<void> => {
     for (const [directory, entry] of entries) {
       if (entries.size <= options.openModels) return;
@@ -137,6 +147,7 @@ export function createOpenModels(options: OpenModelsOptions): OpenModels {
           throw atField(error, field);
         })
         .finally(() => entry.listeners.delete(listener));
+      dropOnceOld(directory, entry);
       await dropLongestUnused();
       return {
         name,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeRandomCheckpoint } from '../../../bench/random-checkpoint.js';
 import { createClient, type PrunecastClient } from '../../../src/client/index.js';
 import { startServerChild, type ServerChild } from '../../support/server-child.js';
@@ -41,6 +41,7 @@ beforeAll(async () => {
       PRUNECAST_MODEL_ROOTS: join(folder, 'models'),
       PRUNECAST_MEMORY_BUDGET_BYTES: String(BUDGET_BYTES),
       PRUNECAST_OPEN_MODELS: '4',
+      PRUNECAST_MODEL_IDLE_MS: '1000',
     },
   });
   client = createClient({ address: server.address });
@@ -99,7 +100,8 @@ describe.skipIf(!existsSync('/proc/self/task'))('a server that is asked about ma
     expect(new Set(answers.map(({ checkpointDigest }) => checkpointDigest)).size).toBe(40);
   });
 
-  it('stays within one memory budget when it computes with several that do not fit together', async () => {
+  it('stays within one memory budget when it computes with several that do not fit together, and gives back what nobody uses', async () => {
+    const idle = await look();
     const text = tokenText(Array.from({ length: 512 }, (_, index) => index));
     let first: Awaited<ReturnType<typeof look>> | undefined;
     for (let model = 1; model <= EVALUATED; model += 1) {
@@ -114,5 +116,9 @@ describe.skipIf(!existsSync('/proc/self/task'))('a server that is asked about ma
     // Float32 weights of 30 MB each, 150 MB beyond the first: with a budget for each all of them stayed.
     expect(last.residentBytes - (first?.residentBytes ?? NaN)).toBeLessThan(BUDGET_BYTES);
     expect(last.threads - (first?.threads ?? NaN)).toBeLessThanOrEqual(3);
+    await vi.waitFor(async () => expect((await look()).threads).toBeLessThanOrEqual(idle.threads + 1), {
+      timeout: 30_000,
+      interval: 100,
+    });
   });
 });
