@@ -115,10 +115,14 @@ async function passGroup(
         const tap = pool.take(size.count * size.length * into.sum.length);
         await runner.runHalf(ready, size, input, output, tap);
         await addMoments(sessions, tap, size, into);
+        const tokensRun = size.count * size.length;
         if (products !== undefined) {
+          // The product takes as long as the run, or longer.
+          passed(tokensRun / 2);
+          signal.throwIfAborted();
           const width = into.sum.length;
           const product = await multiplyTransposed(tap, tap, {
-            inner: size.count * size.length,
+            inner: tokensRun,
             rows: width,
             columns: width,
           });
@@ -128,7 +132,7 @@ async function passGroup(
         pool.give(input);
         pool.give(tap);
         states[index] = output;
-        passed(size.count * size.length);
+        passed(products === undefined ? tokensRun : tokensRun / 2);
       }
       requireFinite(products === undefined ? into.sumOfSquares : diagonalOf(products, into.sum.length), {
         layer,
