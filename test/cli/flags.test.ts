@@ -192,6 +192,7 @@ const OUTSIDE_REQUEST: Readonly<Record<string, { readonly args: readonly string[
   '--no-color': { args: [], why: 'as --json' },
   '--options': { args: [], why: 'which columns of the answer are printed' },
   '--address': { args: ['OTHER_ADDRESS'], why: 'who gets the request' },
+  '--config': { args: ['settings.yaml'], why: 'a file that names such a folder' },
   '--state-dir': { args: ['elsewhere'], why: 'a setting of a server that is started for the call' },
   '--plugin': { args: ['./own.js'], why: 'a setting of such a server' },
   '--server-log': { args: [], why: 'whether the log of such a server is shown' },

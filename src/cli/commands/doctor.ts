@@ -1,17 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Command } from 'commander';
 import { Precision, type GetServerInfoResponse } from '../../client/index.js';
 import { DOCTOR_MAIN } from '../../client/server-main.js';
-import { addServerFlags, type ServerFlags } from '../options/server.js';
+import { addServerFlags, CONFIG_FLAG, type ServerFlags } from '../options/server.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { formatBytes } from '../../words/format.js';
 import { printCheck, type Check } from '../output/print-check.js';
 import { createPrinter } from '../output/printer.js';
 import { readVersion } from '../proto/package-root.js';
 import { findAccess } from '../session/access.js';
+import { stateVariables } from '../session/state-directory.js';
 import { useServer } from '../session/use-server.js';
 
 /** `prunecast doctor`: whether this machine, or a running server, has what it needs. */
@@ -21,7 +21,7 @@ export function addDoctorCommand(program: Command): void {
     .description(
       'check what a server needs of this machine: Node, CPU, ONNX Runtime, memory, disk, rights, and the state folder; with --address ask a running server',
     );
-  addServerFlags(command).action(async (flags: ServerFlags) => {
+  addServerFlags(command, CONFIG_FLAG).action(async (flags: ServerFlags) => {
     const printer = createPrinter(flags);
     const checks: Check[] = [];
     const source = findAccess(flags) === undefined ? checkHere(flags) : checkServer(flags);
@@ -35,16 +35,12 @@ export function addDoctorCommand(program: Command): void {
 }
 
 /** The checks of a process of its own: one that does not end well has failed in the check after its last line. */
-async function* checkHere({ stateDir }: ServerFlags): AsyncGenerator<Check, void, undefined> {
+async function* checkHere(flags: ServerFlags): AsyncGenerator<Check, void, undefined> {
+  const environment: NodeJS.ProcessEnv = { ...process.env, ...stateVariables(flags) };
+  const { PRUNECAST_CONFIG: file = '', PRUNECAST_OUTPUT_ROOT: outputRoot = process.cwd() } = environment;
   const child = spawn(process.execPath, [DOCTOR_MAIN], {
-    env: {
-      ...process.env,
-      ...(stateDir !== undefined && { PRUNECAST_STATE_DIRECTORY: resolve(stateDir) }),
-      // Commands write below the folder they run in; a file of settings is for a server with a root of its own.
-      ...((process.env['PRUNECAST_CONFIG'] ?? '') === '' && {
-        PRUNECAST_OUTPUT_ROOT: process.env['PRUNECAST_OUTPUT_ROOT'] ?? process.cwd(),
-      }),
-    },
+    // Commands write below the folder they run in; a file of settings is for a server with a root of its own.
+    env: { ...environment, ...(file === '' && { PRUNECAST_OUTPUT_ROOT: outputRoot }) },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const ended = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;

@@ -40,7 +40,7 @@ export function addHealthCommand(program: Command): void {
   addRunningServerFlags(command);
   command.action(async (flags: HealthFlags) => {
     const printer = createPrinter(flags);
-    const access = findRunning(flags);
+    const access = await findRunning(flags);
     const { address } = access;
     const answer = await check(access, flags).catch((error: unknown) => {
       throw access.explain(error);

@@ -7,10 +7,11 @@ import { STATE_TOOLS_MAIN } from '../../client/server-main.js';
 import { formatBytes } from '../../words/format.js';
 import { BYTE_UNITS, readQuantity, TIME_UNITS } from '../../words/quantities.js';
 import { addFlags, DRY_RUN, PathArgument } from '../options/flag-option.js';
-import { addServerFlags, type ServerFlags } from '../options/server.js';
+import { addServerFlags, CONFIG_FLAG, type ServerFlags } from '../options/server.js';
 import { CommandFailure, type FailureDetails } from '../output/command-failure.js';
 import { printCheck, type Check } from '../output/print-check.js';
 import { createPrinter } from '../output/printer.js';
+import { stateVariables } from '../session/state-directory.js';
 
 /** `prunecast state`: the state folder itself, without a server; all but `prune` work while one has it. */
 export function addStateCommand(program: Command): void {
@@ -40,7 +41,7 @@ function addBackup(state: Command): void {
     .description(
       'copy the state to a new folder, as it is at one moment, while a server may go on with it; `serve --state-dir FOLDER` restores it',
     );
-  addServerFlags(command).action(async (folder: string, flags: ServerFlags) => {
+  addServerFlags(command, CONFIG_FLAG).action(async (folder: string, flags: ServerFlags) => {
     const printer = createPrinter(flags);
     for await (const line of runTask({ task: 'backup', target: resolve(folder) }, flags)) {
       const backup = line as Backup;
@@ -59,7 +60,7 @@ function addCheck(state: Command): void {
   const command = state
     .command('check')
     .description('read all of the state and say whether it is whole, and how large each part is; nothing is written');
-  addServerFlags(command).action(async (flags: ServerFlags) => {
+  addServerFlags(command, CONFIG_FLAG).action(async (flags: ServerFlags) => {
     const printer = createPrinter(flags);
     const failed = new Set<string>();
     for await (const line of runTask({ task: 'check' }, flags)) {
@@ -85,7 +86,7 @@ function addExport(state: Command): void {
     proposes: { from: 'names', names: EXPORTED },
     repeats: true,
   });
-  addServerFlags(command).action(async (flags: ServerFlags & { readonly only?: readonly string[] }) => {
+  addServerFlags(command, CONFIG_FLAG).action(async (flags: ServerFlags & { readonly only?: readonly string[] }) => {
     const wrong = flags.only?.find((kind) => !EXPORTED.some((known) => known === kind));
     if (wrong !== undefined) throw new InvalidArgumentError(`--only ${wrong}: allowed are ${EXPORTED.join(', ')}.`);
     await runTask({ task: 'export', kinds: flags.only }, flags, 'pass-on').next();
@@ -127,7 +128,7 @@ function addPrune(state: Command): void {
     },
     DRY_RUN,
   );
-  addServerFlags(command).action(async (flags: PruneFlags) => {
+  addServerFlags(command, CONFIG_FLAG).action(async (flags: PruneFlags) => {
     const { olderThan, keepBytes, labelsOfStudies = false, dryRun = false } = flags;
     if (olderThan === undefined && keepBytes === undefined)
       throw new InvalidArgumentError('give a limit: --older-than 30d, --keep-bytes 2GiB, or both.');
@@ -174,13 +175,13 @@ function count(amount: number, one: string, many = `${one}s`): string {
  */
 async function* runTask(
   task: object,
-  { address, stateDir }: ServerFlags,
+  flags: ServerFlags,
   output: 'read' | 'pass-on' = 'read',
 ): AsyncGenerator<unknown, void, undefined> {
-  if (address !== undefined)
+  if (flags.address !== undefined)
     throw new InvalidArgumentError('--address: the state is a folder of this machine; name it with --state-dir.');
   const child = spawn(process.execPath, [STATE_TOOLS_MAIN, JSON.stringify(task)], {
-    env: { ...process.env, ...(stateDir !== undefined && { PRUNECAST_STATE_DIRECTORY: resolve(stateDir) }) },
+    env: { ...process.env, ...stateVariables(flags) },
     stdio: ['ignore', output === 'read' ? 'pipe' : 'inherit', 'pipe'],
   });
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;

@@ -9,6 +9,8 @@ import { showLast } from './short-help.js';
 export interface ServerFlags extends PrintFlags, AccessValues {
   /** Undefined: PRUNECAST_STATE_DIRECTORY, or the user's own state folder. */
   readonly stateDir?: string;
+  /** Of commands that have `CONFIG_FLAG`. Undefined: PRUNECAST_CONFIG, or none. */
+  readonly config?: string;
   readonly serverLog?: boolean;
   /** Plug-ins of that server. */
   readonly plugin?: readonly string[];
@@ -41,8 +43,15 @@ const SERVER_FLAGS: readonly FlagForm[] = [
   { flags: '--server-log', summary: 'show the log of the server if this call starts it' },
 ];
 
+/** Of commands for those who run servers. */
+export const CONFIG_FLAG: FlagForm = {
+  flags: '--config <FILE>',
+  summary: 'the file of settings of that server, which names its state folder',
+  proposes: { from: 'files' },
+};
+
 /** Of commands that ask a server which runs already. */
-export type RunningServerFlags = PrintFlags & AccessValues & Pick<ServerFlags, 'stateDir'>;
+export type RunningServerFlags = PrintFlags & AccessValues & Pick<ServerFlags, 'stateDir' | 'config'>;
 
 const RUNNING_SERVER_FLAGS: readonly FlagForm[] = [
   ...ACCESS_FORMS,
@@ -51,6 +60,7 @@ const RUNNING_SERVER_FLAGS: readonly FlagForm[] = [
     summary: 'the folder in which that server keeps its state, instead of your own state folder',
     proposes: { from: 'folders' },
   },
+  CONFIG_FLAG,
 ];
 
 /** Flags for the form of what is printed and for a server to call that is not started if none runs. */
@@ -59,8 +69,8 @@ export function addRunningServerFlags(command: Command): Command {
 }
 
 /** Flags for the form of what is printed and for the server to call. */
-export function addServerFlags(command: Command): Command {
-  return showLast(addAll(command, SERVER_FLAGS), RARE);
+export function addServerFlags(command: Command, ...more: readonly FlagForm[]): Command {
+  return showLast(addAll(command, [...SERVER_FLAGS, ...more]), RARE);
 }
 
 const RARE = ACCESS_FLAGS.map(nameFlag).filter((flag) => flag !== '--address');

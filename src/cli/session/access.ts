@@ -73,7 +73,7 @@ interface Given {
 type AllGiven = Readonly<Partial<Record<AccessFlag['key'], Given>>>;
 
 function readGiven(flags: ServerFlags, environment: Environment): AllGiven {
-  const isOfStateFolder = flags.stateDir !== undefined || flags.plugin !== undefined;
+  const isOfStateFolder = [flags.stateDir, flags.config, flags.plugin].some((given) => given !== undefined);
   const entries = ACCESS_FLAGS.flatMap((flag): (readonly [AccessFlag['key'], Given])[] => {
     const { key, variable } = flag;
     const value = flags[key];

@@ -4,7 +4,7 @@ import { findSockets } from '../../state-folder/socket-paths.js';
 import type { RunningServerFlags } from '../options/server.js';
 import { CommandFailure } from '../output/command-failure.js';
 import { findAccess, type Access } from './access.js';
-import { stateDirectoryOf } from './use-server.js';
+import { findStateDirectory } from './state-directory.js';
 
 /**
  * Gives a command a client of the server that it means, which has to run: none is started.
@@ -15,7 +15,7 @@ export async function askRunningServer<Result>(
   flags: RunningServerFlags,
   ask: (client: PrunecastClient) => Promise<Result>,
 ): Promise<Result> {
-  const { address, connect, explain } = findRunning(flags);
+  const { address, connect, explain } = await findRunning(flags);
   const client = connect();
   try {
     await client.connect().catch((error: unknown) => {
@@ -32,9 +32,9 @@ export async function askRunningServer<Result>(
 }
 
 /** The server elsewhere that a command means, or that of its state folder, whether it runs or not. */
-export function findRunning(flags: RunningServerFlags): Access {
+export async function findRunning(flags: RunningServerFlags): Promise<Access> {
   const access = findAccess(flags);
   if (access !== undefined) return access;
-  const address = `unix:${findSockets(stateDirectoryOf(flags)).calls}`;
+  const address = `unix:${findSockets(await findStateDirectory(flags)).calls}`;
   return { address, named: '', connect: () => createClient({ address }), explain: (error) => error };
 }

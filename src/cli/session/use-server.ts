@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { CallError, createClient, type PrunecastClient } from '../../client/index.js';
 import { nameAnywhere } from '../../state-folder/greeting.js';
 import { findSockets } from '../../state-folder/socket-paths.js';
-import { defaultStateDirectory, expandHome } from '../../state-folder/state-directory.js';
 import type { ServerFlags } from '../options/server.js';
 import { stay } from '../../state-folder/stay.js';
 import { createPrinter } from '../output/printer.js';
@@ -15,6 +14,7 @@ import { LostServer } from './lost-server.js';
 import { AT_SERVER, ON_THIS_MACHINE, type Places } from './places.js';
 import { requireAnswer } from './require-answer.js';
 import { writeResumeCommand, writeWatchCommand } from './resume-command.js';
+import { findStateDirectory } from './state-directory.js';
 import { visitServer } from './visit-server.js';
 
 /** What a command works with. */
@@ -60,7 +60,7 @@ export async function useServer<Result>(
   }
   const { plugin = [], serverLog } = flags;
   if (isEarlierStateHere(flags)) createPrinter(flags).note(EARLIER_STATE);
-  const stateDirectory = stateDirectoryOf(flags);
+  const stateDirectory = await findStateDirectory(flags);
   const visit = await visitServer({
     stateDirectory,
     plugins: plugin,
@@ -98,12 +98,6 @@ function addMissing(asked: readonly string[], loaded: readonly string[]): string
 /** Where versions before the first release kept the state: in the current folder. */
 const EARLIER_STATE_FOLDER = '.prunecast';
 const EARLIER_STATE = `${EARLIER_STATE_FOLDER} in this folder has jobs and labels of an earlier version: --state-dir ${EARLIER_STATE_FOLDER} uses them`;
-
-/** The state folder that a command means. */
-export function stateDirectoryOf({ stateDir }: Pick<ServerFlags, 'stateDir'>, environment = process.env): string {
-  const given = stateDir ?? environment['PRUNECAST_STATE_DIRECTORY'];
-  return given === undefined || given === '' ? defaultStateDirectory({ environment }) : resolve(expandHome(given));
-}
 
 function isEarlierStateHere({ stateDir }: ServerFlags): boolean {
   return (
