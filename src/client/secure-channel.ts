@@ -15,6 +15,8 @@ export interface TlsOptions {
 }
 
 /** Where the server is, and what it is shown. */
+export type Headers = Readonly<Record<string, string>>;
+
 export interface TransportOptions {
   /** `host:port`, or `unix:/path/of.sock`. */
   readonly address: string;
@@ -24,8 +26,11 @@ export interface TransportOptions {
   readonly token?: string;
   /** A file that has the token, read again for each call, so that it may change. */
   readonly tokenFile?: string;
-  /** Sent with each call. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Sent with each call. A function is asked for each anew: for the headers of the trace that the call is part of, or an
+   * `x-request-id` that the log of the server names it by. It may not give `authorization`.
+   */
+  readonly headers?: Headers | (() => Headers);
   /** Sends a token to a server on another machine without TLS too: everybody on the way can read it. Default false. */
   readonly insecure?: boolean;
 }
@@ -108,12 +113,21 @@ function requireToken(token: string, name: string): string {
   return token;
 }
 
+/** The headers of a call that is made now. Throws CallError INVALID_ARGUMENT if a function gives `authorization`. */
+export function readHeaders({ headers = {} }: Pick<TransportOptions, 'headers'>): Headers {
+  if (typeof headers !== 'function') return headers;
+  const found = headers();
+  if (hasAuthorization(found))
+    throw refuse('the function `headers` gives `authorization`: give `token` or `tokenFile`');
+  return found;
+}
+
 function hasSecret({ token, tokenFile, headers = {} }: TransportOptions): boolean {
-  return (
-    token !== undefined ||
-    tokenFile !== undefined ||
-    Object.keys(headers).some((name) => name.toLowerCase() === 'authorization')
-  );
+  return token !== undefined || tokenFile !== undefined || (typeof headers !== 'function' && hasAuthorization(headers));
+}
+
+function hasAuthorization(headers: Headers): boolean {
+  return Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
 }
 
 /** Whether what goes to an address stays on this machine. */

@@ -3,7 +3,7 @@ import { Client, connectivityState, Metadata, type ClientDuplexStream } from '@g
 import { CallError } from './call-error.js';
 import { ConnectionFault, explainConnection } from './connection-fault.js';
 import type { RetryPolicy } from './retry-policy.js';
-import { readToken, secureChannel, type TransportOptions } from './secure-channel.js';
+import { readHeaders, readToken, secureChannel, type TransportOptions } from './secure-channel.js';
 
 /** The most bytes that one message may have, either way; GetServerInfo tells the server's own limit. */
 export const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -50,7 +50,7 @@ const HEALTH = '/grpc.health.v1.Health/Check';
  * or no safe one for a token.
  */
 export function createTransport(options: TransportOptions): Transport {
-  const { address, headers = {} } = options;
+  const { address } = options;
   const { credentials, channelOptions } = secureChannel(options);
   const client = new Client(address, credentials, {
     ...channelOptions,
@@ -64,7 +64,7 @@ export function createTransport(options: TransportOptions): Transport {
   const exchange: Transport['exchange'] = async function* (path, requests, { signal, timeoutMs } = {}) {
     throwIfAborted(signal);
     const metadata = new Metadata();
-    for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+    for (const [name, value] of Object.entries(readHeaders(options))) metadata.set(name, value);
     const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
     const token = await readToken(options);
     if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);

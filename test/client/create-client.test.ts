@@ -152,6 +152,29 @@ describe('createClient', () => {
     expect(seen).toEqual([['Bearer secret'], ['Bearer secret']]);
   });
 
+  it('asks for the headers of each call anew, and for no secret among them', async () => {
+    const seen: unknown[] = [];
+    const { address } = await serve([
+      CatalogServiceService,
+      {
+        listPlugins: (call: { metadata: Metadata }, answer: (error: null, value: object) => void) => {
+          seen.push(call.metadata.get('x-request-id'));
+          answer(null, { plugins: [] });
+        },
+      },
+    ]);
+    let calls = 0;
+    const numbered = createClient({ address, headers: () => ({ 'x-request-id': `order-${(calls += 1)}` }) });
+    const secret = createClient({ address, headers: () => ({ Authorization: 'Bearer secret' }) });
+    ends.push(numbered.close, secret.close);
+    for (const _ of 'ab') await numbered.services.catalog.listPlugins({});
+    await expect(secret.services.catalog.listPlugins({})).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining('`token`') as string,
+    });
+    expect(seen).toEqual([['order-1'], ['order-2']]);
+  });
+
   it.each(['', 'http://127.0.0.1:50051', 'https://host:50051'])('refuses the address "%s" at once', (address) => {
     expect(() => createClient({ address })).toThrow(
       expect.objectContaining({
