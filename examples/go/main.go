@@ -9,9 +9,6 @@ import (
 	"os"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
 	pb "example.com/prunecast/gen/prunecast/v1"
 )
 
@@ -25,16 +22,7 @@ func main() {
 	if len(os.Args) > 1 {
 		address = os.Args[1]
 	}
-	// Which calls gRPC makes again by itself when the server is away for a moment.
-	retries, err := os.ReadFile("../../proto/prunecast/v1/service_config.json")
-	if err != nil {
-		log.Fatal(err)
-	}
-	connection, err := grpc.NewClient(
-		address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultServiceConfig(string(retries)),
-	)
+	connection, err := connect(address)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,18 +1,21 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCuttableProxy } from '../support/cuttable-proxy.js';
 import { hasTool, readCommands } from '../support/examples.js';
+import { makeSelfSigned } from '../support/self-signed.js';
 import { type ServerChild, startServerChild } from '../support/server-child.js';
 import { makeFolder } from '../support/test-server.js';
 
 /*
  * The examples in other languages, by the commands of their own pages, against the built server. All go through a proxy
- * that breaks the connection in the middle of the search. Skipped where a tool is missing.
+ * that breaks the connection in the middle of the search; those that take certificates and tokens from variables need
+ * them. Skipped where a tool is missing.
  */
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -20,21 +23,56 @@ const EXAMPLES = join(ROOT, 'examples');
 
 let folder: string;
 let server: ServerChild;
+/** Asks callers for a certificate and a token. */
+let guarded: ServerChild;
+/** What a caller of it is given. */
+let access: Readonly<Record<string, string>>;
 beforeAll(async () => {
   folder = await makeFolder();
+  const place = (name: string) => join(folder, name);
+  const authority = makeSelfSigned({ isAuthority: true });
+  const [ofServer, worker] = [makeSelfSigned({ authority }), makeSelfSigned({ commonName: 'worker', authority })];
+  const sha256 = createHash('sha256').update('secret').digest('hex');
+  for (const [name, contents] of Object.entries({
+    'ca.pem': authority.certificate,
+    'server.pem': ofServer.certificate,
+    'server.key': ofServer.key,
+    'worker.pem': worker.certificate,
+    'worker.key': worker.key,
+    'tokens.json': JSON.stringify({ tokens: [{ name: 'worker', scopes: ['run'], sha256 }] }),
+    'worker.token': 'secret\n',
+  }))
+    await writeFile(place(name), contents);
+  access = {
+    PRUNECAST_CLIENT_AUTHORITIES: place('ca.pem'),
+    PRUNECAST_CLIENT_CERTIFICATE: place('worker.pem'),
+    PRUNECAST_CLIENT_KEY: place('worker.key'),
+    PRUNECAST_TOKEN_FILE: place('worker.token'),
+  };
   server = await startServerChild(folder, { environment: { PRUNECAST_LISTEN: '127.0.0.1:0' } });
+  guarded = await startServerChild(folder, {
+    stateDirectory: place('guarded'),
+    environment: {
+      PRUNECAST_LISTEN: '127.0.0.1:0',
+      PRUNECAST_TLS_CERTIFICATE: place('server.pem'),
+      PRUNECAST_TLS_KEY: place('server.key'),
+      PRUNECAST_TLS_CLIENT_AUTHORITIES: place('ca.pem'),
+      PRUNECAST_TOKENS_FILE: place('tokens.json'),
+    },
+  });
 });
 afterAll(async () => {
   await server.stop();
+  await guarded.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
 describe.each([
   { example: 'typescript', tools: ['npm'], failure: /^error: UNAVAILABLE: / },
-  { example: 'go', tools: ['go'], failure: /^error: Unavailable: / },
-  { example: 'java', tools: ['mvn'], failure: /^error: UNAVAILABLE: / },
+  { example: 'go', tools: ['go'], failure: /^error: Unavailable: /, isGuarded: true },
+  { example: 'java', tools: ['mvn'], failure: /^error: UNAVAILABLE: /, isGuarded: true },
   { example: 'grpcurl', tools: ['grpcurl', 'jq'], failure: /^$/ }, // it writes to standard error
-])('the example of $example', ({ example, tools, failure }) => {
+])('the example of $example', ({ example, tools, failure, isGuarded = false }) => {
   const missing = tools.filter((tool) => !hasTool(tool));
   const [runCommand = '', ...buildCommands] = readCommands(join(EXAMPLES, example)).reverse();
 
@@ -48,10 +86,13 @@ describe.each([
     timeout: 900_000,
   }, async ({ skip }) => {
     skip(missing.length > 0, `no ${missing.join(', no ')}`);
-    await using proxy = await startCuttableProxy(server.address);
+    await using proxy = await startCuttableProxy((isGuarded ? guarded : server).address);
     expect(runCommand).toContain('127.0.0.1:50051');
-    const { code, lines } = await runExample(example, runCommand.replace('127.0.0.1:50051', proxy.address), (line) => {
-      if (line.startsWith('search: event 3,')) proxy.cut();
+    const { code, lines } = await runExample(example, runCommand.replace('127.0.0.1:50051', proxy.address), {
+      environment: isGuarded ? access : {},
+      show: (line) => {
+        if (line.startsWith('search: event 3,')) proxy.cut();
+      },
     });
     const output = lines.join('\n');
     expect({ code, output }).toMatchObject({ code: 0 });
@@ -106,10 +147,14 @@ describe('docs/clients.md', () => {
 async function runExample(
   example: string,
   command: string,
-  show: (line: string) => void = () => undefined,
+  {
+    environment = {},
+    show = () => undefined,
+  }: { readonly environment?: Readonly<Record<string, string>>; readonly show?: (line: string) => void } = {},
 ): Promise<{ readonly code: number | null; readonly lines: string[] }> {
   const child = spawn('sh', ['-c', command], {
     cwd: join(EXAMPLES, example),
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const closed = once(child, 'close');

@@ -1,7 +1,5 @@
 package dev.prunecast.example;
 
-import com.google.gson.Gson;
-import com.google.gson.reflect.TypeToken;
 import dev.prunecast.v1.Budget;
 import dev.prunecast.v1.Calibration;
 import dev.prunecast.v1.Effort;
@@ -22,14 +20,9 @@ import dev.prunecast.v1.SearchResponse;
 import dev.prunecast.v1.StudyReport;
 import dev.prunecast.v1.StudyTexts;
 import dev.prunecast.v1.Text;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Map;
 import java.util.UUID;
 
 /** The four verbs on the demo model: a Search is followed across lost connections, and an error is read in full. */
@@ -47,10 +40,7 @@ public final class Main {
 
   public static void main(String[] args) throws IOException {
     String address = args.length > 0 ? args[0] : "127.0.0.1:50051";
-    ManagedChannel channel =
-        Grpc.newChannelBuilder(address, InsecureChannelCredentials.create())
-            .defaultServiceConfig(readRetries())
-            .build();
+    ManagedChannel channel = Connect.to(address);
     try {
       Main main = new Main(channel);
       main.evaluate();
@@ -63,12 +53,6 @@ public final class Main {
     } finally {
       channel.shutdownNow();
     }
-  }
-
-  /** Which calls gRPC makes again by itself when the server is away for a moment. */
-  private static Map<String, ?> readRetries() throws IOException {
-    String json = Files.readString(Path.of("../../proto/prunecast/v1/service_config.json"));
-    return new Gson().fromJson(json, new TypeToken<Map<String, ?>>() {}.getType());
   }
 
   /** Measures the unpruned model on 4,096 tokens. */
