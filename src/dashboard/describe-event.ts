@@ -20,7 +20,8 @@ export function describeEvent(event: JobEvent): string | undefined {
 }
 
 function describePause({ before, ranges = [], error }: NonNullable<JobEvent['paused']>): string {
-  if (error !== undefined) return `paused: ${error.message ?? 'no reason given'}; goes on by itself after that`;
+  if (error !== undefined)
+    return `paused: ${error.message ?? 'no reason given'}; goes on by itself once that is mended`;
   if (before === undefined) return 'interrupted: waits to be resumed';
   const moved = ranges.filter(isMoved).length;
   const proposal = ranges.length === 0 ? '' : `; ${moved} of ${ranges.length} dimensions would get other ranges`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { describeEvent } from '../../src/cli/output/describe-event.js';
 import { watchJob } from '../../src/cli/session/watch-job.js';
-import { CallError, type FollowOptions, type JobEvent } from '../../src/client/index.js';
+import { CallError, StudyPhase, type FollowOptions, type JobEvent } from '../../src/client/index.js';
 
 describe('watchJob', () => {
   it('says once that the server is lost, however often it is tried again, and once that it is back', async () => {
@@ -48,10 +49,30 @@ describe('watchJob', () => {
     await expect(fail(new CallError('no', { code: 'UNAVAILABLE' }))).rejects.toThrow('watch job-1 again');
     await expect(fail(new CallError('no', { code: 'NOT_FOUND', reason: 'JOB_NOT_FOUND' }))).rejects.toThrow('no');
   });
+
+  it('leaves a job alone that waits for room on a disk, and says so: it goes on by itself', async () => {
+    const { lines, printer } = keepLines();
+    const error = { code: 8, message: 'the disk is full: free some space', details: [] };
+    const paused = makeEvent('paused', { before: StudyPhase.UNSPECIFIED, ranges: [], error });
+    // Its server ends with the commands; a job that was only interrupted would be asked for and resumed here.
+    await watchJob(
+      async function* () {
+        yield paused;
+        yield makeEvent('started');
+        yield makeEvent('ended');
+      },
+      { printer, serverStays: false } as unknown as Parameters<typeof watchJob>[1],
+      { onInterrupt: 'leave' },
+    );
+    expect(lines).toEqual(['paused', 'started', 'ended']);
+    expect(describeEvent(paused)).toEqual([
+      'job job-1: paused: the disk is full: free some space; once that is mended, the job goes on by itself',
+    ]);
+  });
 });
 
-function makeEvent($case: string): JobEvent {
-  return { jobId: 'job-1', sequence: 1n, payload: { $case, value: {} } } as unknown as JobEvent;
+function makeEvent($case: string, value: object = {}): JobEvent {
+  return { jobId: 'job-1', sequence: 1n, payload: { $case, value } } as unknown as JobEvent;
 }
 
 function keepLines() {

@@ -25,7 +25,7 @@ describe('an event in words', () => {
       { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [], error: undefined } },
     ],
     [
-      'paused: the disk is full; goes on by itself after that',
+      'paused: the disk is full; goes on by itself once that is mended',
       { $case: 'paused', value: { before: StudyPhase.UNSPECIFIED, ranges: [], error: FULL } },
     ],
     ['phase sample', studyEvent({ $case: 'phaseStarted', value: { round: 0 } })],

@@ -30,7 +30,8 @@ export function describeEvent(
 }
 
 function describePause({ before, ranges, error }: JobPaused, jobId: string, resume: string): Line[] {
-  if (error !== undefined) return [`job ${jobId}: paused: ${error.message}; the job goes on by itself after that`];
+  if (error !== undefined)
+    return [`job ${jobId}: paused: ${error.message}; once that is mended, the job goes on by itself`];
   const command = { verbatim: `  ${resume}` };
   if (before === StudyPhase.UNSPECIFIED) return [`job ${jobId}: interrupted; to resume it:`, command];
   const moved = ranges

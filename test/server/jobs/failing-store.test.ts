@@ -1,20 +1,28 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { sql } from 'kysely';
+import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { JobState, StoredJob } from '../../../src/core/ports/job-store.js';
 import { Status } from '../../../src/gen/google/rpc/status.js';
 import { toWork } from '../../../src/server/kinds/job-context.js';
 import { JobKind, JobProgress } from '../../../src/gen/prunecast/v1/job.js';
 import type { EmittedPayload } from '../../../src/server/kinds/job-context.js';
+import type { Reserve } from '../../../src/server/adapters/files/reserve.js';
 import { openDatabase, type OpenDatabase } from '../../../src/server/adapters/sqlite/open-database.js';
+import { createSqliteStore } from '../../../src/server/adapters/sqlite/sqlite-store.js';
+import { createSteadyStore } from '../../../src/server/adapters/sqlite/steady-store.js';
+import { recordsIn } from '../../support/test-database.js';
 import { makeFolder, unpack } from '../../support/test-server.js';
-import { DONE, gate, type Run } from './scripted-jobs.js';
+import { DONE, evaluation, gate, type Run } from './scripted-jobs.js';
 import { startOwner, type Owner } from './scripted-owner.js';
 
 /** What the disk is said to have free. */
 const room = { bytes: 1000, freeBytes: async () => room.bytes };
 
 const BEAT_MS = 10;
+/** Room that is never short. */
+const ALL_HELD: Reserve = { hold: async () => true, release: async () => false };
 
 let folder = '';
 let opened: OpenDatabase;
@@ -195,5 +203,46 @@ describe('a state that cannot be written', () => {
     await sql`PRAGMA query_only = OFF`.execute(opened.database);
     const jobId = await start(async () => DONE);
     await vi.waitFor(async () => expect(await stateOf(jobId)).toBe('succeeded'));
+  });
+
+  it('is waited for where another process holds it locked, then pauses the job that writes, which goes on and loses nothing', async () => {
+    await owner.stop();
+    await sql`PRAGMA busy_timeout = 0`.execute(opened.database);
+    const store = createSteadyStore(createSqliteStore(opened.database), ALL_HELD, { mostMs: 50, everyMs: 5 });
+    owner = await startOwner(
+      opened,
+      'patient',
+      async ({ emit }) => {
+        await emit(evaluation(2));
+        return DONE;
+      },
+      { store, room, leaseMs: BEAT_MS * 4 },
+    );
+    const [first, locked, seen] = [gate(), gate(), { error: undefined as unknown }];
+    const jobId = await start(async ({ emit }) => {
+      await emit(evaluation(1));
+      first.open();
+      await locked.opened;
+      await emit(evaluation(2)).catch((error: unknown) => {
+        seen.error = error;
+        throw error;
+      });
+      return undefined;
+    });
+    const other = new Database(join(folder, 'prunecast.db'));
+    await first.opened;
+    await vi.waitFor(() => other.exec('BEGIN EXCLUSIVE'));
+    locked.open();
+    await vi.waitFor(() => expect(seen.error).toMatchObject({ reason: 'STATE_UNAVAILABLE' }));
+    await expect(start(async () => DONE)).rejects.toMatchObject({ reason: 'STATE_UNAVAILABLE', code: 'UNAVAILABLE' });
+    expect(await stateOf(jobId)).toBe('running');
+    other.exec('COMMIT');
+    other.close();
+    await untilState(jobId, 'succeeded');
+    const events = await recordsIn(opened.database).jobs.eventsAfter(jobId, 0, 100);
+    expect(events.map(({ sequence }) => Number(sequence))).toEqual(events.map((_, index) => index + 1));
+    expect(
+      events.map(({ payload }) => (payload?.$case === 'evaluation' ? payload.value.index : payload?.$case)),
+    ).toEqual(['started', 1, 'paused', 'queued', 'started', 2, 'ended']);
   });
 });

@@ -2,8 +2,9 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
+  CallError,
   createClient,
-  type CallError,
+  JobState,
   type DeepPartial,
   type PrunecastClient,
   type PruneRequest,
@@ -142,15 +143,23 @@ describe('an output', () => {
     expect(await readdir(verbs.path('outputs'))).not.toContain('wordless');
   });
 
-  it('on a full disk fails as STORAGE_FULL and leaves nothing', async () => {
+  it('on a full disk pauses its job as STORAGE_FULL and leaves nothing', async () => {
     const before = await readdir(verbs.path('outputs'));
-    const failed = verbs.client.runPrune(prune('full', { exporter: { id: 'overfull' } }));
-    const error = await failed.then(
-      () => undefined,
-      (thrown: unknown) => thrown as CallError,
-    );
-    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORAGE_FULL' });
+    let jobId = '';
+    let error: CallError | undefined;
+    for await (const event of verbs.client.prune(prune('full', { exporter: { id: 'overfull' } }))) {
+      ({ jobId } = event);
+      if (event.payload?.$case !== 'paused' || event.payload.value.error === undefined) continue;
+      error = CallError.fromStatus(event.payload.value.error);
+      break;
+    }
     expect(await readdir(verbs.path('outputs'))).toEqual(before);
+    expect(error).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      reason: 'STORAGE_FULL',
+      metadata: { folder: 'outputRoot', output: 'full' },
+    });
+    expect((await verbs.client.services.jobs.cancelJob({ jobId })).job?.state).toBe(JobState.CANCELLED);
   });
 
   it('lists its files in its manifest, so that what is added later is not deleted', async () => {
