@@ -52,6 +52,7 @@ export function pathOfBest(directory: string, step: number): string {
  *
  * @param begin the half-blocks before any training
  * @param parameterise what is trained of them
+ * @param tell is told the share of the beginning that is done
  */
 export async function openTraining(
   directory: string,
@@ -64,11 +65,12 @@ export async function openTraining(
   }: {
     readonly key: string;
     readonly momentBytes: number;
-    readonly begin: () => Promise<TrainedHalf[]>;
+    readonly begin: (tell: (share: number) => void) => Promise<TrainedHalf[]>;
     readonly parameterise: (halves: readonly TrainedHalf[]) => Parameters;
     readonly from: Training['from'];
   },
   signal: AbortSignal,
+  tell: (share: number) => void = () => undefined,
 ): Promise<Training> {
   await removeUnfinished(directory);
   const file = await openArrayFile<TrainingState>(join(directory, STATE_FILE));
@@ -90,7 +92,9 @@ export async function openTraining(
       ended: undefined,
     };
     const step = from === 'first' && state.ended === undefined ? 0 : state.bestStep;
-    const halves = await (known === undefined ? begin() : readHalves(pathOfBest(directory, step)));
+    const halves = await (known === undefined
+      ? begin((share) => tell(share / 2))
+      : readHalves(pathOfBest(directory, step)));
     const parameters = parameterise(halves);
     const lengths = halves.map((_, place) => countMoments(parameters, place));
     const sizes = lengths.map((length, place) => length + parameters.countBase(place));
@@ -108,6 +112,7 @@ export async function openTraining(
           await parameters.merge(place, base);
         }
         await moments.write(place, beside);
+        tell((1 + (place + 1) / halves.length) / 2);
       }
     return { state, halves, parameters, moments, from };
   } finally {

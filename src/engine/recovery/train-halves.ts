@@ -15,7 +15,7 @@ import { writeHalves, type TrainedHalf } from './trained-halves.js';
 
 export interface TrainingContext {
   /** The half-blocks to train, as they are before it. */
-  readonly begin: () => Promise<TrainedHalf[]>;
+  readonly begin: (tell: (share: number) => void) => Promise<TrainedHalf[]>;
   /** What is trained of them. */
   readonly parameterise: (halves: readonly TrainedHalf[]) => Parameters;
   /**
@@ -70,6 +70,7 @@ export async function trainHalves(
     directory,
     { ...context, from: (plan.rank ?? 0) === 0 ? 'best' : 'first' },
     signal,
+    (share) => report?.({ activity: 'preparing the training', what: '%', done: 100 * share, total: 100 }),
   );
   const { state, halves, moments } = training;
   const order = orderSequences(sequences, plan);

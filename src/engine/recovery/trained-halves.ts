@@ -25,19 +25,23 @@ export function listMatrices(half: ReadyHalf): [name: MapPart, values: Float32Ar
  * Copies of all half-blocks of an architecture, in the order of the forward pass.
  *
  * @param round to what an output holds; by default nothing is rounded
+ * @param tell is told the share that is copied
  */
 export async function copyHalves(
   weights: RankedWeights,
   architecture: Architecture,
   round: RoundWritten = (_name, _part, values) => values,
+  tell: (share: number) => void = () => undefined,
 ): Promise<TrainedHalf[]> {
   const halves: TrainedHalf[] = [];
-  for (const step of listSteps(architecture)) {
+  const steps = listSteps(architecture);
+  for (const step of steps) {
     const name = nameHalf(step);
     const half = await mapArrays(await weights.prepare(step), async (part, values) =>
       round(name, part, values.slice()),
     );
     halves.push({ name, half });
+    tell(halves.length / steps.length);
   }
   return halves;
 }

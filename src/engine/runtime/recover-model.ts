@@ -84,9 +84,12 @@ export async function recoverModel(
       parameterise: (halves) =>
         rank === 0 ? trainMatrices(halves) : trainFactors(halves, { rank, seed: plan.seed }, products),
       now: () => performance.now(),
-      begin: async () => {
+      begin: async (tell) => {
         const weights = await provider.provide(recipe, architecture, work);
-        const halves = await copyHalves(weights, architecture, round);
+        const halves = await copyHalves(weights, architecture, round, (share) => {
+          work.signal.throwIfAborted();
+          tell(share);
+        });
         call = await start();
         return halves;
       },

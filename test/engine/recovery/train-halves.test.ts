@@ -1,8 +1,10 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainingPlan } from '../../../src/core/ports/recovery.js';
+import type { WorkContext, WorkProgress } from '../../../src/core/ports/work-context.js';
 import { openArrayFile } from '../../../src/engine/files/array-file.js';
 import { trainMatrices } from '../../../src/engine/recovery/parameters.js';
 import { openTraining, type TrainingState } from '../../../src/engine/recovery/saved-training.js';
@@ -45,6 +47,7 @@ describe('trainHalves', () => {
     plan: TrainingPlan,
     seconds: { readonly step: number; readonly first?: readonly number[]; readonly check: number },
     more: Partial<TrainingContext> = {},
+    work: WorkContext = unattended,
   ): Promise<TrainingOutcome> {
     let clock = 0;
     let steps = 0;
@@ -73,7 +76,7 @@ describe('trainHalves', () => {
       },
       plan,
       sequences,
-      unattended,
+      work,
     );
   }
 
@@ -126,6 +129,40 @@ describe('trainHalves', () => {
       expect(outcome).toMatchObject({ steps: 14, bestStep: 7, before: 5, after: 4, ended: 'no-more-gain' });
     },
   );
+
+  it('tells how far it is while it prepares, inside of a check and inside of a step', async () => {
+    const told: WorkProgress[] = [];
+    const report = (progress: WorkProgress) => void told.push(progress);
+    await train(
+      planOf({ passes: 0.004, checks: 1 }),
+      { step: 1, check: 1 },
+      {
+        measure: async (_, work) => {
+          work.report?.({ what: 'tokens', done: 3, total: 4 });
+          return 1;
+        },
+        runStep: async (_halves, _batch, _update, breathe) => {
+          await pause(60);
+          await breathe(0.5);
+          return 1;
+        },
+      },
+      { ...unattended, report },
+    );
+    const at = told.map(({ what, done, total }) => `${done}/${total} ${what}`);
+    // Two steps of a sequence of two tokens, after both half-blocks and the first check, and before the last one.
+    expect(at).toEqual([
+      '75/100 %',
+      '100/100 %',
+      '3/4 held-out tokens',
+      '1/4 tokens',
+      '2/4 tokens',
+      '3/4 tokens',
+      '3/4 held-out tokens',
+      '4/4 tokens',
+      '4/4 tokens',
+    ]);
+  });
 
   it('reports no perplexity of a model whose held-out loss is not a number before training', async () => {
     const begun = train(planOf({ passes: 0.1 }), { step: 1, check: 1 }, { measure: async () => Number.NaN });
