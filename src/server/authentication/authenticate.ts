@@ -5,7 +5,6 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Authenticator, CallOrigin, Identity } from '../../core/ports/authenticator.js';
 import type { Config } from '../config/config.js';
 import { watchFiles } from '../config/watch-files.js';
-import { readTokens } from './read-tokens.js';
 
 /** An authenticator that looks at its file again when that changes. */
 export interface FileAuthenticator extends Authenticator {
@@ -62,6 +61,7 @@ function nameByToken(call: CallOrigin, known: readonly Known[]): Identity {
 }
 
 async function readKnown(path: string): Promise<Known[]> {
+  const { readTokens } = await import('./read-tokens.js'); // with a parser of YAML
   try {
     return readTokens(await readFile(path, 'utf8')).map(({ name, scopes, sha256 }) => ({
       name,

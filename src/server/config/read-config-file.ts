@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { isAlias, isMap, isScalar, LineCounter, parseDocument, visit, type Node } from 'yaml';
+import { createRequire } from 'node:module';
+import type { Node } from 'yaml';
 import { didYouMean } from '../../core/errors/nearest.js';
 
 /** A value of a file of settings, and where it stands. */
@@ -34,6 +35,7 @@ export function readConfigFile(path: string, settings: readonly string[]): Confi
 }
 
 function parseSettings(path: string, text: string, settings: readonly string[]): ConfigFile {
+  const { isAlias, isMap, isScalar, LineCounter, parseDocument, visit } = loadYaml();
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const faults: string[] = [];
@@ -57,6 +59,11 @@ function parseSettings(path: string, text: string, settings: readonly string[]):
       values.set(name, { value: (value as Node | null)?.toJS(document) ?? null, line: lineOf(offset) });
   }
   return { values, faults };
+}
+
+/** Only where there is a file: it takes a twentieth of the start of a server. */
+function loadYaml(): typeof import('yaml') {
+  return createRequire(import.meta.url)('yaml') as typeof import('yaml');
 }
 
 /** @throws Error if it is no file of text, or too long */

@@ -2,7 +2,7 @@ import { StudyServiceService } from '../../gen/prunecast/v1/study.js';
 import { answerQuery, type QueryServices } from '../studies/answer-query.js';
 import { deleteStudy, listStudies } from '../studies/list-studies.js';
 import { describeStudy, type StudyServices } from '../studies/describe-study.js';
-import { reportStudy, type ReportServices } from '../reports/report-study.js';
+import type { ReportServices } from '../reports/report-study.js';
 import { attend } from './attend.js';
 import { readEnum, readPageSize, requireText } from '../requests/fields.js';
 import { defineService, type RpcService } from './rpc-service.js';
@@ -31,7 +31,10 @@ export function createStudyService(services: StudyServices & QueryServices & Rep
     },
     queryStudy: (request, context) =>
       answerQuery(attend(services, context), request, { caller: context.caller, signal: context.signal }),
-    getStudyReport: (request) =>
-      reportStudy(services, requireText(request.studyId, 'study_id'), readEnum(request.format)),
+    getStudyReport: async (request) => {
+      const studyId = requireText(request.studyId, 'study_id');
+      const { reportStudy } = await import('../reports/report-study.js'); // all that writes reports
+      return reportStudy(services, studyId, readEnum(request.format));
+    },
   });
 }
