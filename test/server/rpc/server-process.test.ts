@@ -8,7 +8,9 @@ import { credentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createClient, type TlsOptions } from '../../../src/client/index.js';
 import { CatalogServiceClient } from '../../../src/gen/prunecast/v1/catalog.js';
+import { VERSION } from '../../../src/server/config/version.js';
 import { makeSelfSigned } from '../../support/self-signed.js';
+import { startSpanCollector } from '../../support/span-collector.js';
 import { ask, makeFolder, startTestServer } from '../../support/test-server.js';
 
 const root = resolve(import.meta.dirname, '../../..');
@@ -104,9 +106,20 @@ describe('the server process', () => {
     expect((await stat(path)).size).toBe(4);
   });
 
-  it('ends with the parent that holds its standard input', async () => {
-    const server = await startProcess({ PRUNECAST_LISTEN: '127.0.0.1:0', PRUNECAST_EXIT_ON_STDIN_END: 'true' });
+  it('ends with the parent that holds its standard input, once its last spans are exported', async () => {
+    await using collector = await startSpanCollector();
+    const server = await startProcess({
+      PRUNECAST_LISTEN: '127.0.0.1:0',
+      PRUNECAST_EXIT_ON_STDIN_END: 'true',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    });
+    const client = createClient({ address: server.ready.address });
+    await client.services.jobs.listJobs({});
+    client.close();
     expect(await server.end('stdin')).toBe(0);
+    expect(collector.spans.map(({ name }) => name)).toEqual(['prunecast.v1.JobService/ListJobs']);
+    expect(collector.resource).toMatchObject({ 'service.name': 'prunecast', 'service.version': VERSION });
   });
 
   it('listens on its private socket alone if a command starts it, whatever the environment says', async () => {
