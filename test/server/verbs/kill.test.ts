@@ -14,7 +14,7 @@ import {
   type Trial,
 } from '../../../src/client/index.js';
 import { createRng } from '../../../src/core/random.js';
-import { Trial as TrialMessage } from '../../../src/gen/prunecast/v1/study_types.js';
+import { studyPhaseToJSON, Trial as TrialMessage } from '../../../src/gen/prunecast/v1/study_types.js';
 import { startServerChild, type ServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import { listTrials, smallSearch } from './verb-server.js';
@@ -123,6 +123,15 @@ function listSteps(events: readonly JobEvent[]): unknown[] {
   });
 }
 
+/** The beginning of a phase, or a trial in it; `undefined` for other events. */
+function nameMoment(payload: JobEvent['payload']): string | undefined {
+  if (payload?.$case !== 'study') return undefined;
+  const { phase, event } = payload.value;
+  const name = studyPhaseToJSON(phase).replace('STUDY_PHASE_', '');
+  if (event?.$case === 'phaseStarted') return `${name} ${event.value.round}`;
+  return event?.$case === 'trial' ? `${name} trial` : undefined;
+}
+
 /** Starts a search, or attaches to it, and leaves it as soon as `until` says so; whether it did before the end. */
 async function follow(client: PrunecastClient, seed: number, until: (event: JobEvent) => boolean): Promise<boolean> {
   for await (const event of client.search(search(seed))) if (until(event)) return true;
@@ -193,16 +202,15 @@ describe('a server that is killed', () => {
     for (const [index, outcome] of outcomes.entries()) expectUndisturbed(outcome, index + 1);
   }, 180_000);
 
-  it('at every boundary between two phases gives the same results too', async () => {
+  it('at every boundary between two phases, and in the midst of those with trials, gives the same results too', async () => {
     const folder = folders[2] ?? '';
     const seen = new Set<string>();
     let server = await startServerChild(folder);
     for (;;) {
       const client = createClient({ address: server.address });
       const isCut = await follow(client, 1, ({ payload }) => {
-        if (payload?.$case !== 'study' || payload.value.event?.$case !== 'phaseStarted') return false;
-        const key = `${payload.value.phase}/${payload.value.event.value.round}`;
-        return !seen.has(key) && seen.add(key).has(key);
+        const moment = nameMoment(payload);
+        return moment !== undefined && !seen.has(moment) && seen.add(moment).has(moment);
       });
       if (!isCut) break;
       await server.signal('SIGKILL');
@@ -212,7 +220,11 @@ describe('a server that is killed', () => {
     const outcome = await readOutcome(folder, server, 1);
     await server.signal('SIGKILL');
     await runUndisturbed([1]);
-    expect(seen.size).toBeGreaterThanOrEqual(10);
+    const phases = [...seen].filter((moment) => !moment.endsWith('trial'));
+    expect(phases.length).toBeGreaterThanOrEqual(10);
+    expect([...seen]).toEqual(
+      expect.arrayContaining(['SAMPLE', 'VERIFY', 'CONTROLS', 'REPORT'].map((phase) => `${phase} trial`)),
+    );
     expectUndisturbed(outcome, 1);
   }, 120_000);
 });
