@@ -97,7 +97,11 @@ export async function timeShapes(
         total += await timeStep(context, weights, step, caches, length);
       }
       if (round > 0) times.push(total / steps.length);
-      report?.({ what: 'rounds of timing', done: round + (place + 1) / points.length, total: ROUNDS + 1 });
+      report?.({
+        what: 'timings',
+        done: round * points.length + place + 1,
+        total: (ROUNDS + 1) * points.length,
+      });
     }
     const taken = await timeHead(context);
     if (round > 0) headTimes.push(taken);
@@ -131,31 +135,39 @@ export async function timeArchitecture(
   const decode = createDecoding(context, weights, architecture, length);
   const runs: number[] = [];
   for (let round = 0; round <= ROUNDS; round++) {
-    const taken = await decode(signal);
+    const taken = await decode(signal, (share) =>
+      report?.({
+        what: 'layers',
+        done: (round + share) * architecture.length,
+        total: (ROUNDS + 1) * architecture.length,
+      }),
+    );
     if (round > 0) runs.push(taken);
-    report?.({ what: 'runs', done: round + 1, total: ROUNDS + 1 });
   }
   return Math.min(...runs);
 }
 
 /**
  * A run of an architecture for one token with `length` tokens before it, up to its logits, which gives its
- * milliseconds. Half-blocks run one by one, each on the same states.
+ * milliseconds. Half-blocks run one by one, each on the same states. `tell` is told the share of the run that is over:
+ * the first one reads the weights.
  */
 export function createDecoding(
   context: LatencyContext,
   weights: RankedWeights,
   architecture: Architecture,
   length: number,
-): (signal: AbortSignal) => Promise<number> {
+): (signal: AbortSignal, tell?: (share: number) => void) => Promise<number> {
   const caches = createCaches(context.shape, length);
   const isCompiledAgain = compilesAgain(architecture);
-  return async (signal) => {
+  const steps = listSteps(architecture);
+  return async (signal, tell) => {
     let total = await timeHead(context);
-    for (const step of listSteps(architecture)) {
+    for (const [place, step] of steps.entries()) {
       signal.throwIfAborted();
       if (isCompiledAgain && step.half === 'attention') await timeStep(context, weights, step, caches, length);
       total += await timeStep(context, weights, step, caches, length);
+      tell?.((place + 1) / steps.length);
     }
     return total;
   };
