@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Container, type ContainerModule } from 'inversify';
 import type { Logger } from 'pino';
+import { PrunecastError } from '../core/errors/prunecast-error.js';
 import type { OutputFolders } from '../core/ports/outputs.js';
 import type { Authenticator } from '../core/ports/authenticator.js';
 import type { Clock } from '../core/ports/clock.js';
@@ -275,14 +276,19 @@ async function openStore(container: Container, stopping: AbortSignal): Promise<O
   const config = container.get(TOKENS.config);
   const log = container.get(TOKENS.log);
   const { stateDirectory } = config;
+  const reserve = createReserve(stateDirectory);
   // The store waits for locks itself, while calls go on.
-  const { database, readable, close } = await openDatabase(stateDirectory, { lockWaitMs: 0 });
+  const open = () => openDatabase(stateDirectory, { lockWaitMs: 0 });
+  const { database, readable, close } = await open().catch(async (error: unknown) => {
+    const isFull = error instanceof PrunecastError && error.reason === 'STORAGE_FULL';
+    if (isFull && (await reserve.release())) return open();
+    throw error;
+  });
   if (readable.length > 0)
     log.warn(
       { paths: readable.slice(0, 5) },
       'other users can read or list parts of the state folder, which holds requests and their texts: give the server a state folder that its user owns and nothing else uses',
     );
-  const reserve = createReserve(stateDirectory);
   if (!(await reserve.hold()))
     log.warn('the disk of the state folder is full: until there is room, nothing is started');
   container.bind(TOKENS.store).toConstantValue(createSteadyStore(createSqliteStore(database), reserve));

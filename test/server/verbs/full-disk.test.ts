@@ -3,7 +3,15 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CallError, JobState, type JobEvent } from '../../../src/client/index.js';
 import { CAN_MOUNT, makeSmallDisk, type SmallDisk } from '../../support/small-disk.js';
-import { DEMO, listTrials, MAGNITUDE, smallSearch, startVerbServer, type VerbServer } from './verb-server.js';
+import {
+  DEMO,
+  listTrials,
+  MAGNITUDE,
+  REFERENCE_TEXT,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 const TURNS: ReadonlySet<string> = new Set(['ended', 'paused', 'queued', 'started']);
 
@@ -130,5 +138,21 @@ describe.skipIf(!CAN_MOUNT)('a full disk', () => {
     expect(turns(events)).toEqual(['started', 'paused', 'queued', 'started', 'ended']);
     expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).not.toBe(before);
     expect(await readdir(disks.outputs.folder)).toEqual(['model']);
+  });
+
+  it('keeps no server from starting, nor from telling what it has', async () => {
+    const disk = makeSmallDisk('4m');
+    const start = () => startVerbServer({ config: { stateDirectory: disk.folder } });
+    try {
+      await (await start())[Symbol.asyncDispose]();
+      await fill(disk);
+      await using full = await start();
+      expect((await full.client.services.jobs.listJobs({})).jobs).toEqual([]);
+      await expect(
+        full.client.runEvaluate({ model: DEMO, measurement: { text: REFERENCE_TEXT } }),
+      ).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'STORAGE_FULL' });
+    } finally {
+      disk.remove();
+    }
   });
 });

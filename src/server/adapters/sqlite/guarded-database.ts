@@ -127,7 +127,8 @@ const FAULTS: readonly {
   readonly metadata?: Readonly<Record<string, string>>;
 }[] = [
   {
-    codes: /^SQLITE_FULL/,
+    // The second one: the file that SQLite shares with other processes finds no room.
+    codes: /^SQLITE_(FULL|IOERR_SHMSIZE)/,
     reason: 'STORAGE_FULL',
     message: FULL,
     metadata: { folder: 'stateDirectory' },

@@ -3,7 +3,7 @@ import { Kysely, sql, SqliteDialect } from 'kysely';
 import Database from 'libsql';
 import { StateInUse } from '../../../state-folder/state-in-use.js';
 import { admitDatabase } from './admit-database.js';
-import { attempt, guardDatabase, type Connection } from './guarded-database.js';
+import { attempt, describeFull, guardDatabase, type Connection } from './guarded-database.js';
 import { migrate } from './migrations.js';
 import { keepStatePrivate, STATE_DATABASES } from '../files/private-state.js';
 import type { Schema } from './schema.js';
@@ -72,6 +72,7 @@ function takeLock(stateDirectory: string): Database.Database {
   } catch (error) {
     lock.close();
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code.startsWith('SQLITE_FULL')) throw describeFull();
     if (!code.startsWith('SQLITE_BUSY'))
       throw new Error(
         `the state folder ${stateDirectory} cannot be locked (${code}): check that its ${STATE_DATABASES.lock} can be written; delete that file if it is damaged and no server runs`,
