@@ -128,7 +128,7 @@ async function runDense(
   { weights, architecture }: DenseModel,
   walked: WalkedBatches,
   signal: AbortSignal,
-  startReport: (steps: number) => () => void,
+  startReport: (steps: number) => (part: number) => void,
 ): Promise<HiddenStates> {
   const tree = buildPrefixTree([architecture], weights.keepsDropped);
   const walk = createWalk(context, weights, walked, signal, startReport(tree.steps));
@@ -149,8 +149,8 @@ function createReporter({ report }: WorkContext, total: number): ForwardReporter
   let [done, known] = [0, 0];
   const tell = (): void => report?.({ what: 'tokens', done: Math.min(total, Math.round(done)), total, known });
   return {
-    share: (tokens, steps) => () => {
-      done += tokens / steps;
+    share: (tokens, steps) => (part) => {
+      done += (part * tokens) / steps;
       tell();
     },
     learn: (sequences) => {
@@ -161,7 +161,7 @@ function createReporter({ report }: WorkContext, total: number): ForwardReporter
 }
 
 interface ForwardReporter {
-  share(tokens: number, steps: number): () => void;
+  share(tokens: number, steps: number): (part: number) => void;
   /** The numbers of so many more sequences are known. */
   learn(sequences: number): void;
 }

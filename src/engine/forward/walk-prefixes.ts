@@ -36,12 +36,13 @@ export interface Walk {
   layerMajor(root: PrefixNode): AsyncGenerator<EndedNode>;
 }
 
+/** @param passed is told which part of a half-block's run is over, batch by batch */
 export function createWalk(
   { runner, headDim, embedding }: WalkContext,
   weights: HalfBlocks,
   { batches, pool }: WalkedBatches,
   signal: AbortSignal,
-  stepDone: () => void = () => undefined,
+  passed: (part: number) => void = () => undefined,
 ): Walk {
   const embed = (): Promise<HiddenStates> => embedRuns(embedding, batches, pool);
   const context = { runner, headDim, scratch: createScratch() };
@@ -64,8 +65,8 @@ export function createWalk(
       else await runBatch(context, half, batch, input, output, signal);
       if (afterwards === 'release') pool.give(input);
       to.push(output);
+      passed(1 / batches.length);
     }
-    stepDone();
     return to;
   };
 
