@@ -89,7 +89,7 @@ export const REASONS = {
   VALUES_OUT_OF_RANGE: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'A compensated or trained weight is larger than the dtype of the checkpoint can hold, so the output cannot be written; metadata has the tensor, the dtype and the value.',
+      'A weight is larger than the dtype in which it is to be written can hold: a compensated or trained one that of the checkpoint, or any the one that was asked for. metadata has the tensor, the dtype and the value.',
   },
   CALIBRATION_UNUSABLE: {
     code: 'FAILED_PRECONDITION',
