@@ -12,7 +12,7 @@ import { startDashboard, type Dashboard, type DashboardSettings } from './dashbo
 import { readPage } from './dashboard/page-files.js';
 import type { JobRunner } from './jobs/create-jobs.js';
 import { CANCEL_GRACE_MS, SWEEP_MS } from './config/limits.js';
-import { repeatUntil } from './repeat-until.js';
+import { repeatUntil } from './jobs/repeat-until.js';
 import { createApiCalls } from './rpc/api-calls.js';
 import { createRpcServer, type RpcServer } from './rpc/create-rpc-server.js';
 import { openCertificates, type Certificates } from './tls/certificates.js';

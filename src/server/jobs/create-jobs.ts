@@ -9,6 +9,7 @@ import {
   type StoredJob,
 } from '../../core/ports/job-store.js';
 import { ANONYMOUS } from '../../core/ports/authenticator.js';
+import { repeatUntil } from './repeat-until.js';
 import type { Jobs } from './jobs.js';
 import { createJobLeases } from './leases.js';
 import { createReadyJobs, reportTo, type QueueSettings } from './queue.js';
@@ -88,8 +89,8 @@ export function createJobs({
     return found?.jobId;
   };
 
-  /** Renews leases until the runs have settled. */
-  let timer: NodeJS.Timeout | undefined;
+  /** Leases are renewed until the runs have settled. */
+  const haveSettled = new AbortController();
 
   /**
    * Each by itself: on a full disk a lease cannot be renewed, and jobs that wait are to start as soon as there is room.
@@ -216,16 +217,19 @@ export function createJobs({
     recover: () => serialize(takeUp).catch(orLater),
     begin: async () => {
       await serialize(ready.startNext).catch(orLater);
-      timer = setInterval(() => {
-        serialize(stopping.aborted ? recovery.renew : beat).catch(reportTo(log, 'leases were not renewed'));
-      }, leaseMs / RENEWALS);
-      timer.unref();
+      // Where the store makes each wait, they do not add up before the calls that come meanwhile.
+      repeatUntil(haveSettled.signal, {
+        everyMs: leaseMs / RENEWALS,
+        work: () => serialize(stopping.aborted ? recovery.renew : beat),
+        failed: reportTo(log, 'leases were not renewed'),
+      });
     },
     settled: async () => {
       await serialize(async () => undefined);
       await Promise.all([...running.values()].map(({ ended }) => ended));
-      clearInterval(timer);
-      await leases.release();
+      haveSettled.abort();
+      // After a renewal that is under way.
+      await serialize(() => leases.release());
     },
   };
 }

@@ -145,11 +145,14 @@ export function runJob(
       }
     }
   };
+  /** Who cancels a job while its pause is being stored does not want it to go on. */
+  const isPauseOfCancelled = ({ change }: EventRecord): boolean => change.to === 'paused' && wasCancelled(signal);
   const storeEnd = async (ending: EventRecord): Promise<void> => {
     const { joined, kept } = pending.take();
     let end = ending;
     let records = [...kept, ...joined];
     await untilStored(async () => {
+      if (isPauseOfCancelled(end)) end = codec.cancelled(describeCancelled(), log);
       try {
         if (!(await events.commit(job, [withPhases(end), ...records]))) await events.keep(kept);
       } catch (error) {
@@ -164,13 +167,14 @@ export function runJob(
         throw error;
       }
     });
+    if (isPauseOfCancelled(end)) await storeEnd(end);
   };
   const ended = (async () => {
     const first = await Promise.race([outcome, cancelledTooLong(signal, cancelGraceMs)]);
     if (first === 'late') log.warn('the work of a cancelled job has not ended in time, and is left behind');
     clearTimeout(drainTimer);
-    // What has ended by itself while the server stops is no work for the next one.
-    if (stopping.aborted && signal.aborted) {
+    // What has ended by itself, or was cancelled, while the server stops is no work for the next one.
+    if (stopping.aborted && signal.aborted && !wasCancelled(signal)) {
       reporter.drop();
       return await events.keep(pending.take().kept);
     }
@@ -193,6 +197,11 @@ function stampLast(events: readonly EventRecord[], stamp: (event: EventRecord) =
 /** What a caller's cancel makes the work end with. */
 export function describeCancelled(): PrunecastError {
   return new PrunecastError('CANCELLED', 'the job was cancelled');
+}
+
+/** Whether it was a caller's cancel that fired the signal, and not a stop of the server or the loss of the lease. */
+function wasCancelled({ reason }: AbortSignal): boolean {
+  return reason instanceof PrunecastError && reason.reason === 'CANCELLED';
 }
 
 /** Resolves when a run has had its time to end after the signal; never if the signal does not fire. */

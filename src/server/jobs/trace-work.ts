@@ -3,6 +3,7 @@ import { NO_TRACER, type SpanStart, type Tracer } from '../../core/ports/tracer.
 import type { Work } from './jobs.js';
 import { OPEN_PHASE } from './phase-log.js';
 import type { ReadyJob } from './runner.js';
+import { findStorageFault } from './storage-waits.js';
 
 /**
  * The same work of a job, with a span for it and one for each of its phases. The span is part of the call that started the
@@ -41,7 +42,13 @@ export function traceWork(tracer: Tracer, { held, run, queued, opened, origin }:
     } catch (error) {
       const { signal } = context;
       if (signal.aborted) span.end({ attributes: { 'prunecast.ended_by': describe(signal.reason) } });
-      else span.end({ attributes: { 'prunecast.state': 'failed' }, fault: describe(error) });
+      else {
+        const fault = findStorageFault(error);
+        span.end({
+          attributes: { 'prunecast.state': fault === undefined ? 'failed' : 'paused' },
+          fault: describe(fault ?? error),
+        });
+      }
       throw error;
     }
   };

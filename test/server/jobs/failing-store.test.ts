@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { sql } from 'kysely';
 import Database from 'libsql';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { PrunecastError } from '../../../src/core/errors/prunecast-error.js';
 import type { JobState, StoredJob } from '../../../src/core/ports/job-store.js';
 import { Status } from '../../../src/gen/google/rpc/status.js';
 import { toWork } from '../../../src/server/kinds/job-context.js';
@@ -169,6 +171,18 @@ describe('a full disk under the state', () => {
     await untilState(jobId, 'cancelled');
   });
 
+  it('lets a caller cancel a job whose pause it keeps from being stored: it does not go on', async () => {
+    const full = gate();
+    const seen: { error?: unknown } = {};
+    const jobId = await start(storeUntilFull(full.opened, seen));
+    await fillDisk(jobId);
+    full.open();
+    await vi.waitFor(() => expect(seen.error).toBeDefined());
+    await expect(owner.jobs.cancel(jobId)).rejects.toMatchObject({ reason: 'STORAGE_FULL' });
+    await makeRoom();
+    await untilState(jobId, 'cancelled');
+  });
+
   it('leaves a job to the next server where this one stops before there is room', async () => {
     const full = gate();
     const seen: { error?: unknown } = {};
@@ -245,4 +259,76 @@ describe('a state that cannot be written', () => {
       events.map(({ payload }) => (payload?.$case === 'evaluation' ? payload.value.index : payload?.$case)),
     ).toEqual(['started', 1, 'paused', 'queued', 'started', 2, 'ended']);
   });
+});
+
+/** A server on a store whose commits wait after they were asked for, and whose renewals of leases take a while. */
+async function startSlow(slow: {
+  readonly commit?: () => Promise<void>;
+  readonly renewMs?: number;
+  renewals: number;
+}): Promise<void> {
+  await owner.stop();
+  const { store } = recordsIn(opened.database);
+  owner = await startOwner(opened, 'slow', async () => DONE, {
+    leaseMs: BEAT_MS * 4,
+    store: {
+      ...store,
+      commit: async (...commit) => {
+        await slow.commit?.();
+        return store.commit(...commit);
+      },
+      leases: {
+        ...store.leases,
+        renew: async (lease) => {
+          slow.renewals += 1;
+          if (slow.renewMs !== undefined) await pause(slow.renewMs);
+          return store.leases.renew(lease);
+        },
+      },
+    },
+  });
+}
+
+describe('a store that takes its time', () => {
+  it('does not keep a job from ending that is cancelled while its pause is being stored', async () => {
+    const [asked, stored] = [gate(), gate()];
+    const commit = (): Promise<void> => {
+      asked.open();
+      return stored.opened;
+    };
+    await startSlow({ commit, renewals: 0 });
+    const jobId = await start(async () => {
+      throw new PrunecastError('STATE_UNAVAILABLE', 'locked');
+    });
+    await asked.opened;
+    const cancelled = owner.jobs.cancel(jobId);
+    await pause(BEAT_MS);
+    stored.open();
+    expect(await cancelled).toMatchObject({ state: 'cancelled' });
+    const events = await recordsIn(opened.database).jobs.eventsAfter(jobId, 0, 100);
+    expect(events.map(({ payload }) => payload?.$case)).toEqual(['started', 'paused', 'ended']);
+  });
+
+  it('does not have calls wait for more renewals of leases than the one that is under way', async () => {
+    const slow = { renewMs: 5 * BEAT_MS, renewals: 0 };
+    await startSlow(slow);
+    await pause(20 * BEAT_MS);
+    const before = slow.renewals;
+    expect(before).toBeGreaterThan(0);
+    await start(async () => DONE);
+    expect(slow.renewals - before).toBeLessThan(2);
+  });
+});
+
+it('a job that was cancelled before its server stops ends as CANCELLED, though its run goes on for a while', async () => {
+  const began = gate();
+  const jobId = await start(() => {
+    began.open();
+    return new Promise(() => undefined);
+  });
+  await began.opened;
+  const cancelled = owner.jobs.cancel(jobId);
+  await pause(1);
+  await owner.stop();
+  expect(await cancelled).toMatchObject({ state: 'cancelled' });
 });

@@ -101,6 +101,17 @@ describe('the span of a job', () => {
     ]);
   });
 
+  it('says of a job that a full disk lets wait that it is paused, and why', async () => {
+    const { tracer, told } = openTracer();
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    const work = traceWork(
+      tracer,
+      jobOf(() => Promise.reject(full), { seconds: 0 }),
+    );
+    await expect(work(contextOf().context)).rejects.toBe(full);
+    expect(told).toEqual([{ attributes: { 'prunecast.state': 'paused' }, fault: 'STORAGE_FULL' }]);
+  });
+
   it('costs nothing where nobody traces', () => {
     expect(traceWork(NO_TRACER, jobOf(endAtOnce, { seconds: 0 }))).toBe(endAtOnce);
   });

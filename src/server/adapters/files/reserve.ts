@@ -20,18 +20,30 @@ const RESERVE_BYTES = 2 ** 20;
 export function createReserve(stateDirectory: string): Reserve {
   const path = join(stateDirectory, STATE_RESERVE);
   let isHeld = false;
+  /** One after the other: what is about to be removed is not kept. */
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = (change: () => Promise<boolean>): Promise<boolean> => {
+    const changed = last.then(change);
+    last = changed;
+    return changed;
+  };
   return {
-    hold: async () => {
-      if (isHeld) return true;
-      const found = await stat(path).catch(() => undefined);
-      isHeld = found?.size === RESERVE_BYTES || (await take(path, stateDirectory));
-      return isHeld;
-    },
-    release: async () => {
+    hold: async () =>
+      isHeld ||
+      inTurn(async () => {
+        const found = isHeld ? undefined : await stat(path).catch(() => undefined);
+        isHeld ||= found?.size === RESERVE_BYTES || (await take(path, stateDirectory));
+        return isHeld;
+      }),
+    release: () => {
       isHeld = false;
-      const hadAny = (await stat(path).catch(() => undefined)) !== undefined;
-      await rm(path, { force: true });
-      return hadAny;
+      return inTurn(async () => {
+        isHeld = false;
+        return rm(path).then(
+          () => true,
+          () => false,
+        );
+      });
     },
   };
 }

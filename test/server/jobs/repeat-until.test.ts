@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { repeatUntil } from '../../src/server/repeat-until.js';
+import { repeatUntil } from '../../../src/server/jobs/repeat-until.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
