@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { describeIssue } from '../config/describe-issue.js';
 
 const TOKENS_SCHEMA = z.strictObject({
   tokens: z
@@ -27,9 +28,11 @@ export type StoredToken = z.output<typeof TOKENS_SCHEMA>['tokens'][number];
  *     sha256: 5e88…
  */
 export function readTokens(text: string): StoredToken[] {
-  const parsed = TOKENS_SCHEMA.safeParse(parseYaml(text));
+  const parsed = TOKENS_SCHEMA.safeParse(parseYaml(text), { reportInput: true });
   if (parsed.success) return parsed.data.tokens;
-  throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'file'}: ${message}`).join('; '));
+  throw new Error(
+    parsed.error.issues.map((issue) => `${issue.path.join('.') || 'file'}: ${describeIssue(issue)}`).join('; '),
+  );
 }
 
 /** Errors of the parser repeat lines of the file, which may be secrets. */

@@ -17,6 +17,11 @@ const folder = path.meta({ paths: 'folders' });
 /** One that the server makes if it is not there. */
 const ownFolder = path.meta({ paths: 'own-folders' });
 const folders = z.array(folder);
+/** `host:port` with a port that there is. */
+const HOST_AND_PORT = /^.+:(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$/;
+const hostAndPort = z.string().regex(HOST_AND_PORT, 'is not host:port with a port from 0 to 65535');
+
+const isAddress = (address: string) => /^unix:.+$/.test(address) || HOST_AND_PORT.test(address);
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
@@ -62,7 +67,7 @@ export const CONFIG_SCHEMA = z
       )
       .meta(flag('Folders', 'where jobs, labels, studies and predictors are kept', { name: 'state-dir' })),
     listen: z
-      .array(z.string().regex(/^(unix:.+|.+:\d{1,5})$/, 'is neither host:port nor unix:/path'))
+      .array(z.string().refine(isAddress, 'is neither unix:/path nor host:port with a port from 0 to 65535'))
       .min(1)
       .default(['127.0.0.1:50051'])
       .describe('Addresses to listen on: `host:port` (port 0 for any free one) or `unix:/path`.')
@@ -82,7 +87,7 @@ export const CONFIG_SCHEMA = z
       .describe('The group of the unix sockets of `listen`, by name or number. Default: that of the process.')
       .meta(flag('Network', 'group of the unix sockets, by name or number', { value: 'GROUP' })),
     healthListen: z
-      .array(z.string().regex(/^.+:\d{1,5}$/, 'is not host:port'))
+      .array(hostAndPort)
       .default([])
       .describe(
         'Addresses `host:port` for `grpc.health.v1` alone, without encryption and without tokens: for probes that speak no TLS.',
@@ -98,9 +103,7 @@ export const CONFIG_SCHEMA = z
         'Whether addresses that other machines reach may be without TLS or without authentication. Otherwise such a server does not start.',
       )
       .meta(flag('Network', 'allow addresses that other machines reach without TLS or authentication')),
-    dashboard: z
-      .string()
-      .regex(/^.+:\d{1,5}$/, 'is not host:port')
+    dashboard: hostAndPort
       .optional()
       .describe(
         'Address of the [dashboard](dashboard.md) for browsers, `127.0.0.1:8080` (port 0 for any free one). Without it there is none.',
@@ -122,9 +125,7 @@ export const CONFIG_SCHEMA = z
         separator: 'comma',
         ...flag('Network', 'name by which browsers on other machines may reach the dashboard', { value: 'NAME' }),
       }),
-    metricsListen: z
-      .string()
-      .regex(/^.+:\d{1,5}$/, 'is not host:port')
+    metricsListen: hostAndPort
       .optional()
       .describe(
         'Address at which Prometheus reads [metrics](observability.md), `127.0.0.1:9464` (port 0 for any free one): plain HTTP, GET /metrics alone, and no names of models, files or callers in it. Without it there is none.',

@@ -1,9 +1,11 @@
 import { dirname, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import { z } from 'zod';
 import { didYouMean } from '../../core/errors/nearest.js';
 import { expandHome } from '../../state-folder/state-directory.js';
+import { describeIssue } from './describe-issue.js';
 import { readConfigFile } from './read-config-file.js';
-import { readFileValue, readValue } from './read-value.js';
+import { exampleOf, readFileValue, readValue } from './read-value.js';
 import { CONFIG_FILE_VARIABLE, environmentName, findUnknownVariables, FLAGS_VARIABLE } from './setting-variables.js';
 
 /** Where a value comes from. */
@@ -47,20 +49,35 @@ export function gatherSettings(
   for (const [name, { value, source }] of layers.flat()) {
     const schema = Object.hasOwn(shape, name) ? shape[name] : undefined;
     if (schema === undefined) faults.push(`${name} is no setting${didYouMean(name, names)}`);
-    else faults.push(...findFaults(schema, value).map((fault) => `${name} (${source.where || name}): ${fault}`));
+    else faults.push(...findFaults(name, schema, value).map((fault) => `${name} (${source.where || name}): ${fault}`));
     given.set(name, { value, source });
   }
   return { given, faults, warnings: unknown.warnings };
 }
 
-/** What is wrong with a value, with the nearest of the values that there are. */
-function findFaults(schema: z.ZodType, value: unknown): string[] {
-  const { error } = schema.safeParse(value);
+/** What is wrong with a value of a setting: what was given, and what is allowed. */
+function findFaults(setting: string, schema: z.ZodType, value: unknown): string[] {
+  const { error } = schema.safeParse(value, { reportInput: true });
   return (error?.issues ?? []).map((issue) => {
-    const at = issue.path.length > 0 ? `[${issue.path.join('.')}] ` : '';
-    const allowed = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-    return `${at}${issue.message}${typeof value === 'string' ? didYouMean(value, allowed) : ''}`;
+    const hasUnits = issue.code === 'invalid_type' && ['int', 'number'].includes(issue.expected);
+    const example = hasUnits ? exampleOf(setting) : undefined;
+    const fault = describeIssue(issue);
+    return [
+      ...showInput(schema, issue.input),
+      fault,
+      ...(example ? [`nor one with a unit, such as ${example}`] : []),
+    ].join(' ');
   });
+}
+
+const LONGEST_SHOWN = 100;
+
+/** Nothing of a value that is secret, or of none. */
+function showInput(schema: z.ZodType, input: unknown): string[] {
+  const { secret } = z.toJSONSchema(schema, { io: 'input' });
+  if (secret === true || input === null || input === undefined) return [];
+  const text = typeof input === 'string' ? JSON.stringify(input) : inspect(input, { breakLength: Infinity });
+  return [text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text];
 }
 
 function readFileOf(environment: Environment, names: readonly string[]) {

@@ -34,6 +34,12 @@ function readNumber(setting: string, text: string): number | undefined {
   return /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : readQuantity(text, unitsOf(setting) ?? {});
 }
 
+/** A value with a unit, for messages. Undefined for a setting that takes none. */
+export function exampleOf(setting: string): string | undefined {
+  const units = unitsOf(setting);
+  return units === undefined ? undefined : units === BYTE_UNITS ? '4GiB' : '90s';
+}
+
 function unitsOf(setting: string): Units | undefined {
   return UNITS[/[A-Z][a-z]+$/.exec(setting)?.[0] ?? ''];
 }

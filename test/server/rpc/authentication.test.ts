@@ -187,7 +187,12 @@ describe('a file of tokens', () => {
       { tokens: [{ name: 'a', scopes: ['run'], sha256: 'pct_secret' }] },
       /tokens\.0\.sha256: is not the SHA-256/,
     ],
-    ['an unknown scope', { tokens: [{ name: 'a', scopes: ['write'], sha256 }] }, /tokens\.0\.scopes\.0: .*"admin"/],
+    [
+      'an unknown scope',
+      { tokens: [{ name: 'a', scopes: ['write'], sha256 }] },
+      /tokens\.0\.scopes\.0: is not one of .*admin/,
+    ],
+    ['no hash', { tokens: [{ name: 'a', scopes: ['run'] }] }, /tokens\.0\.sha256: has no value/],
     ['no scope', { tokens: [{ name: 'a', scopes: [], sha256 }] }, /tokens\.0\.scopes/],
     ['another key', { tokens: [], users: [] }, /users/],
   ])('may not have %s', (_what, contents, message) => {
