@@ -84,7 +84,7 @@ async function main(): Promise<void> {
   else if (server.privateAddress !== undefined)
     attendance = await greetUsers({ address: server.privateAddress, config, log });
   if (process.env['PRUNECAST_EXIT_ON_STDIN_END'] === 'true')
-    process.stdin.on('end', () => stop('end of standard input')).resume();
+    process.stdin.on('end', () => stop('what started the server has ended, or asks for it')).resume();
   const { address, addresses, dashboard, metrics } = server;
   process.stdout.write(`${JSON.stringify({ address, addresses, dashboard, metrics })}\n`);
 }
