@@ -14,6 +14,7 @@ import pytest
 from conftest import serve, start
 
 import prunecast
+from prunecast._access import Access
 
 TOKENS = {"viewer": ("look-only", "read"), "operator": ("rule-all", "admin")}
 Options = dict[str, Any]
@@ -210,3 +211,9 @@ def test_takes_a_token_without_tls_on_this_machine_and_where_the_caller_says_so(
     for address in ("127.0.0.1:1", "localhost:1", "[::1]:1", "dns:localhost:1", "unix:/run/s"):
         prunecast.Client(address, token="secret").close()
     prunecast.Client("host:1", token="secret", insecure=True).close()
+
+
+def test_shows_no_secret_where_it_is_printed() -> None:
+    access = Access("localhost:1", certificate=b"shown", key=b"secret-key", token="secret-token")
+    assert "shown" in repr(access)
+    assert "secret" not in repr(access)

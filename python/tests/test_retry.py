@@ -12,7 +12,9 @@ from conftest import serve
 
 import prunecast
 from prunecast import messages
+from prunecast._deadline import Deadline
 from prunecast._proto.google.rpc import error_details_pb2, status_pb2
+from prunecast._retry import repeat
 
 QUICK = prunecast.Retry(first_delay_seconds=0.01)
 
@@ -121,6 +123,18 @@ def test_the_server_may_say_when_or_never() -> None:
         with pytest.raises(prunecast.PrunecastError):
             client.server_info()
         assert server.calls == 2
+
+
+def test_a_call_may_be_made_any_number_of_times() -> None:
+    tries = iter(range(1_200))
+
+    def attempt() -> str:
+        if next(tries, None) is not None:
+            raise prunecast.PrunecastError("not there", code="UNAVAILABLE")
+        return "there"
+
+    patient = prunecast.Retry(max_attempts=2_000, first_delay_seconds=0.0, max_delay_seconds=0.0)
+    assert repeat(attempt, patient, Deadline(), lambda: True) == "there"
 
 
 def test_a_deadline_holds_for_all_tries_together() -> None:

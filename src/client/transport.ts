@@ -132,8 +132,12 @@ export function createTransport(options: TransportOptions): Transport {
         )
           // The state does not tell why; a call does.
           return requireConnection({ timeoutMs: Math.max(deadline - Date.now(), 1), ...(signal && { signal }) });
-        await new Promise<unknown>((changed) => {
-          signal?.addEventListener('abort', changed, { once: true });
+        await new Promise<void>((resolve) => {
+          const changed = (): void => {
+            signal?.removeEventListener('abort', changed);
+            resolve();
+          };
+          signal?.addEventListener('abort', changed);
           channel.watchConnectivityState(state, deadline, changed);
         });
       }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import type { Metadata, Server, ServerWritableStream } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
@@ -200,7 +201,9 @@ describe('createClient', () => {
 
   it('connects to a server that is there', async () => {
     const { client } = await serve([PruningServiceService, pruning({})]);
-    await expect(client.connect()).resolves.toBeUndefined();
+    const { signal } = new AbortController();
+    await expect(client.connect({ signal })).resolves.toBeUndefined();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 

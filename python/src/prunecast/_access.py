@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
@@ -39,9 +39,9 @@ class Access:
     tls: bool | None = None
     authorities: Pem | None = None
     certificate: Pem | None = None
-    key: Pem | None = None
+    key: Pem | None = field(default=None, repr=False)
     server_name: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     token_file: str | os.PathLike[str] | None = None
     insecure: bool = False
 

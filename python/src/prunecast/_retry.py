@@ -84,7 +84,8 @@ def _choose_delay(error: PrunecastError, tries: int, policy: Retry) -> float | N
         return pushback if pushback >= 0 else None
     if busy is not None:
         return busy
-    limit = min(policy.first_delay_seconds * 2 ** (tries - 1), policy.max_delay_seconds)
+    # No number is as large as the power after a thousand tries.
+    limit = min(policy.first_delay_seconds * 2 ** min(tries - 1, 100), policy.max_delay_seconds)
     return max(random.uniform(0, limit), error.retry_after_seconds or 0)
 
 

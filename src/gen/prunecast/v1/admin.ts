@@ -33,9 +33,9 @@ export const LogLevel = {
   ERROR: 3,
   /** WARN - What an operator should look at. */
   WARN: 4,
-  /** INFO - The states of jobs and of the server. */
+  /** INFO - The states of jobs and of the server, and calls that change something or are refused. */
   INFO: 5,
-  /** DEBUG - Each call, and the stacks of all errors. */
+  /** DEBUG - All other calls, and the stacks of all errors. */
   DEBUG: 6,
   /** TRACE - Everything. */
   TRACE: 7,
