@@ -18,8 +18,16 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
 
 /** What will load an export ("transformers", "vLLM"); or why it cannot be written. */
 export type ExportSupport =
-  /** `biases`: those of the written model if its format needs more than the model has; the others are zeros. */
-  | { readonly ok: true; readonly loadsIn: readonly string[]; readonly biases?: BlockBiases }
+  /**
+   * `biases`: those of the written model if its format needs more than the model has; the others are zeros.
+   * `numberBytes`: the bytes of a number in what is written, if they are not those of the model.
+   */
+  | {
+      readonly ok: true;
+      readonly loadsIn: readonly string[];
+      readonly biases?: BlockBiases;
+      readonly numberBytes?: ModelShape['numberBytes'];
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** A pruned model, ready to be written: tensors come one by one so that memory stays small. */

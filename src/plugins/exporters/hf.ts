@@ -5,6 +5,7 @@ import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { BlockBiases } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import { convertTensor } from '../../engine/checkpoint/convert-tensor.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import { isRecord } from '../../engine/files/read-json.js';
 import { writeFileSynced, writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
@@ -18,8 +19,8 @@ import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/model
 import { writeFully } from '../../engine/files/read-write.js';
 
 /**
- * A Hugging Face folder: config.json, safetensors in the source's own dtype, the source's tokenizer files and
- * licences, and prunecast.json.
+ * A Hugging Face folder: config.json, safetensors in the source's own dtype or another, the source's tokenizer files
+ * and licences, and prunecast.json.
  *
  * If all layers have one shape, everything that loads the source's family loads it. If they differ, or a half-block is
  * dropped, it is written in the per-layer form (src/engine/checkpoint/per-layer-form.ts) with the modelling file that
@@ -36,6 +37,12 @@ export default defineExporter({
       .describe(
         '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.54 or later and trust_remote_code; `auto` is stock if possible.',
       ),
+    dtype: z
+      .enum(['source', 'float32', 'float16', 'bfloat16'])
+      .default('source')
+      .describe(
+        "The type of all weights; `source` keeps each as the checkpoint has it. A weight that `float16` cannot hold (65,520 and more) is refused by name. Compensated weights are rounded to the source's type first. A budget of weight bytes counts the width of the source unless it names `bytes_per_number`.",
+      ),
     shard_bytes: z
       .int()
       .min(1_000_000)
@@ -43,15 +50,18 @@ export default defineExporter({
       .default(4_000_000_000)
       .describe('Most bytes of weights in one file.'),
   }),
-  supports: (shape, architecture, biases, { form }) => {
+  supports: (shape, architecture, biases, { form, dtype }) => {
     const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
-    if (chosen.kind === 'stock') return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases };
+    const width = dtype === 'source' ? {} : { numberBytes: DTYPE_BYTES[WRITTEN_DTYPES[dtype]] };
+    if (chosen.kind === 'stock')
+      return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases, ...width };
     const { since } = findFamily(shape.family).modelling;
     const version = since?.version ?? LEAST_TRANSFORMERS;
-    return { ok: true, loadsIn: [`transformers ${version} or later with trust_remote_code`] };
+    return { ok: true, loadsIn: [`transformers ${version} or later with trust_remote_code`], ...width };
   },
-  write: async (model, directory, work, { form, shard_bytes: shardBytes }) => {
+  write: async (source, directory, work, { form, dtype, shard_bytes: shardBytes }) => {
+    const model = dtype === 'source' ? source : convertModel(source, dtype);
     const chosen = chooseForm(model.shape, model.architecture, form);
     if (chosen.kind === 'none') throw PrunecastError.ofField('exporter.options.form', chosen.reason, 'INVALID_OPTIONS');
     const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
@@ -79,6 +89,21 @@ export default defineExporter({
     return { files, bytes };
   },
 });
+
+const WRITTEN_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
+
+/**
+ * The model with all weights in one dtype, of which its config.json says so: `torch_dtype` is read by every version of
+ * transformers, and `dtype`, which those from 4.56 on write, before it.
+ */
+function convertModel(model: PrunedModel, dtype: keyof typeof WRITTEN_DTYPES): PrunedModel {
+  const { config, tensors } = model;
+  return {
+    ...model,
+    config: { ...config, torch_dtype: dtype, ...('dtype' in config ? { dtype } : {}) },
+    tensors: tensors.map((tensor) => convertTensor(tensor, WRITTEN_DTYPES[dtype])),
+  };
+}
 
 /** Adds the biases that the stock model type has and the model lacks, as zeros. */
 function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {

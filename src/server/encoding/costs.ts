@@ -24,7 +24,7 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
  * The costs in every answer: parameters, bytes of the weights as written, KV-cache bytes per token at two bytes per
  * number, FLOPs per token; and the table's latency for each budget that limits it.
  *
- * @param exported the model's sizes, with the biases that the exported model has in addition
+ * @param exported the sizes of what is written: it may have more biases, or numbers of another width
  */
 export function encodeCosts(
   shape: ModelShape,

@@ -1,5 +1,4 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { exportedShape } from '../../core/model/add-output-biases.js';
 import { rankKeptFirst, selectKeptUnits } from '../../core/model/units.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import type { TrainingResult } from '../../core/ports/recovery.js';
@@ -51,6 +50,7 @@ import {
   withTraining,
 } from './recover-pruned.js';
 import { EXPORT_PHASE, planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
+import { planWrittenShape } from './written-shape.js';
 
 export interface PruneServices extends ResolvingServices, OutputServices {
   readonly models: OpenModels;
@@ -98,8 +98,9 @@ export async function preparePrune(
 }
 
 async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Promise<Plan> {
-  const { model, selection, byError, recipe, recovery } = pruning;
+  const { model, selection, byError, output, recipe, recovery } = pruning;
   const { shape } = model.language;
+  const written = planWrittenShape(shape, selection.architecture, output, recipe?.compensation);
   return {
     ...(await timePhases(model, estimatePhases(pruning))),
     ...estimateMemory(
@@ -109,29 +110,32 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
       recovery === undefined ? {} : { training: describeTraining(selection.architecture, recovery) },
     ),
     diskBytes: BigInt(
-      countOutputBytes(shape, selection.architecture) + countTrainingBytes(shape, selection.architecture, recovery),
+      countOutputBytes(written, selection.architecture) + countTrainingBytes(shape, selection.architecture, recovery),
     ),
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
     // If the budget is allocated by calibration error, the architecture is known only after the calibration.
     architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
-    costs:
-      byError === undefined
-        ? encodeCosts(
-            shape,
-            selection.architecture,
-            selection.budgets?.budgets,
-            exportedShape(shape, selection.architecture, recipe?.compensation),
-          )
-        : [],
+    costs: byError === undefined ? encodeCosts(shape, selection.architecture, selection.budgets?.budgets, written) : [],
   };
 }
 
-function estimatePhases({ model, selection: { architecture }, byError, recipe, recovery }: Pruning): PlannedPhase[] {
+function estimatePhases({
+  model,
+  selection: { architecture },
+  byError,
+  output,
+  recipe,
+  recovery,
+}: Pruning): PlannedPhase[] {
   const { shape } = model.language;
   const recovered = recovery === undefined ? [] : [estimateRecovery(shape, architecture, recovery)];
-  const written = planPhase(EXPORT_PHASE, { seconds: timeWriting(countOutputBytes(shape, architecture)) });
+  const writtenBytes = countOutputBytes(
+    planWrittenShape(shape, architecture, output, recipe?.compensation),
+    architecture,
+  );
+  const written = planPhase(EXPORT_PHASE, { seconds: timeWriting(writtenBytes) });
   if (recipe === undefined) return [...recovered, written];
   return [
     planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),

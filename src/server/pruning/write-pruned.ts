@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
-import type { Exporter, PrunedModel } from '../../core/ports/exporter.js';
-import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
+import type { Exporter } from '../../core/ports/exporter.js';
 import type { RankedRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
@@ -19,7 +18,9 @@ import { describeCosts, describeOutput, type Provenance } from './describe-outpu
 import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
+import { countOutputBytes } from './plan-output.js';
 import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
+import { writtenShape } from './written-shape.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
 
 /** Where a pruned model is written, and how. */
@@ -95,15 +96,14 @@ export async function writePruned(
     recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none',
     plan.exporterOptions,
   );
-  const written =
-    supported.ok && supported.biases !== undefined ? { ...cut.shape, biases: supported.biases } : cut.shape;
+  const written = writtenShape(cut.shape, supported);
   const manifest = {
     ...describeOutput({ name: model.name, shape, checkpointDigest: checkpoint.digest }, keptUnits, plan, provenance),
     costs: describeCosts(encodeCosts(shape, cut.architecture, provenance.budgets, written)),
     job_id: context.jobId,
   };
   const pruned = { ...cut, manifest };
-  const target = { ...plan, bytes: countBytes(cut) };
+  const target = { ...plan, bytes: countOutputBytes(written, cut.architecture) };
   const summary = await outputs.write(target, toPolicy(plan, manifest), async (directory) => {
     const exported = await exportInThread(
       { exporter: plan.exporter, moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
@@ -127,14 +127,6 @@ export async function writePruned(
     snapped: [],
     recovery: undefined,
   };
-}
-
-/** Bytes of the weights; the files beside them are small. */
-function countBytes({ tensors }: Pick<PrunedModel, 'tensors'>): number {
-  return tensors.reduce(
-    (sum, { shape, dtype }) => sum + DTYPE_BYTES[dtype] * shape.reduce((all, size) => all * size, 1),
-    0,
-  );
 }
 
 function toPolicy({ overwrites }: OutputPlan, manifest: Readonly<Record<string, unknown>>): OutputPolicy {

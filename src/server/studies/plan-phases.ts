@@ -18,6 +18,8 @@ import { countCompensations, countErrors, countPasses, countPreparation } from '
 import { FIT_PHASE } from '../pruning/fit-on-stream.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
+import type { OutputPlan } from '../pruning/write-pruned.js';
+import { planWrittenShape } from '../pruning/written-shape.js';
 import { countTrialTokens, listObservations } from './study-measurements.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
@@ -145,6 +147,16 @@ export function findLargest(plan: Pick<StudyPlan, 'space' | 'budgets'>): Archite
   return limited.length === 0 ? plan.space.shape.layers : findTypical({ space: plan.space, budgets: limited });
 }
 
+/** Bytes of the output of about the winner, as its exporter writes them. */
+export function countWinnerBytes(
+  { model, plan, recipes }: Pick<PlannedStudy, 'model' | 'plan' | 'recipes'>,
+  output: OutputPlan,
+): number {
+  const winner = findTypical(plan);
+  const compensation = recipes.compared[0]?.oneShot.compensation;
+  return countOutputBytes(planWrittenShape(model.language.shape, winner, output, compensation), winner);
+}
+
 /** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */
 const FIRST_FIT_SECONDS = 9;
 const LATER_FIT_SECONDS = 3;
@@ -152,7 +164,8 @@ const LATER_FIT_SECONDS = 3;
 const DIMENSION_SECONDS = 8e-6;
 
 /** What takes as long with any model. */
-function countSeconds({ model, plan, output }: PlannedStudy, phase: StudyPhase): number {
+function countSeconds(study: PlannedStudy, phase: StudyPhase): number {
+  const { plan, output } = study;
   const { rounds, candidates } = plan;
   switch (phase) {
     case 'fit':
@@ -160,7 +173,7 @@ function countSeconds({ model, plan, output }: PlannedStudy, phase: StudyPhase):
     case 'search':
       return rounds * candidates * plan.space.dimensions.length * DIMENSION_SECONDS;
     case 'export':
-      return output === undefined ? 0 : timeWriting(countOutputBytes(model.language.shape, findTypical(plan)));
+      return output === undefined ? 0 : timeWriting(countWinnerBytes(study, output));
     default:
       return 0;
   }

@@ -22,7 +22,7 @@ import { planSearch, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
 import { countKnownTrials } from './count-known-trials.js';
-import { countLabelled, findLargest, findTypical, planPhases } from './plan-phases.js';
+import { countLabelled, countWinnerBytes, findLargest, findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import { planSearchPhases } from './study-phases.js';
@@ -143,7 +143,7 @@ async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study
     ),
     diskBytes: BigInt(
       Math.max(
-        output === undefined ? 0 : countOutputBytes(shape, winner),
+        output === undefined ? 0 : countWinnerBytes(study, output),
         listStudyCheckpoints(study).length === 0 ? 0 : countOutputBytes(shape, findLargest(plan)),
       ) + countTrainingBytes(shape, winner, recovery),
     ),

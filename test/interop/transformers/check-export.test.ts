@@ -28,6 +28,8 @@ interface Case {
   readonly modelType: string;
   /** Biases that a compensation gives, by their names in the checkpoint. */
   readonly biases?: ReadonlyMap<string, Float32Array>;
+  /** The exporter's option; left out for that of the source. */
+  readonly dtype?: 'float16' | 'bfloat16';
 }
 
 interface Checked {
@@ -39,6 +41,8 @@ interface Checked {
   readonly beams: string;
   readonly resaved: number;
   readonly parameters: number;
+  /** In which transformers loads it if asked for none: that of its config.json. */
+  readonly dtype: string;
 }
 
 /** Every unit but each third channel, and these groups of two heads each. */
@@ -67,6 +71,20 @@ function biasOf(layer: number, name: string, hidden = 64): readonly [string, Flo
 }
 
 const STORIES_CASES: readonly Case[] = [
+  {
+    name: 'uniform in float16',
+    source: STORIES,
+    modelType: 'llama',
+    dtype: 'float16',
+    kept: Array.from({ length: 5 }, () => keep([1, 3], 172)),
+  },
+  {
+    name: 'uneven in bfloat16',
+    source: STORIES,
+    modelType: 'prunecast_llama',
+    dtype: 'bfloat16',
+    kept: [keep([], 172), keep([1, 3], 60), whole, whole, keep([0], 172)],
+  },
   {
     name: 'uniform-dividing',
     source: STORIES,
@@ -207,7 +225,7 @@ describe.skipIf(!hasTransformers)(
       const sourceOf = ({ source, trait }: Case): string =>
         trait === undefined ? source : join(folder, 'sources', source);
       for (const each of cases) {
-        const { name, kept, biases, trait } = each;
+        const { name, kept, biases, trait, dtype } = each;
         if (trait !== undefined) {
           await mkdir(sourceOf(each), { recursive: true });
           await writeTrait(findTrait(trait)[0], { folder: sourceOf(each) });
@@ -218,7 +236,7 @@ describe.skipIf(!hasTransformers)(
           pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }),
           join(folder, name),
           { signal: new AbortController().signal },
-          hf.options.parse({}),
+          hf.options.parse({ dtype }),
         );
         await checkpoint.close();
       }
@@ -230,6 +248,7 @@ describe.skipIf(!hasTransformers)(
           query_heads: layer.queryHeads,
           ffn_channels: layer.ffnChannels,
         })),
+        dtype: each.dtype ?? null,
         biases: Object.fromEntries(Array.from(biases, ([tensor, values]) => [tensor, [...values]])),
       }));
       await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
@@ -253,7 +272,7 @@ describe.skipIf(!hasTransformers)(
 
     it.each(cases)(
       '$name: loads as $modelType, with the logits of the dense model whose removed units are zero',
-      async ({ name, modelType }) => {
+      async ({ name, modelType, dtype }) => {
         const found = checked.get(join(folder, name));
         const pruned = await openCheckpoint(join(folder, name));
         await pruned.close();
@@ -261,6 +280,7 @@ describe.skipIf(!hasTransformers)(
           model_type: modelType,
           generate: 'same',
           beams: 'same',
+          ...(dtype === undefined ? {} : { dtype: `torch.${dtype}` }),
           parameters: countParameters(pruned.shape, pruned.shape.layers),
         });
         expect(found?.logits).toBeLessThan(1e-6);

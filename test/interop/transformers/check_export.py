@@ -2,16 +2,16 @@
 
 usage: check_export.py CASES.json     needs: torch, transformers >= 5, safetensors, numpy
 
-CASES.json is a list of {"source", "export", "kept": [{"kv_groups", "query_heads", "ffn_channels"}, ...], "biases": {name: [...]}}.
+CASES.json is a list of {"source", "export", "kept": [{"kv_groups", "query_heads", "ffn_channels"}, ...], "biases": {name: [...]}, "dtype": null or "float16"}.
 For each case the source is loaded in stock transformers and the columns of o and down that belong to removed units are set to zero (all of
 them, with the bias, for a dropped half-block), which leaves exactly what the kept units compute; then the biases are put in
-place, which is all that a dropped half-block then adds. The export must give the
+place, which is all that a dropped half-block then adds. With a dtype, torch rounds all weights to it first. The export must give the
 same logits, and generate the same tokens with its key-value cache as without. All in float64: in float32 the dense SmolLM2
 is 4e-3 from itself on these random tokens, by rounding alone.
 
 Prints one JSON line a case:
 {"export", "model_type", "logits": largest difference, "scale": largest logit, "generate": "same" or "differs",
-"beams": the same for beam search, "resaved": largest difference after save_pretrained, "parameters": count}.
+"beams": the same for beam search, "resaved": largest difference after save_pretrained, "parameters": count, "dtype": of the weights as loaded by default}.
 """
 import json
 import logging
@@ -53,9 +53,18 @@ def set_biases(model, biases):
 
 
 @torch.no_grad()
+def round_to(model, dtype):
+    for parameter in model.parameters():
+        parameter.copy_(parameter.to(getattr(torch, dtype)))
+    return model
+
+
+@torch.no_grad()
 def check(case):
     dense = zero_removed(AutoModelForCausalLM.from_pretrained(case["source"], dtype=torch.float64).eval(), case["kept"])
     set_biases(dense, case["biases"])
+    if case["dtype"] is not None:
+        round_to(dense, case["dtype"])
     stock = not (pathlib.Path(case["export"]) / "modeling_prunecast.py").exists()
     load = {"dtype": torch.float64, "trust_remote_code": not stock}
     model = AutoModelForCausalLM.from_pretrained(case["export"], **load).eval()
@@ -81,6 +90,7 @@ def check(case):
         "beams": same(beams, dense.generate(prompt, use_cache=True, num_beams=3, **greedy)),
         "resaved": (resaved - found).abs().max().item(),
         "parameters": model.num_parameters(),
+        "dtype": str(AutoModelForCausalLM.from_pretrained(case["export"], **{**load, "dtype": "auto"}).dtype),
     }
 
 

@@ -2,12 +2,16 @@ import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { measureCost } from '../../../src/core/budget/cost-model.js';
+import { createWeightCost } from '../../../src/core/budget/weight-bytes.js';
 import { countParameters } from '../../../src/core/model/parameters.js';
 import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
+import { decodeInto, encodeValues } from '../../../src/engine/checkpoint/dtype.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
+import { writeDemoIn } from '../../support/demo-in-dtype.js';
 import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
@@ -28,7 +32,12 @@ function range(from: number, to: number): number[] {
 async function write(
   source: string,
   kept: KeptUnits,
-  options: { readonly form?: string; readonly shard_bytes?: number; readonly manifest?: Record<string, unknown> } = {},
+  options: {
+    readonly form?: string;
+    readonly dtype?: string;
+    readonly shard_bytes?: number;
+    readonly manifest?: Record<string, unknown>;
+  } = {},
 ) {
   const { manifest = {}, ...rest } = options;
   const directory = join(await makeFolder(), 'out');
@@ -269,6 +278,51 @@ describe('hf', () => {
       }
     },
   );
+
+  it.each([
+    ['float16', 'F16'],
+    ['bfloat16', 'BF16'],
+    ['float32', 'F32'],
+  ] as const)(
+    'writes all weights as %s, of which config.json and the width for costs say so',
+    async (dtype, written) => {
+      const source = await makeFolder();
+      await writeDemoIn(dtype === 'float32' ? 'BF16' : 'F32', source);
+      for (const kept of [UNIFORM, UNEVEN]) {
+        const { directory, config } = await write(source, kept, { dtype });
+        expect(config).toMatchObject({ torch_dtype: dtype });
+        expect(config).not.toHaveProperty('dtype');
+        const [checkpoint, again] = [await openCheckpoint(source), await openCheckpoint(directory)];
+        const model = pruneModel({ checkpoint, keptUnits: kept });
+        for (const tensor of model.tensors) {
+          const values = new Float32Array(tensor.shape.reduce((product, size) => product * size, 1));
+          decodeInto(values, await tensor.read(), tensor.dtype);
+          expect(again.tensors.get(tensor.name)?.dtype).toBe(written);
+          expect(Buffer.compare(await again.readBytes(tensor.name), encodeValues(values, written))).toBe(0);
+        }
+        await checkpoint.close();
+        await again.close();
+        const bytes = [...again.tensors.values()].reduce((sum, tensor) => sum + tensor.bytes, 0);
+        const supported = hf.supports(model.shape, model.architecture, 'none', hf.options.parse({ dtype }));
+        const { numberBytes } = supported as { readonly numberBytes: number };
+        expect(measureCost(createWeightCost({ ...model.shape, numberBytes }), model.architecture)).toBe(bytes);
+      }
+    },
+  );
+
+  it('gives the entry dtype of a newer config.json the type of the weights too', async () => {
+    const source = await makeFolder();
+    await cp(STORIES, source, { recursive: true });
+    const { torch_dtype: _, ...config } = JSON.parse(await readFile(join(STORIES, 'config.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    await writeFile(join(source, 'config.json'), JSON.stringify({ ...config, dtype: 'float32' }));
+    const { config: kept } = await write(source, UNIFORM);
+    expect([kept['dtype'], kept['torch_dtype']]).toEqual(['float32', undefined]);
+    const { config: converted } = await write(source, UNIFORM, { dtype: 'bfloat16' });
+    expect([converted['dtype'], converted['torch_dtype']]).toEqual(['bfloat16', 'bfloat16']);
+  });
 
   it('shards at the size asked for', async () => {
     const { directory, summary } = await write(

@@ -1,6 +1,13 @@
-import { mkdir, readdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BudgetKind, type DeepPartial, type EvaluateTarget, type PruneRequest } from '../../../src/client/index.js';
+import {
+  BudgetKind,
+  type Cost,
+  type DeepPartial,
+  type EvaluateTarget,
+  type PruneRequest,
+} from '../../../src/client/index.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
 import {
   CALIBRATION,
@@ -9,6 +16,7 @@ import {
   demoLayers,
   encodeUnits,
   MAGNITUDE,
+  MODELS_ROOT,
   REFERENCE_TEXT,
   readWeights,
   refusalOf,
@@ -66,6 +74,10 @@ const UNITS = keptUnitsOf(
 
 function never(): never {
   throw new Error('the reference has no pruned models');
+}
+
+function bytesOf(costs: readonly Cost[]): number | undefined {
+  return costs.find(({ kind }) => kind === BudgetKind.WEIGHT_BYTES)?.value;
 }
 
 /** The demo model at one rate everywhere: floor(n (1 - rate) + 0.5) of each kind. */
@@ -185,6 +197,48 @@ describe('Prune', () => {
     const halves = await prune('bytes-of-two', 2);
     expect(halves).toBeLessThanOrEqual(2 * limit);
     expect(halves).toBeGreaterThan(2 * 0.97 * limit);
+  });
+
+  it('plans and writes another dtype with the bytes that it has, and the perplexity of the source within its rounding', async () => {
+    const request = {
+      model: DEMO,
+      recipe: MAGNITUDE,
+      selection: { $case: 'architecture', value: { layers: LAYERS } },
+      exporter: { id: 'hf', options: { dtype: 'bfloat16' } },
+      output: 'in-bfloat16',
+    } as const;
+    const plan = await verbs.client.planPrune(request);
+    const written = await verbs.client.runPrune(request);
+    const { values } = await readWeights(verbs.path('outputs/in-bfloat16/model.safetensors'));
+    expect(values.length).toBe(2 * countDemoParameters(LAYERS));
+    expect([bytesOf(plan.costs), bytesOf(written.costs), Number(plan.diskBytes)]).toEqual(Array(3).fill(values.length));
+    const asked = await measure(DEMO, request.selection);
+    const change = Math.abs((await measure('in-bfloat16')) / asked - 1);
+    expect(change).toBeGreaterThan(0);
+    expect(change).toBeLessThan(2 ** -8); // half a step of a bfloat16 is 2^-9 of its value
+  });
+
+  it('refuses a width that a weight does not fit into by the name of the tensor, and writes nothing', async () => {
+    const [large, weights] = [verbs.path('models/large'), verbs.path('models/large/model.safetensors')];
+    await cp(join(MODELS_ROOT, DEMO), large, { recursive: true });
+    const bytes = await readFile(weights);
+    bytes.writeFloatLE(-70_000, bytes.length - 4);
+    await writeFile(weights, bytes);
+    const { header } = await readWeights(weights);
+    const [last] = Object.entries(header).toSorted(([, a], [, b]) => b.data_offsets[1] - a.data_offsets[1]);
+    const pruned = verbs.client.runPrune({
+      model: 'large',
+      recipe: MAGNITUDE,
+      selection: { $case: 'uniformRate', value: 0.25 },
+      exporter: { id: 'hf', options: { dtype: 'float16' } },
+      output: 'too-large',
+    });
+    await expect(pruned).rejects.toMatchObject({
+      reason: 'VALUES_OUT_OF_RANGE',
+      message: expect.stringMatching(/-70000, which F16 cannot hold: write the output as BF16 or F32/) as unknown,
+      metadata: { tensor: last?.[0], dtype: 'F16', value: '-70000' },
+    });
+    expect(await readdir(verbs.path('outputs'))).not.toContain('too-large');
   });
 
   it('reports rates that fell between two counts', async () => {
