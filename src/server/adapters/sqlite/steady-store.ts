@@ -14,6 +14,13 @@ export interface LockWait {
 /** Reads and calls are answered between two attempts. */
 export const LOCK_WAIT: LockWait = { mostMs: 5000, everyMs: 50 };
 
+/** That of another process. All writes wait for it together: one after the other, the last would wait for minutes. */
+interface Lock {
+  readonly sinceMs: number;
+  /** When a write last met it. */
+  readonly metMs: number;
+}
+
 type Write = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 /**
@@ -22,13 +29,20 @@ type Write = <Result>(work: () => Promise<Result>) => Promise<Result>;
  * again, all else is refused as STORAGE_FULL, so that nothing else takes it.
  */
 export function createSteadyStore(store: Store, reserve: Reserve, wait: LockWait = LOCK_WAIT): Store {
+  let lock: Lock | undefined;
   const patiently: Write = async (work) => {
-    const until = performance.now() + wait.mostMs;
     for (;;) {
       try {
-        return await work();
+        const result = await work();
+        lock = undefined;
+        return result;
       } catch (error) {
-        if (!isLocked(error) || performance.now() >= until) throw error;
+        if (!isLocked(error)) throw error;
+        const nowMs = performance.now();
+        // One that was met so long ago was another one.
+        const known = lock !== undefined && nowMs - lock.metMs <= wait.mostMs ? lock : { sinceMs: nowMs };
+        lock = { sinceMs: known.sinceMs, metMs: nowMs };
+        if (nowMs - lock.sinceMs >= wait.mostMs) throw error;
         await pause(wait.everyMs);
       }
     }
