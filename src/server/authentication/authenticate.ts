@@ -11,7 +11,8 @@ export interface FileAuthenticator extends Authenticator {
   close(): void;
 }
 
-interface Known extends Identity {
+/** Whoever has the token of this hash. */
+export interface Known extends Identity {
   readonly hash: Buffer;
 }
 
@@ -60,7 +61,8 @@ function nameByToken(call: CallOrigin, known: readonly Known[]): Identity {
   return found;
 }
 
-async function readKnown(path: string): Promise<Known[]> {
+/** Who is known by a file of tokens. Throws an Error that names the file and each entry at fault. */
+export async function readKnown(path: string): Promise<Known[]> {
   const { readTokens } = await import('./read-tokens.js'); // with a parser of YAML
   try {
     return readTokens(await readFile(path, 'utf8')).map(({ name, scopes, sha256 }) => ({

@@ -1,4 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expandHome } from '../../state-folder/state-directory.js';
 import { CONFIG_SCHEMA, type ExplainedConfig } from '../config/config.js';
 import { pathsOf } from '../config/gather-settings.js';
 import { findExisting } from '../doctor/check-folder.js';
@@ -39,6 +41,12 @@ async function checkPath(
       const fault = checkFolder(existing, W_OK | X_OK);
       return fault === undefined || existing === path ? fault : `cannot be made: ${existing} ${fault}`;
     }
+    case 'in-addresses':
+      // A plug-in that is a file or the folder of a package. Sockets need not be there, and packages and commands are looked
+      // for when a server starts.
+      return /^(?:\.{0,2}|~)\//.test(path)
+        ? findFault(resolve(expandHome(path)), { needs: R_OK, isRight: () => true, otherwise: '' })
+        : undefined;
     default:
       return undefined;
   }

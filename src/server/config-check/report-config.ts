@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { CONFIG_SCHEMA, ConfigError, explainConfig, type Config } from '../config/config.js';
+import { CONFIG_SCHEMA, ConfigError, explainConfig, type Config, type ExplainedConfig } from '../config/config.js';
 import { listExposed } from '../config/exposure.js';
 import { startPaths, type Source } from '../config/gather-settings.js';
+import { checkContents } from './check-contents.js';
 import { checkPaths } from './check-paths.js';
 
 export interface ReportedSetting extends Source {
@@ -34,13 +35,20 @@ export async function reportConfig(
     });
     return {
       settings,
-      faults: checksPaths ? [...(await checkPaths({ config, sources })), ...checkReach(config)] : [],
+      faults: checksPaths ? await checkFiles({ config, sources }) : [],
       warnings,
     };
   } catch (error) {
     if (error instanceof ConfigError) return { settings: [], faults: error.faults, warnings: [] };
     return { settings: [], faults: [error instanceof Error ? error.message : String(error)], warnings: [] };
   }
+}
+
+async function checkFiles({ config, sources }: Omit<ExplainedConfig, 'warnings'>): Promise<string[]> {
+  const ofPaths = await checkPaths({ config, sources });
+  // Of a file that is not there, nothing can be said of what it holds.
+  const ofContents = ofPaths.length > 0 ? [] : await checkContents(config);
+  return [...ofPaths, ...ofContents, ...checkReach(config)];
 }
 
 /** What keeps a server from starting that nothing embeds. */

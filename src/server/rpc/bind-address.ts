@@ -1,10 +1,11 @@
-import { chmod, chown, mkdir, readFile } from 'node:fs/promises';
+import { chmod, chown, mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { listenPrivately } from '../../state-folder/listen-privately.js';
 import { MOST_SOCKET_PATH_BYTES } from '../../state-folder/socket-paths.js';
 import { describeRefusal } from '../config/describe-refusal.js';
 import type { Config } from '../config/config.js';
+import { findGroup } from '../config/find-group.js';
 
 const UNIX = 'unix:';
 
@@ -35,17 +36,6 @@ export async function bindSharedSocket(
     });
   await chmod(path, Number.parseInt(socketMode, 8));
   return address;
-}
-
-/** The number of a group. */
-async function findGroup(group: string): Promise<number> {
-  if (/^\d+$/.test(group)) return Number(group);
-  const groups = await readFile('/etc/group', 'utf8').catch(() => '');
-  const line = groups.split('\n').find((entry) => entry.startsWith(`${group}:`));
-  const id = line?.split(':')[2];
-  if (id === undefined || !/^\d+$/.test(id))
-    throw new Error(`/etc/group has no group "${group}" (socketGroup): give its number`);
-  return Number(id);
 }
 
 /**

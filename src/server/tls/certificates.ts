@@ -62,7 +62,8 @@ export async function openCertificates(settings: Settings, log: Logger): Promise
   };
 }
 
-async function readKeys({ tlsCertificate, tlsKey, tlsClientAuthorities }: Settings): Promise<Keys> {
+/** Reads the files of a server that has TLS. Throws an Error that names the setting at fault. */
+export async function readKeys({ tlsCertificate, tlsKey, tlsClientAuthorities }: Settings): Promise<Keys> {
   const cert = await read('tlsCertificate', tlsCertificate);
   const key = await read('tlsKey', tlsKey);
   const ca = tlsClientAuthorities === undefined ? undefined : await read('tlsClientAuthorities', tlsClientAuthorities);
