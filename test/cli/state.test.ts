@@ -91,6 +91,8 @@ describe('prunecast state', () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/is not empty: name a folder that is not there yet/)]);
     expect(await readdir(target)).toEqual(['mine']);
     const nothing = await runCli(['state', 'backup', join(folder, 'x'), '--state-dir', target]);
+    const unchecked = await runCli(['state', 'check', '--state-dir', target]);
+    expect(unchecked.stderr).toMatch(/has no prunecast\.db: name a state folder/);
     expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringMatching(/has no prunecast\.db/)]);
   });
 

@@ -3,8 +3,10 @@ import { createReadStream } from 'node:fs';
 import { cp, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { STATE_DATABASES } from '../adapters/files/private-state.js';
 import { backUpDatabase, type BackedUpDatabase } from '../adapters/sqlite/back-up-database.js';
+import { findStorageFault } from '../jobs/storage-waits.js';
 import { createId } from '../records/create-id.js';
 import { requireStore } from './require-store.js';
 
@@ -45,9 +47,20 @@ export async function backUpState(stateDirectory: string, target: string): Promi
     const digest = await digestFile(path);
     await rename(fresh, target);
     return { ...backedUp, folder: target, digest, bytes: size };
+  } catch (error) {
+    throw findStorageFault(error)?.reason === 'STORAGE_FULL' ? describeFull(target, error) : error;
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
+}
+
+/** Errors of a database speak of the disk of the state folder. */
+function describeFull(target: string, cause: unknown): PrunecastError {
+  return new PrunecastError(
+    'STORAGE_FULL',
+    `the disk has no room for ${target}: free some space there, or name a folder elsewhere; nothing of it was left behind`,
+    { cause },
+  );
 }
 
 /** A server may remove a file while its folder is copied. */

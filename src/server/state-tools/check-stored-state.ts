@@ -1,16 +1,21 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listForeign, STATE_DATABASES, STATE_FOLDERS } from '../adapters/files/private-state.js';
+import { listForeign, STATE_FOLDERS } from '../adapters/files/private-state.js';
 import { examineDatabase, type ExaminedDatabase } from '../adapters/sqlite/examine-database.js';
 import { SCHEMA_VERSION } from '../adapters/sqlite/migrations.js';
 import type { Check } from '../doctor/check.js';
 import { findServing } from '../doctor/find-serving.js';
+import { requireStore } from './require-store.js';
 
 const RESTORE = 'put back a backup (`prunecast state backup` makes one), or name another state folder with --state-dir';
 
-/** Whether all that a state folder holds is whole, and how large it is. Nothing is written. */
+/**
+ * Whether all that a state folder holds is whole, and how large it is. Nothing is written.
+ *
+ * @throws Error that says what to do if it is no state folder
+ */
 export async function* checkStoredState(stateDirectory: string): AsyncGenerator<Check, void, undefined> {
-  const path = join(stateDirectory, STATE_DATABASES.store);
+  const path = await requireStore(stateDirectory);
   const serving = await findServing(stateDirectory).catch(() => undefined);
   let found: ExaminedDatabase;
   try {

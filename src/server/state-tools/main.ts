@@ -1,12 +1,11 @@
-import { join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { REASONS } from '../../core/errors/reasons.js';
-import { STATE_DATABASES } from '../adapters/files/private-state.js';
 import { loadConfig } from '../config/config.js';
 import { backUpState } from './back-up-state.js';
 import { checkStoredState } from './check-stored-state.js';
 import { EXPORTED, exportState, type Exported } from './export-state.js';
 import { pruneState } from './prune-state.js';
+import { requireStore } from './require-store.js';
 
 /*
  * What `prunecast state` does, as a process of its own: the command line has no database. The argument has the task as
@@ -54,7 +53,7 @@ async function* work(stateDirectory: string, task: Task): AsyncGenerator<object,
       yield* checkStoredState(stateDirectory);
       return;
     case 'export':
-      yield* exportState(join(stateDirectory, STATE_DATABASES.store), task.kinds ?? EXPORTED);
+      yield* exportState(await requireStore(stateDirectory), task.kinds ?? EXPORTED);
       return;
     case 'prune': {
       const { olderThanMs, keepBytes, labelsOfStudies, mode } = task;
