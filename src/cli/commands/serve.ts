@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:os';
 import type { Command } from 'commander';
 import { SERVER_MAIN } from '../../client/server-main.js';
 import { readSettingFlags, SettingOption, type SettingFlag } from '../options/setting-option.js';
@@ -83,6 +84,8 @@ async function runServer(environment: Readonly<Record<string, string>>): Promise
     child.kill('SIGKILL');
     process.off(signal, passOn);
     process.kill(process.pid, signal);
+    // The first process of a container gets no signal that it does not handle.
+    process.exit(128 + constants.signals[signal]);
   };
   process.on('SIGINT', passOn);
   process.on('SIGTERM', passOn);
