@@ -78,9 +78,10 @@ export async function runCheckpoints({
       origin,
     );
     const recipe = happens(rng, 0.5) ? CALIBRATED : { criterion: { id: 'magnitude' }, compensation: { id: 'none' } };
+    const hasText = happens(rng, 0.5);
     const source = await call(
       'PruningService.Evaluate',
-      Evaluate.encode(Evaluate.fromPartial(describeEvaluation(model, recipe, happens(rng, 0.5)))).finish(),
+      Evaluate.encode(Evaluate.fromPartial(describeEvaluation(model, recipe, hasText))).finish(),
       origin,
     );
     if (happens(rng, 0.4)) {
@@ -97,7 +98,7 @@ export async function runCheckpoints({
       if (code === status.OK && source.code === status.OK) {
         const again = await call(
           'PruningService.Evaluate',
-          Evaluate.encode(Evaluate.fromPartial(describeEvaluation(output, undefined, false))).finish(),
+          Evaluate.encode(Evaluate.fromPartial(describeEvaluation(output, undefined, hasText))).finish(),
           origin,
         );
         if (again.code !== status.OK)
