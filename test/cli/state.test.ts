@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient, JobState } from '../../src/client/index.js';
+import { CAN_MOUNT, makeSmallDisk } from '../support/small-disk.js';
 import { startServerChild, type ServerChild } from '../support/server-child.js';
 import { makeFolder } from '../support/test-server.js';
 import { DEMO, smallSearch, tokenText } from '../server/verbs/verb-server.js';
@@ -91,10 +92,27 @@ describe('prunecast state', () => {
     expect([code, stderr]).toEqual([1, expect.stringMatching(/is not empty: name a folder that is not there yet/)]);
     expect(await readdir(target)).toEqual(['mine']);
     const nothing = await runCli(['state', 'backup', join(folder, 'x'), '--state-dir', target]);
-    const unchecked = await runCli(['state', 'check', '--state-dir', target]);
-    expect(unchecked.stderr).toMatch(/has no prunecast\.db: name a state folder/);
     expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringMatching(/has no prunecast\.db/)]);
+    const unchecked = await runCli(['state', 'check', '--state-dir', target]);
+    expect([unchecked.code, unchecked.stderr]).toEqual([1, expect.stringMatching(/has no prunecast\.db: name/)]);
   });
+
+  it.skipIf(!CAN_MOUNT)(
+    'says of a backup for which a disk has no room which disk that is, and leaves nothing',
+    async () => {
+      const disk = makeSmallDisk('64k');
+      try {
+        const { code, stderr } = await state('backup', join(disk.folder, 'backup'));
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringContaining(`the disk has no room for ${disk.folder}/backup: free`),
+        ]);
+        expect(await readdir(disk.folder)).toEqual([]);
+      } finally {
+        disk.remove();
+      }
+    },
+  );
 
   it('checks the state of a running server, and fails for one that is damaged, which it does not change', async () => {
     const whole = await state('check', '--json');
