@@ -1,13 +1,19 @@
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { status, type ServerWritableStream } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GetJobResponse, JobServiceService, JobState } from '../../src/gen/prunecast/v1/job.js';
 import { PruningServiceService, type SearchRequest, type SearchResponse } from '../../src/gen/prunecast/v1/pruning.js';
 import { detailedStatus, endEvent, listen, makeSocket, progressEvent } from '../client/fake-server.js';
 import { readJsonLines, runCli, startCli } from './run-cli.js';
+
+const MAIN = resolve(import.meta.dirname, '../../dist/src/cli/main.js');
+/** Makes a process the first of a space of processes, as that of a container is. */
+const FIRST = ['--pid', '--fork', '--kill-child'];
+const CAN_BE_FIRST = process.platform === 'linux' && spawnSync('unshare', [...FIRST, 'true']).status === 0;
 
 let folder = '';
 beforeAll(() => {
@@ -216,6 +222,24 @@ describe('prunecast serve', () => {
     expect(stderr).toContain('asked to stop');
     expect(stderr).not.toMatch(/not stopped/);
   });
+
+  it.skipIf(!CAN_BE_FIRST)(
+    'ends by a second signal with the code of a signal, also as the first process of a container',
+    async () => {
+      const { address, remove } = makeSocket();
+      const command = [process.execPath, MAIN, 'serve', '--listen', address, '--state-dir', join(folder, 'first')];
+      const serve = spawn('unshare', [...FIRST, ...command], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const exit = once(serve, 'exit');
+      await once(serve.stdout, 'data');
+      const first = Number(readFileSync(`/proc/${serve.pid}/task/${serve.pid}/children`, 'utf8'));
+      // Two different ones, as equal ones may count once.
+      process.kill(first, 'SIGINT');
+      process.kill(first, 'SIGTERM');
+      const [code] = (await exit) as [number | null];
+      remove();
+      expect([130, 143]).toContain(code);
+    },
+  );
 
   it('ends with 1 and says which setting is wrong', async () => {
     expect(await runCli(['serve', '--listen', 'nowhere'])).toMatchObject({
