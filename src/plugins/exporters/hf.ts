@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { BlockBiases } from '../../core/model/shape.js';
+import type { BlockBiases, ModelShape } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { convertTensor } from '../../engine/checkpoint/convert-tensor.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
@@ -14,13 +14,14 @@ import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../define.js';
 import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
-import { chooseForm, type ChosenForm } from './hf/choose-form.js';
+import { chooseForm, type WrittenForm } from './hf/choose-form.js';
+import { writeModelCard } from './hf/model-card.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
 import { writeFully } from '../../engine/files/read-write.js';
 
 /**
  * A Hugging Face folder: config.json, safetensors in the source's own dtype or another, the source's tokenizer files
- * and licences, and prunecast.json.
+ * and licences, a model card (README.md), and prunecast.json.
  *
  * If all layers have one shape, everything that loads the source's family loads it. If they differ, or a half-block is
  * dropped, it is written in the per-layer form (src/engine/checkpoint/per-layer-form.ts) with the modelling file that
@@ -54,11 +55,8 @@ export default defineExporter({
     const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
     const width = dtype === 'source' ? {} : { numberBytes: DTYPE_BYTES[WRITTEN_DTYPES[dtype]] };
-    if (chosen.kind === 'stock')
-      return { ok: true, loadsIn: chosen.stock.loadsIn, biases: chosen.stock.biases, ...width };
-    const { since } = findFamily(shape.family).modelling;
-    const version = since?.version ?? LEAST_TRANSFORMERS;
-    return { ok: true, loadsIn: [`transformers ${version} or later with trust_remote_code`], ...width };
+    const biasesOf = chosen.kind === 'stock' ? { biases: chosen.stock.biases } : {};
+    return { ok: true, loadsIn: listLoaders(shape, chosen), ...biasesOf, ...width };
   },
   write: async (source, directory, work, { form, dtype, shard_bytes: shardBytes }) => {
     const model = dtype === 'source' ? source : convertModel(source, dtype);
@@ -67,7 +65,14 @@ export default defineExporter({
     const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
     const config = chosen.kind === 'stock' ? buildStockConfig(written, chosen.stock) : buildPerLayerConfig(written);
     const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, work });
+    const companions = await model.listCompanions();
+    const card = writeModelCard(model, {
+      form: chosen.kind,
+      loadsIn: listLoaders(model.shape, chosen),
+      hasTokenizer: companions.some((file) => file.startsWith('tokenizer')),
+    });
     const texts: readonly (readonly [string, string])[] = [
+      ['README.md', card],
       ['config.json', toJson(config)],
       ...(chosen.kind === 'per-layer' ? [[MODELLING_FILE, MODELLING_SOURCE] as const] : []),
       ['prunecast.json', toJson(describe(written, chosen, config))],
@@ -78,7 +83,7 @@ export default defineExporter({
       bytes += await writeText(join(directory, file), text);
       files.push(file);
     }
-    for (const file of await model.listCompanions()) {
+    for (const file of companions) {
       const content = files.includes(file) ? undefined : await model.readSource(file);
       if (content === undefined) continue;
       if (file.includes('/')) await mkdir(dirname(join(directory, file)), { recursive: true });
@@ -89,6 +94,12 @@ export default defineExporter({
     return { files, bytes };
   },
 });
+
+function listLoaders({ family }: Pick<ModelShape, 'family'>, chosen: WrittenForm): readonly string[] {
+  if (chosen.kind === 'stock') return chosen.stock.loadsIn;
+  const version = findFamily(family).modelling.since?.version ?? LEAST_TRANSFORMERS;
+  return [`transformers ${version} or later with trust_remote_code`];
+}
 
 const WRITTEN_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 
@@ -122,7 +133,7 @@ function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
 /** The caller's manifest, with the architecture and what this exporter adds about itself. */
 function describe(
   model: PrunedModel,
-  chosen: ChosenForm,
+  chosen: WrittenForm,
   config: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {
   const caller = model.manifest['exporter'];

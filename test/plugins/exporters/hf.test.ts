@@ -84,7 +84,14 @@ describe('hf', () => {
     expect(config).not.toHaveProperty('auto_map');
     expect(manifest['exporter']).toEqual({ id: 'hf', form: 'stock', model_type: 'llama', modelling_file: null });
     expect(new Set(summary.files)).toEqual(
-      new Set(['model.safetensors', 'config.json', 'prunecast.json', 'tokenizer.json', 'tokenizer_config.json']),
+      new Set([
+        'README.md',
+        'model.safetensors',
+        'config.json',
+        'prunecast.json',
+        'tokenizer.json',
+        'tokenizer_config.json',
+      ]),
     );
     expect(new Set(await readdir(directory))).toEqual(new Set(summary.files));
     expect(await readFile(join(directory, 'tokenizer.json'))).toEqual(await readFile(join(STORIES, 'tokenizer.json')));

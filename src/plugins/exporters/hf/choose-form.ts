@@ -8,6 +8,8 @@ export type ChosenForm =
   | { readonly kind: 'per-layer' }
   | { readonly kind: 'none'; readonly reason: string };
 
+export type WrittenForm = Exclude<ChosenForm, { readonly kind: 'none' }>;
+
 /**
  * The form of an architecture: stock if stock transformers can build it, unless the options name one.
  *
