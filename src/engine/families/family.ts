@@ -40,6 +40,7 @@ export interface Family {
   readonly architecture: string;
   readonly names: TensorNames;
   readonly modelling: ModellingClasses;
+  readonly llamaCpp: LlamaCppArchitecture;
   /** Whether a config.json with the `model_type` of another family belongs to this one; undefined: never. */
   readonly claims?: (config: RawConfig, modelType: string) => boolean;
   /** Other forms in which its makers publish weights; undefined: none. */
@@ -70,6 +71,20 @@ export interface ModellingClasses {
    * versions.
    */
   readonly since?: { readonly version: string; readonly described: string };
+}
+
+/** How llama.cpp runs blocks of one shape in all layers (its src/models has a file for each architecture). */
+export interface LlamaCppArchitecture {
+  /** `general.architecture` of a GGUF file. */
+  readonly name: string;
+  /** What of a head is rotated together: neighbours, or as in Hugging Face files the two halves. */
+  readonly rotates: 'neighbours' | 'halves';
+  /** Whether all heads together may be narrower or wider than the hidden size. */
+  readonly heads: 'any' | 'as wide as hidden';
+  /** The biases that it reads. */
+  readonly biases: BlockBiases;
+  /** Whether it reads factors for the frequencies of rotary embeddings, which Llama 3.1 needs. */
+  readonly readsFrequencyFactors: boolean;
 }
 
 /** Weight files that are not read, recognised by their names. */

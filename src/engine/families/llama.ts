@@ -10,6 +10,7 @@ export const LLAMA: Family = {
   id: 'llama',
   architecture: 'LlamaForCausalLM',
   modelling: { classPrefix: 'Llama', module: 'llama' },
+  llamaCpp: MISTRAL.llamaCpp,
   names: DECODER_NAMES,
   foreignForms: [
     {

@@ -6,6 +6,13 @@ export const MISTRAL: Family = {
   id: 'mistral',
   architecture: 'MistralForCausalLM',
   modelling: { classPrefix: 'Mistral', module: 'mistral' },
+  llamaCpp: {
+    name: 'llama',
+    rotates: 'neighbours',
+    heads: 'any',
+    biases: { queryKeyValue: true, attentionOutput: true, ffn: true },
+    readsFrequencyFactors: true,
+  },
   names: DECODER_NAMES,
   foreignForms: [
     {

@@ -6,6 +6,13 @@ export const QWEN2: Family = {
   id: 'qwen2',
   architecture: 'Qwen2ForCausalLM',
   modelling: { classPrefix: 'Qwen2', module: 'qwen2' },
+  llamaCpp: {
+    name: 'qwen2',
+    rotates: 'halves',
+    heads: 'as wide as hidden',
+    biases: { queryKeyValue: true, attentionOutput: false, ffn: false },
+    readsFrequencyFactors: false,
+  },
   names: DECODER_NAMES,
   queryKeyNorms: false,
   defaults: { maxPositions: 32_768, headDim: undefined },

@@ -10,6 +10,13 @@ export const QWEN3: Family = {
   id: 'qwen3',
   architecture: 'Qwen3ForCausalLM',
   modelling: { classPrefix: 'Qwen3', module: 'qwen3' },
+  llamaCpp: {
+    name: 'qwen3',
+    rotates: 'halves',
+    heads: 'any',
+    biases: { queryKeyValue: false, attentionOutput: false, ffn: false },
+    readsFrequencyFactors: false,
+  },
   names: DECODER_NAMES,
   queryKeyNorms: true,
   defaults: { maxPositions: 32_768, headDim: 128 },

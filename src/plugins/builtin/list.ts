@@ -29,6 +29,7 @@ import bayesianStrategy from '../strategies/bayesian.js';
 import evolutionaryStrategy from '../strategies/evolutionary.js';
 import nsga2Strategy from '../strategies/nsga2.js';
 import randomStrategy from '../strategies/random.js';
+import ggufExporter from '../exporters/gguf.js';
 import hfExporter from '../exporters/hf.js';
 import distillRecovery from '../recoveries/distill.js';
 import noneRecovery from '../recoveries/none.js';
@@ -64,6 +65,7 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: evolutionaryStrategy, moduleUrl: new URL('../strategies/evolutionary.js', import.meta.url) },
   { plugin: nsga2Strategy, moduleUrl: new URL('../strategies/nsga2.js', import.meta.url) },
   { plugin: randomStrategy, moduleUrl: new URL('../strategies/random.js', import.meta.url) },
+  { plugin: ggufExporter, moduleUrl: new URL('../exporters/gguf.js', import.meta.url) },
   { plugin: hfExporter, moduleUrl: new URL('../exporters/hf.js', import.meta.url) },
   { plugin: distillRecovery, moduleUrl: new URL('../recoveries/distill.js', import.meta.url) },
   { plugin: noneRecovery, moduleUrl: new URL('../recoveries/none.js', import.meta.url) },

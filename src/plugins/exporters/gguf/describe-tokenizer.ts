@@ -1,0 +1,172 @@
+import type { PrunedModel } from '../../../core/ports/exporter.js';
+import { isRecord } from '../../../engine/files/read-json.js';
+import { cannotHold } from './cannot-hold.js';
+import { listRecords, listSteps, type Json } from './list-steps.js';
+import { namePreTokenizer } from './name-pre-tokenizer.js';
+import type { GgufValue } from './write-gguf.js';
+
+type Source = Pick<PrunedModel, 'config' | 'readSource'>;
+
+/** Kinds of tokens (llama.h, `enum llama_token_type`). */
+const KINDS = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
+
+/** A byte that the vocabulary spells: `<0x0A>`. */
+const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
+
+/**
+ * The tokenizer of tokenizer.json as llama.cpp's loader reads it (its src/llama-vocab.cpp): byte-level BPE as `gpt2`,
+ * with its merges and the name of its pre-tokenizer, BPE over characters with byte tokens as `llama`, with scores by
+ * which it merges in the same order.
+ *
+ * A model without a tokenizer gets none. Throws for any other tokenizer.
+ *
+ * @param vocabulary rows of the embedding, at least as many as tokens
+ */
+export async function describeTokenizer(source: Source, vocabulary: number): Promise<Record<string, GgufValue>> {
+  const tokenizer = await readJson(source, 'tokenizer.json');
+  if (tokenizer === undefined) {
+    if ((await source.readSource('tokenizer.model')) === undefined)
+      return { 'tokenizer.ggml.model': { type: 'string', value: 'no_vocab' } };
+    throw cannotHold(
+      'the model has a tokenizer.model without a tokenizer.json, and only the latter is read',
+      'add the tokenizer.json of its makers, or save it with transformers, or take the exporter hf',
+    );
+  }
+  const model = entryOf(tokenizer, 'model');
+  if (model['type'] !== 'BPE' || !isRecord(model['vocab']))
+    throw cannotHold(
+      `tokenizer.json has a model of type ${JSON.stringify(model['type'])}, and only BPE is carried over`,
+    );
+  const isCharacters = model['byte_fallback'] === true;
+  const tokens = listTokens(tokenizer, model, vocabulary, isCharacters);
+  const merges = listMerges(model);
+  const settings = (await readJson(source, 'tokenizer_config.json')) ?? {};
+  const template = await readChatTemplate(source, settings);
+  return {
+    'tokenizer.ggml.model': { type: 'string', value: isCharacters ? 'llama' : 'gpt2' },
+    'tokenizer.ggml.pre': { type: 'string', value: isCharacters ? 'default' : namePreTokenizer(tokenizer) },
+    'tokenizer.ggml.tokens': { type: 'strings', value: tokens.texts },
+    'tokenizer.ggml.token_type': { type: 'int32s', value: tokens.kinds },
+    ...(isCharacters
+      ? {
+          'tokenizer.ggml.scores': { type: 'float32s', value: scoreTokens(tokens.texts, merges) },
+          'tokenizer.ggml.add_space_prefix': { type: 'bool', value: addsSpace(tokenizer) },
+        }
+      : { 'tokenizer.ggml.merges': { type: 'strings', value: merges.map(([left, right]) => `${left} ${right}`) } }),
+    ...describeSpecialTokens(source.config, tokenizer, settings, tokens.texts),
+    ...(template === undefined ? {} : { 'tokenizer.chat_template': { type: 'string', value: template } }),
+  };
+}
+
+function listTokens(
+  tokenizer: Json,
+  model: Json,
+  vocabulary: number,
+  isCharacters: boolean,
+): { readonly texts: readonly string[]; readonly kinds: readonly number[] } {
+  const texts = Array.from({ length: vocabulary }, (_, id) => `[PAD${id}]`);
+  const kinds = Array.from({ length: vocabulary }, (): number => KINDS.unused);
+  const set = (id: unknown, text: string, kind: number): void => {
+    if (typeof id !== 'number' || !(id < vocabulary))
+      throw cannotHold(`tokenizer.json has the token ${JSON.stringify(text)} at ${String(id)}, beyond the embedding`);
+    texts[id] = text;
+    kinds[id] = kind;
+  };
+  for (const [text, id] of Object.entries(model['vocab'] as Json))
+    set(id, text, isCharacters && BYTE_TOKEN.test(text) ? KINDS.byte : KINDS.normal);
+  for (const added of listRecords(tokenizer['added_tokens'])) {
+    const text = String(added['content']);
+    const isUnknown = isCharacters && text === model['unk_token'];
+    set(added['id'], text, isUnknown ? KINDS.unknown : added['special'] === true ? KINDS.control : KINDS.userDefined);
+  }
+  return { texts, kinds };
+}
+
+/** Both spellings: a pair, or two texts with a space between. */
+function listMerges(model: Json): (readonly [left: string, right: string])[] {
+  const merges = Array.isArray(model['merges']) ? (model['merges'] as readonly unknown[]) : [];
+  return merges.map((merge) => {
+    const [left, right] = typeof merge === 'string' ? merge.split(' ') : (merge as readonly unknown[]);
+    if (typeof left === 'string' && typeof right === 'string') return [left, right];
+    throw cannotHold(`tokenizer.json has a merge that is no pair: ${JSON.stringify(merge)}`);
+  });
+}
+
+/** llama.cpp merges the two neighbours whose token has the highest score: the earlier a merge, the higher. */
+function scoreTokens(texts: readonly string[], merges: readonly (readonly [string, string])[]): number[] {
+  const first = new Map<string, number>();
+  for (const [rank, [left, right]] of merges.entries()) {
+    const text = left + right;
+    if (!first.has(text)) first.set(text, -rank - 1);
+  }
+  return texts.map((text) => first.get(text) ?? 0);
+}
+
+/** Whether a text gets a space before it. */
+function addsSpace(tokenizer: Json): boolean {
+  return [
+    ...listSteps(tokenizer['normalizer'], 'normalizers'),
+    ...listSteps(tokenizer['pre_tokenizer'], 'pretokenizers'),
+  ].some((step) => step['type'] === 'Prepend' || (step['type'] === 'Metaspace' && step['prepend_scheme'] !== 'never'));
+}
+
+function describeSpecialTokens(
+  config: Json,
+  tokenizer: Json,
+  settings: Json,
+  texts: readonly string[],
+): Record<string, GgufValue> {
+  const described: Record<string, GgufValue> = {};
+  for (const [role, key] of [
+    ['bos', 'bos'],
+    ['eos', 'eos'],
+    ['unk', 'unknown'],
+    ['pad', 'padding'],
+  ] as const) {
+    const id = findSpecialToken(role, config, settings, texts);
+    if (id !== undefined) described[`tokenizer.ggml.${key}_token_id`] = { type: 'uint32', value: id };
+  }
+  const single = listSteps(tokenizer['post_processor'], 'processors').find(
+    ({ type }) => type === 'TemplateProcessing',
+  )?.['single'];
+  const parts = listRecords(single);
+  described['tokenizer.ggml.add_bos_token'] = { type: 'bool', value: isSpecial(parts[0]) };
+  described['tokenizer.ggml.add_eos_token'] = { type: 'bool', value: isSpecial(parts.at(-1)) };
+  return described;
+}
+
+function isSpecial(part: Json | undefined): boolean {
+  return part !== undefined && 'SpecialToken' in part;
+}
+
+/** By tokenizer_config.json, else by config.json, whose lists begin with the usual one. */
+function findSpecialToken(role: string, config: Json, settings: Json, texts: readonly string[]): number | undefined {
+  const named = settings[`${role}_token`];
+  const text = isRecord(named) ? named['content'] : named;
+  const place = typeof text === 'string' ? texts.indexOf(text) : -1;
+  if (place >= 0) return place;
+  const id = config[`${role}_token_id`];
+  const first: unknown = Array.isArray(id) ? id[0] : id;
+  return typeof first === 'number' && first >= 0 ? first : undefined;
+}
+
+/** A file of its own comes first, as in transformers; of several templates, the default. */
+async function readChatTemplate(source: Source, settings: Json): Promise<string | undefined> {
+  const file = await source.readSource('chat_template.jinja');
+  if (file !== undefined) return new TextDecoder().decode(file);
+  const template = settings['chat_template'];
+  const named = listRecords(template).find(({ name }) => name === 'default')?.['template'] ?? template;
+  return typeof named === 'string' ? named : undefined;
+}
+
+async function readJson(source: Source, file: string): Promise<Json | undefined> {
+  const bytes = await source.readSource(file);
+  if (bytes === undefined) return undefined;
+  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  return isRecord(value) ? value : undefined;
+}
+
+function entryOf(value: Json, key: string): Json {
+  const entry = value[key];
+  return isRecord(entry) ? entry : {};
+}

@@ -1,0 +1,154 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { WorkContext } from '../../../core/ports/work-context.js';
+import { writeFileSynced } from '../../../engine/checkpoint/write-safetensors.js';
+import { writeFully } from '../../../engine/files/read-write.js';
+
+/** A value of the metadata, with its type in the file. */
+export type GgufValue =
+  | { readonly type: 'uint32' | 'float32'; readonly value: number }
+  | { readonly type: 'bool'; readonly value: boolean }
+  | { readonly type: 'string'; readonly value: string }
+  | { readonly type: 'uint32s' | 'int32s' | 'float32s'; readonly value: readonly number[] }
+  | { readonly type: 'strings'; readonly value: readonly string[] };
+
+/** How the values of a tensor are stored. */
+export type GgufType = keyof typeof GGUF_TYPES;
+
+/** Number of each type in the file, and the bytes of a block of its values (ggml's `enum ggml_type` and type traits). */
+export const GGUF_TYPES = {
+  F32: { number: 0, blockValues: 1, blockBytes: 4 },
+  F16: { number: 1, blockValues: 1, blockBytes: 2 },
+  BF16: { number: 30, blockValues: 1, blockBytes: 2 },
+  Q8_0: { number: 8, blockValues: 32, blockBytes: 34 },
+  Q4_0: { number: 2, blockValues: 32, blockBytes: 18 },
+} as const;
+
+export interface GgufTensor {
+  readonly name: string;
+  /** As in Hugging Face files, rows first; the file has the length of a row first. */
+  readonly shape: readonly number[];
+  readonly type: GgufType;
+  read(): Promise<Uint8Array>;
+}
+
+export interface GgufOutput {
+  /** A new file. */
+  readonly path: string;
+  readonly metadata: Readonly<Record<string, GgufValue>>;
+  readonly tensors: readonly GgufTensor[];
+  readonly work: WorkContext;
+}
+
+const VERSION = 3;
+
+/** The one that readers assume when the metadata name none. */
+const ALIGNMENT = 32;
+
+/**
+ * Writes one GGUF file (ggml's docs/gguf.md, version 3): metadata, the table of tensors, then their values one by one,
+ * each at a multiple of 32 bytes. Returns the bytes written.
+ *
+ * Throws the signal's reason when it fires, between two tensors.
+ */
+export async function writeGguf({ path, metadata, tensors, work }: GgufOutput): Promise<number> {
+  const total = tensors.reduce((sum, tensor) => sum + countGgufBytes(tensor), 0);
+  return writeFileSynced(path, async (handle) => {
+    let written = await writeAligned(handle, encodeHeader(metadata, tensors));
+    let done = 0;
+    for (const tensor of tensors) {
+      work.signal.throwIfAborted();
+      const values = await tensor.read();
+      if (values.length !== countGgufBytes(tensor))
+        throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countGgufBytes(tensor)}`);
+      written += await writeAligned(handle, values);
+      done += values.length;
+      work.report?.({ what: 'bytes', done, total });
+    }
+    return written;
+  });
+}
+
+/** Bytes of a tensor's values. */
+export function countGgufBytes({ shape, type }: Pick<GgufTensor, 'shape' | 'type'>): number {
+  const { blockValues, blockBytes } = GGUF_TYPES[type];
+  return (shape.reduce((product, size) => product * size, 1) / blockValues) * blockBytes;
+}
+
+async function writeAligned(handle: FileHandle, bytes: Uint8Array): Promise<number> {
+  await writeFully(handle, bytes);
+  const padding = align(bytes.length) - bytes.length;
+  if (padding > 0) await writeFully(handle, new Uint8Array(padding));
+  return bytes.length + padding;
+}
+
+function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+}
+
+function encodeHeader(metadata: GgufOutput['metadata'], tensors: readonly GgufTensor[]): Uint8Array {
+  const entries = Object.entries(metadata);
+  const parts: Uint8Array[] = [
+    new TextEncoder().encode('GGUF'),
+    uint32(VERSION),
+    uint64(tensors.length),
+    uint64(entries.length),
+    ...entries.flatMap(([key, value]) => [...string(key), ...encodeValue(value)]),
+  ];
+  let offset = 0;
+  for (const tensor of tensors) {
+    parts.push(
+      ...string(tensor.name),
+      uint32(tensor.shape.length),
+      ...tensor.shape.toReversed().map(uint64),
+      uint32(GGUF_TYPES[tensor.type].number),
+      uint64(offset),
+    );
+    offset += align(countGgufBytes(tensor));
+  }
+  return Buffer.concat(parts);
+}
+
+/** Numbers of the types of metadata. */
+const VALUE_TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
+
+function encodeValue({ type, value }: GgufValue): Uint8Array[] {
+  switch (type) {
+    case 'uint32':
+      return [uint32(VALUE_TYPES.uint32), uint32(value)];
+    case 'float32':
+      return [uint32(VALUE_TYPES.float32), bytesOf(Float32Array.of(value))];
+    case 'bool':
+      return [uint32(VALUE_TYPES.bool), Uint8Array.of(value ? 1 : 0)];
+    case 'string':
+      return [uint32(VALUE_TYPES.string), ...string(value)];
+    case 'uint32s':
+      return [...array('uint32', value.length), bytesOf(Uint32Array.from(value))];
+    case 'int32s':
+      return [...array('int32', value.length), bytesOf(Int32Array.from(value))];
+    case 'float32s':
+      return [...array('float32', value.length), bytesOf(Float32Array.from(value))];
+    case 'strings':
+      return [...array('string', value.length), ...value.flatMap(string)];
+  }
+}
+
+function array(of: keyof typeof VALUE_TYPES, length: number): Uint8Array[] {
+  return [uint32(VALUE_TYPES.array), uint32(VALUE_TYPES[of]), uint64(length)];
+}
+
+function string(text: string): Uint8Array[] {
+  const bytes = new TextEncoder().encode(text);
+  return [uint64(bytes.length), bytes];
+}
+
+function uint32(value: number): Uint8Array {
+  return bytesOf(Uint32Array.of(value));
+}
+
+function uint64(value: number): Uint8Array {
+  return bytesOf(BigUint64Array.of(BigInt(value)));
+}
+
+function bytesOf({ buffer }: { readonly buffer: ArrayBuffer }): Uint8Array {
+  return new Uint8Array(buffer);
+}

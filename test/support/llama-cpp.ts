@@ -1,0 +1,46 @@
+import { getLlama, LlamaLogLevel, type Llama, type LlamaModel, type Token } from 'node-llama-cpp';
+
+let started: Promise<Llama> | undefined;
+
+/** A model in llama.cpp for as long as `use` runs, on one thread. */
+export async function withLlamaModel<Result>(
+  path: string,
+  use: (model: LlamaModel) => Promise<Result>,
+): Promise<Result> {
+  started ??= getLlama({ gpu: false, build: 'never', logLevel: LlamaLogLevel.error, maxThreads: 1 });
+  const model = await (await started).loadModel({ modelPath: path, gpuLayers: 0 });
+  try {
+    return await use(model);
+  } finally {
+    await model.dispose();
+  }
+}
+
+/** exp of the mean loss over all tokens of the windows but the first of each. */
+export async function measureLlamaPerplexity(
+  model: LlamaModel,
+  windows: readonly (readonly number[])[],
+): Promise<number> {
+  const context = await model.createContext({ contextSize: 256, batchSize: 128, threads: 1, flashAttention: false });
+  try {
+    const losses: number[] = [];
+    const sequence = context.getSequence();
+    for (const window of windows) {
+      await sequence.clearHistory();
+      const outputs = await sequence.controlledEvaluate(
+        window.slice(0, -1).map((token) => [token as Token, { generateNext: { logits: true } }]),
+      );
+      for (const [place, output] of outputs.entries()) {
+        const logits = output?.next.logits;
+        const logit = logits?.get(window[place + 1] as Token);
+        if (logits === undefined || logit === undefined) throw new Error(`llama.cpp gave no logits at ${place}`);
+        const values = [...logits.values()];
+        const largest = Math.max(...values);
+        losses.push(Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0)) + largest - logit);
+      }
+    }
+    return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);
+  } finally {
+    await context.dispose();
+  }
+}
