@@ -70,6 +70,7 @@ export default defineExporter({
       form: chosen.kind,
       loadsIn: listLoaders(model.shape, chosen),
       hasTokenizer: companions.some((file) => file.startsWith('tokenizer')),
+      converted: dtype === 'source' || dtype === 'float32' ? undefined : dtype,
     });
     const texts: readonly (readonly [string, string])[] = [
       ['README.md', card],

@@ -9,6 +9,8 @@ export interface CardFacts {
   readonly loadsIn: readonly string[];
   /** Whether files of a tokenizer lie beside the weights. */
   readonly hasTokenizer: boolean;
+  /** The type that weights were rounded to; undefined if they kept their values. */
+  readonly converted?: string | undefined;
 }
 
 const plugin = z.object({ id: z.string(), options: z.record(z.string(), z.unknown()).default({}) });
@@ -53,7 +55,7 @@ export function writeModelCard(model: PrunedModel, facts: CardFacts): string {
     writeArchitecture(model),
     writeCosts(manifest),
     writeRecipe(manifest),
-    writeMeasurements(manifest),
+    writeMeasurements(manifest, facts),
   ]
     .filter((part) => part !== '')
     .join('\n');
@@ -124,10 +126,11 @@ function writeArchitecture({ architecture, shape }: PrunedModel): string {
     if (last?.cells === cells) last.to = layer;
     else groups.push({ from: layer, to: layer, cells });
   }
+  const isHalved = architecture.some(({ kvHeads, ffnChannels }) => kvHeads === 0 || ffnChannels === 0);
   const rows = groups.map(({ from, to, cells }) => `| ${from === to ? from : `${from} to ${to}`} | ${cells} |`);
   return `## Architecture
 
-Family ${shape.family}, hidden size ${shape.hidden}, heads of ${shape.headDim}, ${architecture.length} layers. 0 is a half that was removed.
+Family ${shape.family}, hidden size ${shape.hidden}, heads of ${shape.headDim}, ${architecture.length} layers.${isHalved ? ' 0 is a half that was removed.' : ''}
 
 | layers | key-value heads | query heads | FFN channels |
 | --- | ---: | ---: | ---: |
@@ -174,7 +177,10 @@ ${rows.map(([part, value]) => `| ${part} | ${value} |`).join('\n')}
 `;
 }
 
-function writeMeasurements({ measurements: { verify, verify_before_recovery: before } }: Manifest): string {
+function writeMeasurements(
+  { measurements: { verify, verify_before_recovery: before } }: Manifest,
+  { converted }: CardFacts,
+): string {
   const found = verify ?? before;
   if (found === undefined) return '';
   const rows = Object.entries(found.metrics)
@@ -182,7 +188,7 @@ function writeMeasurements({ measurements: { verify, verify_before_recovery: bef
     .map(([name, value]) => `| ${quote(name)} | ${formatNumber(value)} |`);
   return `## Measurements
 
-Of the search that found it${verify === undefined ? ', before its recovery' : ''}, with the fingerprint ${quote(found.fingerprint)}. The report of that search compares it with controls.
+Of the search that found it${verify === undefined ? ', before its recovery' : ''}${converted === undefined ? '' : `, before the weights were rounded to ${converted}`}, with the fingerprint ${quote(found.fingerprint)}. The report of that search compares it with controls.
 
 | metric | value |
 | --- | ---: |

@@ -50,6 +50,11 @@ describe('writeModelCard', () => {
     expect(card).toContain('| `accuracy` | 0.5 |\n| `perplexity` | 12.3457 |\n');
   });
 
+  it('says that the measurements are from before the weights were rounded to another type', () => {
+    expect(write(MANIFEST)).not.toContain('rounded');
+    expect(write(MANIFEST, { ...STOCK, converted: 'float16' })).toContain('before the weights were rounded to float16');
+  });
+
   it('has nothing that differs between two runs of a request', () => {
     expect(write(MANIFEST)).not.toMatch(/study-1|job-1/);
     expect(write({ ...MANIFEST, job_id: 'job-2' })).toBe(write(MANIFEST));
