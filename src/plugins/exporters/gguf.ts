@@ -9,6 +9,7 @@ import { defineExporter } from '../define.js';
 import { describeModel, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
 import { listWeights } from './gguf/list-weights.js';
+import { listNumberBytes } from './gguf/number-bytes.js';
 import { planLayers } from './gguf/plan-layers.js';
 import { writeGguf } from './gguf/write-gguf.js';
 
@@ -32,7 +33,9 @@ export default defineExporter({
   supports: (shape, architecture, biases, { type }) => {
     const written = biases === 'added' ? addOutputBiases(shape, architecture) : shape;
     const planned = planLayers(written, architecture, TYPES[type]);
-    return typeof planned === 'string' ? { ok: false, reason: planned } : { ok: true, loadsIn: ['llama.cpp'] };
+    return typeof planned === 'string'
+      ? { ok: false, reason: planned }
+      : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, TYPES[type]) };
   },
   write: async (model, directory, work, { type: asked }) => {
     const type = TYPES[asked];

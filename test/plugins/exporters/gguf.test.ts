@@ -2,13 +2,17 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readGgufFileInfo } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
+import { measureCost } from '../../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import gguf from '../../../src/plugins/exporters/gguf.js';
 import { encodeBlocks } from '../../../src/plugins/exporters/gguf/encode-blocks.js';
 import hf from '../../../src/plugins/exporters/hf.js';
+import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { measureLlamaPerplexity, withLlamaModel } from '../../support/llama-cpp.js';
@@ -149,9 +153,23 @@ describe('gguf', () => {
     expect(found.special).toEqual([1, 2, true]);
   });
 
+  it('states how many bytes it will write', async () => {
+    const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+    await checkpoint.close();
+    const { architecture } = pruneModel({ checkpoint, keptUnits: UNIFORM, manifest: {} });
+    const support = gguf.supports(checkpoint.shape, architecture, 'none', gguf.options.parse({ type: 'q8_0' }));
+    const shape = writtenShape(checkpoint.shape, support);
+    const stated = measureCost(createCostModel(shape, { kind: 'weight_bytes' }), architecture);
+    const { path } = await write(DEMO_DIRECTORY, UNIFORM, 'q8_0');
+    const { tensorInfo = [] } = await readGgufFileInfo(path);
+    const last = tensorInfo.at(-1);
+    // The last tensor is the final norm, of 64 numbers; each tensor begins at a multiple of 32 bytes, as all sizes here are.
+    expect(Number(last?.offset) + 4 * 64).toBe(stated);
+  });
+
   it('stores blocks of 32 values as q4_0 does: a step, then 4 bits each', () => {
     const values = Float32Array.from({ length: 32 }, (_, i) => i / 2 - 8); // -8 to 7.5: the step is 1
-    const bytes = encodeBlocks(values, 'Q4_0');
+    const bytes = encodeBlocks(values, 'Q4_0', 'w');
     expect([...bytes.subarray(0, 2)]).toEqual([0x00, 0x3c]); // 1 as float16
     const quants = [...bytes.subarray(2)];
     const read = [...quants.map((byte) => (byte & 15) - 8), ...quants.map((byte) => (byte >> 4) - 8)];

@@ -1,6 +1,7 @@
-import { PrunecastError } from '../../../core/errors/prunecast-error.js';
 import type { PrunedModel, PrunedTensor } from '../../../core/ports/exporter.js';
-import { decodeInto, DTYPE_LIMITS } from '../../../engine/checkpoint/dtype.js';
+import type { TensorDtype } from '../../../engine/checkpoint/checkpoint.js';
+import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
+import { decodeInto, DTYPE_BYTES } from '../../../engine/checkpoint/dtype.js';
 import type { BlockPart } from '../../../engine/families/family.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../../../engine/families/list-tensors.js';
@@ -43,55 +44,44 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       const source = layer === undefined ? undefined : layers[layer]?.source;
       const name = source === undefined ? spec.name : nameBlockTensor(family, source, part as BlockPart, kind);
       const stored = spec.shape.length === 1 ? 'F32' : type;
+      const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
+      const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? 'F32' : stored;
       const isPaired = ROTATED.has(part) && architecture.rotates === 'neighbours';
       return {
         name: `${layer === undefined ? '' : `blk.${layer}.`}${NAMES[part]}.${kind}`,
         shape: spec.shape,
         type: stored,
         read: async () => {
-          const values = await readValues(present.get(name), spec.shape);
-          requireRange(values, name, stored);
-          return encodeBlocks(isPaired ? pairRows(values, spec.shape, shape.headDim) : values, stored);
+          const bytes = await readBytes(present.get(name), spec.shape, dtype);
+          const paired = isPaired ? pairRows(bytes, spec.shape, shape.headDim) : bytes;
+          if (blocks === undefined) return paired;
+          const values = new Float32Array(paired.length / DTYPE_BYTES[dtype]);
+          decodeInto(values, paired, dtype);
+          return encodeBlocks(values, blocks, name);
         },
       };
     },
   );
 }
 
-async function readValues(tensor: PrunedTensor | undefined, shape: readonly number[]): Promise<Float32Array> {
-  const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  if (tensor !== undefined) decodeInto(values, await tensor.read(), tensor.dtype);
-  return values;
+async function readBytes(
+  tensor: PrunedTensor | undefined,
+  shape: readonly number[],
+  dtype: TensorDtype,
+): Promise<Uint8Array> {
+  if (tensor !== undefined) return convertTensor(tensor, dtype).read();
+  return new Uint8Array(shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]));
 }
 
 /** The rows of each head in the order 0, d/2, 1, d/2 + 1 and so on. */
-function pairRows(values: Float32Array, [rows = 0]: readonly number[], headDim: number): Float32Array {
-  const width = values.length / rows;
+function pairRows(bytes: Uint8Array, [rows = 0]: readonly number[], headDim: number): Uint8Array {
+  const width = bytes.length / rows;
   const half = headDim / 2;
-  const paired = new Float32Array(values.length);
+  const paired = new Uint8Array(bytes.length);
   for (let row = 0; row < rows; row += 1) {
     const inHead = row % headDim;
     const to = row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
-    paired.set(values.subarray(row * width, (row + 1) * width), to * width);
+    paired.set(bytes.subarray(row * width, (row + 1) * width), to * width);
   }
   return paired;
-}
-
-/** The steps of quantised blocks are float16 too, and smaller than the values by 8 at least. */
-const LIMITS: Readonly<Record<GgufType, number>> = {
-  ...DTYPE_LIMITS,
-  Q8_0: 127 * DTYPE_LIMITS.F16,
-  Q4_0: 8 * DTYPE_LIMITS.F16,
-};
-
-function requireRange(values: Float32Array, name: string, type: GgufType): void {
-  const limit = LIMITS[type];
-  if (limit === Infinity) return;
-  const large = values.find((value) => Math.abs(value) >= limit);
-  if (large !== undefined)
-    throw PrunecastError.ofField(
-      'exporter.options.type',
-      `${name} has the value ${large}, which is too large for ${type}; take the type f32`,
-      'INVALID_OPTIONS',
-    );
 }
