@@ -16,6 +16,9 @@ export async function withLlamaModel<Result>(
   }
 }
 
+/** Sampling that leaves the probabilities as the model has them. */
+const PLAIN = { temperature: 1, topK: 0, topP: 1, minP: 0 } as const;
+
 /** exp of the mean loss over all tokens of the windows but the first of each. */
 export async function measureLlamaPerplexity(
   model: LlamaModel,
@@ -28,15 +31,12 @@ export async function measureLlamaPerplexity(
     for (const window of windows) {
       await sequence.clearHistory();
       const outputs = await sequence.controlledEvaluate(
-        window.slice(0, -1).map((token) => [token as Token, { generateNext: { logits: true } }]),
+        window.slice(0, -1).map((token) => [token as Token, { generateNext: { probabilities: true, options: PLAIN } }]),
       );
       for (const [place, output] of outputs.entries()) {
-        const logits = output?.next.logits;
-        const logit = logits?.get(window[place + 1] as Token);
-        if (logits === undefined || logit === undefined) throw new Error(`llama.cpp gave no logits at ${place}`);
-        const values = [...logits.values()];
-        const largest = Math.max(...values);
-        losses.push(Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0)) + largest - logit);
+        const probability = output?.next.probabilities?.get(window[place + 1] as Token);
+        if (probability === undefined) throw new Error(`llama.cpp gave no probability at ${place}`);
+        losses.push(-Math.log(probability));
       }
     }
     return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);

@@ -11,7 +11,7 @@ import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
-import type { OutputPlan } from './write-pruned.js';
+import type { OutputPlan } from './output-plan.js';
 
 export interface OutputServices {
   readonly plugins: PluginLookup;

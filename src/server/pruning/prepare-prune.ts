@@ -49,7 +49,8 @@ import {
   requireTrainable,
   withTraining,
 } from './recover-pruned.js';
-import { EXPORT_PHASE, planOutputPhases, writePruned, type OutputPlan } from './write-pruned.js';
+import type { OutputPlan } from './output-plan.js';
+import { EXPORT_PHASE, planOutputPhases, writePruned } from './write-pruned.js';
 import { planWrittenShape } from './written-shape.js';
 
 export interface PruneServices extends ResolvingServices, OutputServices {

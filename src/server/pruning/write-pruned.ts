@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
-import type { Exporter } from '../../core/ports/exporter.js';
 import type { RankedRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
@@ -18,20 +17,11 @@ import { describeCosts, describeOutput, type Provenance } from './describe-outpu
 import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
+import type { OutputPlan } from './output-plan.js';
 import { countOutputBytes } from './plan-output.js';
 import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
 import { writtenShape } from './written-shape.js';
-import { MANIFEST_FILE, type OutputFolders, type OutputPolicy, type OutputTarget } from '../../core/ports/outputs.js';
-
-/** Where a pruned model is written, and how. */
-export interface OutputPlan extends OutputTarget {
-  /** What may be replaced: nothing, what a run of the same job wrote before the server ended, or anything. */
-  readonly overwrites: 'none' | 'own' | 'any';
-  readonly exporter: Exporter;
-  readonly exporterOptions: unknown;
-  /** The module whose default export is the exporter: it writes in a thread of its own. */
-  readonly exporterUrl: URL;
-}
+import { MANIFEST_FILE, type OutputFolders, type OutputPolicy } from '../../core/ports/outputs.js';
 
 /** The phase that writes the output. */
 export const EXPORT_PHASE = 'export';

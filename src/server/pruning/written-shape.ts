@@ -1,7 +1,7 @@
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
-import type { OutputPlan } from './write-pruned.js';
+import type { OutputPlan } from './output-plan.js';
 
 /** A pruned model's sizes as an exporter writes them: its format may need more biases, or have numbers of another width. */
 export function writtenShape(shape: ModelShape, supported: ExportSupport): ModelShape {

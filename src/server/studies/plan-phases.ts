@@ -18,7 +18,7 @@ import { countCompensations, countErrors, countPasses, countPreparation } from '
 import { FIT_PHASE } from '../pruning/fit-on-stream.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
-import type { OutputPlan } from '../pruning/write-pruned.js';
+import type { OutputPlan } from '../pruning/output-plan.js';
 import { planWrittenShape } from '../pruning/written-shape.js';
 import { countTrialTokens, listObservations } from './study-measurements.js';
 import type { Study } from './study.js';

@@ -1,5 +1,5 @@
 import type { OpenModel } from '../models/open-models.js';
-import type { OutputPlan } from '../pruning/write-pruned.js';
+import type { OutputPlan } from '../pruning/output-plan.js';
 import type { SearchPlan } from '../requests/plan-search.js';
 import type { ResolvedSearch } from '../requests/resolve-search.js';
 import type { Clock } from '../../core/ports/clock.js';
