@@ -67,7 +67,7 @@ def test_takes_a_silent_stream_for_a_lost_one() -> None:
 
 
 def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
-    with pytest.raises(prunecast.PrunecastError, match=r"threads \(--threads\): Too small"):
+    with pytest.raises(prunecast.PrunecastError, match=r"threads \(--threads\): -1 is less than 1"):
         start(tmp_path, threads=-1)
     with pytest.raises(prunecast.PrunecastError, match="no-such-program serve.* cannot be run"):
         start(tmp_path, command="no-such-program")
