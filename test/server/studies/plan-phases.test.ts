@@ -5,6 +5,7 @@ import fluctuation from '../../../src/plugins/criteria/fluctuation.js';
 import taylor from '../../../src/plugins/criteria/taylor.js';
 import leastSquares from '../../../src/plugins/compensations/least-squares.js';
 import none from '../../../src/plugins/compensations/none.js';
+import hf from '../../../src/plugins/exporters/hf.js';
 import type { Criterion } from '../../../src/core/ports/criterion.js';
 import type { Compensation } from '../../../src/core/ports/compensation.js';
 import type { StudyPlan } from '../../../src/search/study/plan.js';
@@ -148,7 +149,7 @@ describe('the phases of a study', () => {
   it('compensate the winner on its own stream before it is written, if that may be better', () => {
     const better = createStudy({ compensation: { mode: 'better', candidates: 2 } });
     const oneShotOnly = createStudy({ compensation: { mode: 'one-shot', candidates: 2 } });
-    const output = {} as Study['output'];
+    const output = { exporter: hf, exporterOptions: hf.options.parse({}) } as Study['output'];
     const written = { ...better, output };
     expect(names(written).slice(-4)).toEqual(['compensate', 'export', 'controls', 'report']);
     expect(names({ ...oneShotOnly, output })).not.toContain('compensate');
