@@ -20,20 +20,6 @@ const COMPUTING = [
   'test/server/{encoding,errors,estimates,records,requests}/**/*.test.ts',
 ];
 
-/** Files that replace modules, or count what their own process holds: memory, files, processes, processor time. */
-const APART = [
-  'test/engine/checkpoint/safetensors-header.test.ts',
-  'test/engine/compensation/measure-factorisation.test.ts',
-  'test/engine/files/checkpoint-files.test.ts',
-  'test/engine/runtime/memory.test.ts',
-  'test/server/rpc/vanished-callers.test.ts',
-  'test/server/verbs/bad-input.test.ts',
-  'test/server/verbs/durability.test.ts',
-  'test/server/verbs/left-calls.test.ts',
-  'test/server/verbs/many-models.test.ts',
-  'test/server/verbs/planned-memory.test.ts',
-];
-
 export default defineConfig({
   test: {
     globalSetup: './test/support/build.ts',
@@ -41,19 +27,10 @@ export default defineConfig({
     maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
     reporters: ['default', './test/support/summary-reporter.ts'],
-    // A process loads what files import once, and runs many of them: loading the server takes longer than most files. Those
-    // that only compute have processes without threads of servers before them.
+    // A process loads what files import once, and runs many of those that only compute. A file that runs servers has a
+    // process of its own.
     projects: [
-      { test: { ...common, name: 'apart', include: APART } },
-      {
-        test: {
-          ...common,
-          name: 'serving',
-          include: ['test/**/*.test.ts'],
-          exclude: [...APART, ...COMPUTING],
-          isolate: false,
-        },
-      },
+      { test: { ...common, name: 'serving', include: ['test/**/*.test.ts'], exclude: COMPUTING } },
       { test: { ...common, name: 'computing', include: COMPUTING, isolate: false } },
     ],
   },
