@@ -15,21 +15,9 @@ import hf from '../../../src/plugins/exporters/hf.js';
 import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+import { keepLast, range } from '../../support/keep-last.js';
 import { measureLlamaPerplexity, withLlamaModel } from '../../support/llama-cpp.js';
 import { writeTrait } from '../../support/trait-checkpoint.js';
-
-/** A layer of the demo model with so many of its 4 groups of 2 heads and 172 channels, the last ones. */
-function keepLast(groups: number, channels: number): LayerKeptUnits {
-  return {
-    kvGroups: range(4 - groups, 4),
-    queryHeads: range(8 - 2 * groups, 8),
-    ffnChannels: range(172 - channels, 172),
-  };
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
-}
 
 const DENSE = Array.from({ length: 5 }, () => keepLast(4, 172));
 const UNIFORM = Array.from({ length: 5 }, () => keepLast(2, 128));

@@ -12,22 +12,10 @@ import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { writeDemoIn } from '../../support/demo-in-dtype.js';
+import { keepLast, range } from '../../support/keep-last.js';
 import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
 
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
-
-/** A layer of the demo model with so many of its 4 groups of 2 heads and 172 channels, the last ones. */
-function keepLast(groups: number, channels: number): LayerKeptUnits {
-  return {
-    kvGroups: range(4 - groups, 4),
-    queryHeads: range(8 - 2 * groups, 8),
-    ffnChannels: range(172 - channels, 172),
-  };
-}
-
-function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
-}
 
 async function write(
   source: string,
