@@ -1,23 +1,23 @@
-import { mkdir, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { BlockBiases, ModelShape } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { convertTensor } from '../../engine/checkpoint/convert-tensor.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import { isRecord } from '../../engine/files/read-json.js';
-import { writeFileSynced, writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
+import { writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
 import { digestBytes } from '../../engine/files/digest.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../define.js';
+import { completeFolder, toJson } from './folder/complete-folder.js';
+import { writeModelCard } from './folder/model-card.js';
 import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type WrittenForm } from './hf/choose-form.js';
-import { writeModelCard } from './hf/model-card.js';
+import { describeUse } from './hf/describe-use.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
-import { writeFully } from '../../engine/files/read-write.js';
 
 /**
  * A Hugging Face folder: config.json, safetensors in the source's own dtype or another, the source's tokenizer files
@@ -67,32 +67,19 @@ export default defineExporter({
     const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, work });
     const companions = await model.listCompanions();
     const card = writeModelCard(model, {
-      form: chosen.kind,
+      ...describeUse(
+        chosen.kind,
+        companions.some((file) => file.startsWith('tokenizer')),
+      ),
       loadsIn: listLoaders(model.shape, chosen),
-      hasTokenizer: companions.some((file) => file.startsWith('tokenizer')),
       converted: dtype === 'source' || dtype === 'float32' ? undefined : dtype,
     });
-    const texts: readonly (readonly [string, string])[] = [
-      ['README.md', card],
-      ['config.json', toJson(config)],
-      ...(chosen.kind === 'per-layer' ? [[MODELLING_FILE, MODELLING_SOURCE] as const] : []),
-      ['prunecast.json', toJson(describe(written, chosen, config))],
-    ];
-    const files = [...weights.files];
-    let { bytes } = weights;
-    for (const [file, text] of texts) {
-      bytes += await writeText(join(directory, file), text);
-      files.push(file);
-    }
-    for (const file of companions) {
-      const content = files.includes(file) ? undefined : await model.readSource(file);
-      if (content === undefined) continue;
-      if (file.includes('/')) await mkdir(dirname(join(directory, file)), { recursive: true });
-      bytes += await writeBytes(join(directory, file), content);
-      files.push(file);
-    }
-    for (const folder of new Set(files.map((file) => dirname(file)))) await syncDirectory(join(directory, folder));
-    return { files, bytes };
+    return completeFolder(directory, model, weights, {
+      'README.md': card,
+      'config.json': toJson(config),
+      ...(chosen.kind === 'per-layer' ? { [MODELLING_FILE]: MODELLING_SOURCE } : {}),
+      [MANIFEST_FILE]: toJson(describe(written, chosen, config)),
+    });
   },
 });
 
@@ -156,29 +143,4 @@ function describe(
           : null,
     },
   };
-}
-
-function toJson(value: unknown): string {
-  return `${JSON.stringify(value, undefined, 2)}\n`;
-}
-
-function writeText(path: string, text: string): Promise<number> {
-  return writeBytes(path, new TextEncoder().encode(text));
-}
-
-function writeBytes(path: string, bytes: Uint8Array): Promise<number> {
-  return writeFileSynced(path, async (handle) => {
-    await writeFully(handle, bytes);
-    return bytes.length;
-  });
-}
-
-/** Makes the names of the new files durable. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { PrunedModel } from '../../../../src/core/ports/exporter.js';
-import { writeModelCard, type CardFacts } from '../../../../src/plugins/exporters/hf/model-card.js';
+import { writeModelCard, type CardFacts } from '../../../../src/plugins/exporters/folder/model-card.js';
+import { describeUse } from '../../../../src/plugins/exporters/hf/describe-use.js';
 
-const STOCK: CardFacts = { form: 'stock', loadsIn: ['transformers', 'vLLM'], hasTokenizer: true };
+const STOCK: CardFacts = { ...describeUse('stock', true), loadsIn: ['transformers', 'vLLM'] };
 const [wide, narrow, none] = [
   { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 172 },
   { kvHeads: 3, queryHeadsPerKv: 2, ffnChannels: 90 },
@@ -61,7 +62,7 @@ describe('writeModelCard', () => {
   });
 
   it('loads with trust_remote_code only where there is a modelling file, and names a tokenizer only where there is one', () => {
-    const own: CardFacts = { form: 'per-layer', loadsIn: ['transformers 4.54 or later'], hasTokenizer: false };
+    const own: CardFacts = { ...describeUse('per-layer', false), loadsIn: ['transformers 4.54 or later'] };
     expect(write(MANIFEST)).toContain('from_pretrained(folder)\n');
     expect(write(MANIFEST)).toContain('AutoTokenizer');
     expect(write(MANIFEST)).not.toMatch(/trust_remote_code|custom_code/);

@@ -1,14 +1,16 @@
 import { z } from 'zod';
 import type { PrunedModel } from '../../../core/ports/exporter.js';
-import { MODELLING_FILE } from './modelling-file.js';
 
 /** What a card says of an export beside its model. */
 export interface CardFacts {
-  readonly form: 'stock' | 'per-layer';
+  /** The Hub's name of the library that loads it. */
+  readonly library: string;
+  /** Further tags of the Hub. */
+  readonly tags: readonly string[];
+  /** How to load it, in Markdown. */
+  readonly use: string;
   /** From `supports`. */
   readonly loadsIn: readonly string[];
-  /** Whether files of a tokenizer lie beside the weights. */
-  readonly hasTokenizer: boolean;
   /** The type that weights were rounded to; undefined if they kept their values. */
   readonly converted?: string | undefined;
 }
@@ -63,15 +65,15 @@ export function writeModelCard(model: PrunedModel, facts: CardFacts): string {
 
 type Manifest = z.output<typeof MANIFEST>;
 
-function writeFrontMatter({ sourceDirectory }: PrunedModel, { form }: CardFacts): string {
+function writeFrontMatter({ sourceDirectory }: PrunedModel, { library, tags }: CardFacts): string {
   const base = findHubName(sourceDirectory);
   return `---
-library_name: transformers
+library_name: ${library}
 pipeline_tag: text-generation
 ${base === undefined ? '' : `base_model: ${base}\n`}tags:
 - pruned
 - prunecast
-${form === 'per-layer' ? '- custom_code\n' : ''}---
+${tags.map((tag) => `- ${tag}\n`).join('')}---
 `;
 }
 
@@ -95,27 +97,13 @@ Pruned by ${by} from ${quote(source.model)}, whose checkpoint has the digest ${q
 `;
 }
 
-function writeUse({ form, loadsIn, hasTokenizer }: CardFacts): string {
-  const trust = form === 'per-layer' ? ', trust_remote_code=True' : '';
-  const code = [
-    `from transformers import AutoModelForCausalLM${hasTokenizer ? ', AutoTokenizer' : ''}`,
-    '',
-    'folder = "."  # this folder, or its name on the Hub',
-    `model = AutoModelForCausalLM.from_pretrained(folder${trust})`,
-    ...(hasTokenizer ? [`tokenizer = AutoTokenizer.from_pretrained(folder${trust})`] : []),
-  ].join('\n');
-  const why =
-    form === 'per-layer'
-      ? `\nIts layers have different shapes, or some have lost a half. \`trust_remote_code\` runs \`${MODELLING_FILE}\` of this folder; \`prunecast.json\` has the digest of that file.\n`
-      : '';
+function writeUse({ use, loadsIn }: CardFacts): string {
   return `## Use
 
-\`\`\`python
-${code}
-\`\`\`
+${use}
 
 Loads in: ${loadsIn.join(', ')}.
-${why}`;
+`;
 }
 
 function writeArchitecture({ architecture, shape }: PrunedModel): string {

@@ -1,0 +1,50 @@
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ExportSummary, PrunedModel } from '../../../core/ports/exporter.js';
+import { writeFileSynced } from '../../../engine/checkpoint/write-safetensors.js';
+import { writeFully } from '../../../engine/files/read-write.js';
+
+/**
+ * Writes beside the weights of an export its texts, and the companions of its source that these do not replace; then
+ * makes the names of all files durable. Returns all files.
+ *
+ * @param weights what is written already
+ * @param texts contents by the name of their file
+ */
+export async function completeFolder(
+  directory: string,
+  model: Pick<PrunedModel, 'listCompanions' | 'readSource'>,
+  weights: ExportSummary,
+  texts: Readonly<Record<string, string>>,
+): Promise<ExportSummary> {
+  const files = [...weights.files];
+  let { bytes } = weights;
+  const add = async (file: string, content: Uint8Array): Promise<void> => {
+    if (file.includes('/')) await mkdir(dirname(join(directory, file)), { recursive: true });
+    await writeFileSynced(join(directory, file), (handle) => writeFully(handle, content));
+    files.push(file);
+    bytes += content.length;
+  };
+  for (const [file, text] of Object.entries(texts)) await add(file, new TextEncoder().encode(text));
+  for (const file of await model.listCompanions()) {
+    const content = files.includes(file) ? undefined : await model.readSource(file);
+    if (content !== undefined) await add(file, content);
+  }
+  for (const folder of new Set(files.map((file) => dirname(file)))) await syncDirectory(join(directory, folder));
+  return { files, bytes };
+}
+
+/** As JSON for people to read too. */
+export function toJson(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}
+
+/** Makes the names of the new files durable. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,26 @@
+import type { CardFacts } from '../folder/model-card.js';
+import { MODELLING_FILE } from './modelling-file.js';
+
+/** What a card says of a folder for transformers, and the lines of Python that load it. */
+export function describeUse(
+  form: 'stock' | 'per-layer',
+  hasTokenizer: boolean,
+): Pick<CardFacts, 'library' | 'tags' | 'use'> {
+  const isOwn = form === 'per-layer';
+  const trust = isOwn ? ', trust_remote_code=True' : '';
+  const code = [
+    `from transformers import AutoModelForCausalLM${hasTokenizer ? ', AutoTokenizer' : ''}`,
+    '',
+    'folder = "."  # this folder, or its name on the Hub',
+    `model = AutoModelForCausalLM.from_pretrained(folder${trust})`,
+    ...(hasTokenizer ? [`tokenizer = AutoTokenizer.from_pretrained(folder${trust})`] : []),
+  ].join('\n');
+  const why = isOwn
+    ? `\n\nIts layers have different shapes, or some have lost a half. \`trust_remote_code\` runs \`${MODELLING_FILE}\` of this folder; \`prunecast.json\` has the digest of that file.`
+    : '';
+  return {
+    library: 'transformers',
+    tags: isOwn ? ['custom_code'] : [],
+    use: `\`\`\`python\n${code}\n\`\`\`${why}`,
+  };
+}
