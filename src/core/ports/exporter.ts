@@ -14,6 +14,48 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
   write(model: PrunedModel, directory: string, context: Context, options: Options): Promise<ExportSummary>;
+  /**
+   * Opens what `write` wrote, to verify it: as software does that loads the format, from the files of the format in
+   * `directory` alone. It reads neither prunecast.json nor the source, and needs no options; what the files do not say,
+   * such as a width, comes from their tensors. It checks that every tensor is there in the right shape, and throws
+   * MODEL_MALFORMED that names the file at fault. The weights may be read later, a part at a time. Nothing in the folder
+   * is written.
+   *
+   * The signal of `context` is for all that is done with the export, `logits` too. Without `open`, an output is verified
+   * by the digests of its files alone.
+   */
+  open?(directory: string, context: Context): Promise<OpenedExport>;
+}
+
+/** An export that was opened by its own path. */
+export interface OpenedExport {
+  /** Its sizes as the files have them. */
+  readonly shape: Pick<ModelShape, 'hidden' | 'headDim' | 'vocabulary'>;
+  /**
+   * What it keeps, as the files have it: 0 for a dropped half-block. A format that leaves out layers whose half-blocks are
+   * both dropped leaves them out here.
+   */
+  readonly architecture: Architecture;
+  readonly storage: WeightStorage;
+  /**
+   * The logits of a sequence of token ids, [tokens, vocabulary], row-major. The ids are those of the source's tokenizer, at
+   * positions from 0 on; no BOS is added. Computed from the stored weights in float32, or as near to it as the format's
+   * software computes.
+   */
+  logits(tokens: Int32Array): Promise<Float32Array>;
+  /** Closes its files and ends its threads; called once, also after an error or a cancel. */
+  close(): Promise<void>;
+}
+
+/** How the weights of an export are stored: it says how far its logits may be from those of the source's weights. */
+export interface WeightStorage {
+  /** The type of the coarsest matrices, by its name in the format: `BF16`, `Q8_0`. */
+  readonly type: string;
+  /**
+   * The most that rounding to it changes a weight, as a share of the largest weight that shares its scale: 2^-24 for F32,
+   * 2^-11 for F16, 2^-8 for BF16, 1/254 for blocks of 8-bit integers, 1/16 for those of 4 bits.
+   */
+  readonly rounding: number;
 }
 
 /** What will load an export ("transformers", "vLLM"); or why it cannot be written. */

@@ -3,6 +3,12 @@ import type { TensorDtype } from './checkpoint.js';
 /** Bytes of one value. */
 export const DTYPE_BYTES = { F32: 4, F16: 2, BF16: 2 } as const satisfies Record<TensorDtype, number>;
 
+/** The most that rounding to it changes a value, as a share of that value: half a step of its significand. */
+export const DTYPE_ROUNDING = { F32: 2 ** -24, F16: 2 ** -11, BF16: 2 ** -8 } as const satisfies Record<
+  TensorDtype,
+  number
+>;
+
 /** Values of this magnitude and above become infinite: half a step above the largest value. */
 export const DTYPE_LIMITS = { F32: Infinity, F16: 65_520, BF16: 2 ** 128 - 2 ** 119 } as const satisfies Record<
   TensorDtype,

@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import { isFullDisk } from '../../core/errors/full-disk.js';
-import type { Exporter, ExportSummary, ExportSupport, PrunedModel } from '../../core/ports/exporter.js';
-import { callPlugin, type CallLimit } from './guarded-call.js';
+import type { Exporter, ExportSummary, ExportSupport, OpenedExport, PrunedModel } from '../../core/ports/exporter.js';
+import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
 
@@ -8,8 +9,27 @@ import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-
 export function guardExporter(exporter: Exporter, limit: CallLimit, host?: PluginHost): Exporter {
   const { id } = exporter;
   const makeContext = contextsOf(exporter, host);
+  const open = exporter.open?.bind(exporter);
   return {
     ...exporter,
+    ...(open === undefined
+      ? {}
+      : {
+          open: async (directory, work) => {
+            const call = { kind: 'exporter', id, method: 'open' } as const;
+            const opened: unknown = await awaitPlugin(
+              call,
+              limit,
+              () => open(directory, makeContext(work)),
+              work.signal,
+            );
+            if (isOpened(opened)) return guardOpened(opened, id, limit, work.signal);
+            throw pluginInvalid(
+              call,
+              `gave ${nameType(opened)} in place of {shape, architecture, storage, logits, close}: what it opened`,
+            );
+          },
+        }),
     supports: (shape, architecture, biases, options) => {
       const call = { kind: 'exporter', id, method: 'supports' } as const;
       const support: unknown = callPlugin(call, limit, () => exporter.supports(shape, architecture, biases, options));
@@ -63,6 +83,48 @@ function isSummary(value: unknown): value is ExportSummary {
   if (typeof value !== 'object' || value === null || !('files' in value) || !('bytes' in value)) return false;
   return isTexts(value.files) && Number.isSafeInteger(value.bytes);
 }
+
+/** An opened export whose logits are as many as they should be, and numbers. */
+function guardOpened(opened: OpenedExport, id: string, limit: CallLimit, signal: AbortSignal): OpenedExport {
+  const { shape, architecture, storage } = opened;
+  return {
+    shape,
+    architecture,
+    storage,
+    logits: async (tokens) => {
+      const call = { kind: 'exporter', id, method: 'logits' } as const;
+      const logits: unknown = await awaitPlugin(call, limit, () => opened.logits(tokens), signal);
+      const count = tokens.length * shape.vocabulary;
+      if (!(logits instanceof Float32Array))
+        throw pluginInvalid(call, `gave ${nameType(logits)} in place of a Float32Array`);
+      if (logits.length !== count)
+        throw pluginInvalid(
+          call,
+          `gave ${logits.length} logits in place of ${count}: one for each token of the vocabulary`,
+        );
+      const wrong = logits.findIndex((logit) => !Number.isFinite(logit));
+      if (wrong >= 0) throw pluginInvalid(call, `gave ${logits[wrong]} as logit ${wrong}`);
+      return logits;
+    },
+    close: () => awaitPlugin({ kind: 'exporter', id, method: 'close' }, limit, () => opened.close()),
+  };
+}
+
+function isOpened(value: unknown): value is OpenedExport {
+  return OPENED.safeParse(value).success;
+}
+
+const count = z.int().min(0);
+
+const method = z.custom((value) => typeof value === 'function');
+
+const OPENED = z.object({
+  shape: z.object({ hidden: count, headDim: count, vocabulary: count }),
+  architecture: z.array(z.object({ kvHeads: count, queryHeadsPerKv: count, ffnChannels: count })),
+  storage: z.object({ type: z.string().min(1), rounding: z.number().min(0).max(1) }),
+  logits: method,
+  close: method,
+});
 
 function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string');

@@ -9,6 +9,7 @@ import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import { isRecord } from '../../engine/files/read-json.js';
 import { writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
 import { digestBytes } from '../../engine/files/digest.js';
+import { openCheckpointExport } from './hf/open-export.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../define.js';
@@ -81,6 +82,7 @@ export default defineExporter({
       [MANIFEST_FILE]: toJson(describe(written, chosen, config)),
     });
   },
+  open: openCheckpointExport,
 });
 
 function listLoaders({ family }: Pick<ModelShape, 'family'>, chosen: WrittenForm): readonly string[] {

@@ -1,10 +1,15 @@
 import { deepStrictEqual, ok } from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compareLogits, mostShare } from '../../core/compare-logits.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { Exporter, ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
+import type { Exporter, ExportSummary, OpenedExport, PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
+import { contextsOf } from '../../plugin-host/context/plugin-context.js';
+import { withoutEmpty } from '../../core/model/without-empty.js';
+import { openCheckpointExport } from '../exporters/hf/open-export.js';
+import hf from '../exporters/hf.js';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { guardExporter } from '../../plugin-host/guards/guard-exporter.js';
 import {
@@ -120,6 +125,52 @@ export function listExporterChecks<Options>(
       },
     },
     {
+      name: `opens what it wrote, if it can, without ${MANIFEST_FILE}: the sizes, and the logits as far as its weights are rounded`,
+      run: async () => {
+        const { open } = guarded;
+        if (open === undefined) return; // its outputs are verified by digests alone
+        const { signal } = new AbortController();
+        const [name, architecture] = (await listSupported()).at(-1) ?? ['', []];
+        await inFolder(async (directory) => {
+          const model = makeUpModel(architecture);
+          await write(model, directory);
+          await rm(join(directory, MANIFEST_FILE));
+          const found = await computeLogits(await open(directory, { signal }), model);
+          const expected = await inFolder(async (checkpoint) => {
+            await hf.write(model, checkpoint, contextsOf(hf, undefined)({ signal }), hf.options.parse({}));
+            return computeLogits(await openCheckpointExport(checkpoint, { signal }), model);
+          });
+          const { share, most } = compareLogits(expected.logits, found.logits, model.shape.vocabulary);
+          const limit = mostShare(found.rounding);
+          ok(
+            share <= limit,
+            `${name}: the logits differ by up to ${most}, a share of ${share}; rounding explains ${limit}`,
+          );
+        });
+      },
+    },
+    {
+      name: 'opens no output with a file that is cut short, if it can open one',
+      run: async () => {
+        const { open } = guarded;
+        if (open === undefined) return;
+        const [[, architecture] = ['', []]] = await listSupported();
+        await inFolder(async (directory) => {
+          const { files } = await write(makeUpModel(architecture), directory);
+          const sizes = await Promise.all(files.map(async (file) => (await stat(join(directory, file))).size));
+          const largest = files[sizes.indexOf(Math.max(...sizes))] as string;
+          await truncate(join(directory, largest), Math.floor(Math.max(...sizes) / 2));
+          const { signal } = new AbortController();
+          const opened = await open(directory, { signal }).catch(() => undefined);
+          const thrown = opened && (await errorOf(opened.logits(TOKENS).finally(() => opened.close())));
+          ok(
+            opened === undefined || thrown !== undefined,
+            `half of ${largest} is gone, and it gives logits all the same`,
+          );
+        });
+      },
+    },
+    {
       name: `copies what goes with every output as it is, such as ${COMPANION}`,
       run: async () => {
         const [[, architecture] = ['', []]] = await listSupported();
@@ -206,6 +257,24 @@ async function reload(
     return tensors;
   } finally {
     await checkpoint.close();
+  }
+}
+
+/** Some of the made-up model's tokens. */
+const TOKENS = Int32Array.of(1, 7, 3, 9, 0, 2, 2, 8);
+
+/** The logits of an opened export, which is closed, after a look at its sizes. */
+async function computeLogits(
+  opened: OpenedExport,
+  { shape, architecture }: PrunedModel,
+): Promise<{ readonly logits: Float32Array; readonly rounding: number }> {
+  try {
+    const { hidden, headDim, vocabulary } = shape;
+    deepStrictEqual(opened.shape, { hidden, headDim, vocabulary }, 'the sizes of what it opens');
+    deepStrictEqual(withoutEmpty(opened.architecture), withoutEmpty(architecture), 'what it keeps, as it opens it');
+    return { logits: await opened.logits(TOKENS), rounding: opened.storage.rounding };
+  } finally {
+    await opened.close();
   }
 }
 

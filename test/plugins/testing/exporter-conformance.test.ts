@@ -6,7 +6,9 @@ import hf from '../../../src/plugins/exporters/hf.js';
 import { listExporterChecks } from '../../../src/plugins/testing/exporter-conformance.js';
 import { failuresOf } from './failures-of.js';
 
-const honest = hf as Exporter;
+const { open: openHf, ...honest } = hf as Exporter;
+
+const openHonestly = openHf as Required<Exporter>['open'];
 
 /** Writes as `hf` does, and then changes a file. */
 const spoil = (file: string, change: (bytes: Buffer) => Buffer | string): Partial<Exporter> => ({
@@ -73,6 +75,40 @@ describe('listExporterChecks', () => {
           honest.write(model, directory, { signal: new AbortController().signal }, options),
       },
       /stops at a cancel.*it writes all the same/,
+    ],
+    [
+      'opens other sizes',
+      {
+        open: async (...given) => {
+          const opened = await openHonestly(...given);
+          return { ...opened, architecture: opened.architecture.map((layer) => ({ ...layer, ffnChannels: 6 })) };
+        },
+      },
+      /opens what it wrote.*what it keeps, as it opens it/,
+    ],
+    [
+      'gives the logits of another position',
+      {
+        open: async (...given) => {
+          const opened = await openHonestly(...given);
+          return { ...opened, logits: (tokens) => opened.logits(tokens.toReversed()) };
+        },
+      },
+      /opens what it wrote.*a layer without attention: the logits differ by up to 0\.\d+/,
+    ],
+    [
+      'opens a file that is cut short',
+      {
+        open: (...given) =>
+          openHonestly(...given).catch(() => ({
+            shape: { hidden: 8, headDim: 2, vocabulary: 10 },
+            architecture: [],
+            storage: { type: 'F32', rounding: 0 },
+            logits: async (tokens) => new Float32Array(10 * tokens.length),
+            close: async () => {},
+          })),
+      },
+      /opens no output.*half of model\.safetensors is gone/,
     ],
   ])('finds out one that %s', async (_, fault, message) => {
     expect((await failuresOf(listExporterChecks({ ...honest, ...fault } as Exporter))).join('\n')).toMatch(message);
