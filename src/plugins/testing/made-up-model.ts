@@ -1,6 +1,9 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { createRng } from '../../core/random.js';
+import { writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
 import { FAMILIES } from '../../engine/families/find-family.js';
 import type { Family } from '../../engine/families/family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
@@ -84,6 +87,27 @@ export function makeUpModel(architecture: Architecture, read: () => void = () =>
     }),
     manifest: { model: 'made-up', recipe: { criterion: { id: 'made-up', options: {} } } },
   };
+}
+
+/** Writes a checkpoint that computes what the model does: it has zeros in place of what the model does not keep. */
+export async function writePadded(model: PrunedModel, directory: string): Promise<void> {
+  const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const tensors = listTensors(FAMILY, makeUpShape([DENSE, DENSE])).map(({ name, shape }): PrunedTensor => {
+    const kept = present.get(name);
+    return { name, dtype: 'F32', shape, read: async () => pad(kept, shape) };
+  });
+  await writeFile(join(directory, 'config.json'), JSON.stringify(model.config));
+  await writeSafetensors({ directory, tensors, shardBytes: Infinity, work: { signal: new AbortController().signal } });
+}
+
+/** What is kept comes first, in rows and in columns. */
+async function pad(kept: PrunedTensor | undefined, [rows = 1, columns = 1]: readonly number[]): Promise<Uint8Array> {
+  const padded = new Float32Array(rows * columns);
+  const [keptRows = 0, keptColumns = 1] = kept?.shape ?? [];
+  const values = kept === undefined ? new Float32Array() : new Float32Array((await kept.read()).slice().buffer);
+  for (let row = 0; row < keptRows; row++)
+    padded.set(values.subarray(row * keptColumns, (row + 1) * keptColumns), row * columns);
+  return new Uint8Array(padded.buffer);
 }
 
 const FAMILY = FAMILIES[0] as Family;
