@@ -148,7 +148,7 @@ export const REASONS = {
   EXPORT_UNSUPPORTED: {
     code: 'FAILED_PRECONDITION',
     meaning:
-      'An evaluator measures written checkpoints, and its exporter cannot write this architecture; the message says why.',
+      'The exporter can write nothing of this model with these options, or an evaluator measures written checkpoints and its exporter cannot write this architecture; the message says why, and what would do.',
   },
   REQUEST_ID_REUSED: {
     code: 'ALREADY_EXISTS',

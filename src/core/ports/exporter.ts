@@ -12,6 +12,12 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
    * result.
    */
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
+  /**
+   * Why nothing of a checkpoint can be written with these options, whatever its architecture, with the way out: its
+   * format cannot hold this tokenizer. undefined if nothing stands against it, as without this method. It is asked
+   * before any work; `write` may rely on the answer.
+   */
+  refuses?(source: ExportSource, options: Options): Promise<string | undefined>;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
   write(model: PrunedModel, directory: string, context: Context, options: Options): Promise<ExportSummary>;
   /**
@@ -72,22 +78,28 @@ export type ExportSupport =
     }
   | { readonly ok: false; readonly reason: string };
 
-/** A pruned model, ready to be written: tensors come one by one so that memory stays small. */
-export interface PrunedModel {
-  /** Shape of the result: its `layers` are the kept counts. */
+/** What an exporter knows of a checkpoint before anything of it is pruned. */
+export interface ExportSource {
+  /** Shape of the checkpoint. */
   readonly shape: ModelShape;
-  readonly architecture: Architecture;
-  readonly keptUnits: KeptUnits;
-  /** The source checkpoint's config.json, parsed. */
+  /** Its config.json, parsed. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** The source checkpoint's folder. Its files are read through `readSource` alone. */
-  readonly sourceDirectory: string;
   /**
-   * All of a file of that folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined if there is none.
+   * All of a file of its folder (`tokenizer.json`, `additional_chat_templates/rag.jinja`); undefined if there is none.
    * Throws PATH_OUTSIDE_ROOTS for a link to where the caller may not read, MODEL_MALFORMED for anything but a plain
    * file, and for one longer than any real one.
    */
   readSource(file: string): Promise<Uint8Array | undefined>;
+}
+
+/** A pruned model, ready to be written: tensors come one by one so that memory stays small. */
+export interface PrunedModel extends ExportSource {
+  /** Shape of the result: its `layers` are the kept counts. */
+  readonly shape: ModelShape;
+  readonly architecture: Architecture;
+  readonly keptUnits: KeptUnits;
+  /** The source checkpoint's folder. Its files are read through `readSource` alone. */
+  readonly sourceDirectory: string;
   /**
    * The files of that folder that are copied to every output as they are: the tokenizer with its own code and chat
    * templates, generation defaults, licences.

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { isFullDisk } from '../../core/errors/full-disk.js';
-import type { Exporter, ExportSummary, ExportSupport, OpenedExport, PrunedModel } from '../../core/ports/exporter.js';
+import type {
+  Exporter,
+  ExportSource,
+  ExportSummary,
+  ExportSupport,
+  OpenedExport,
+  PrunedModel,
+} from '../../core/ports/exporter.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
@@ -36,6 +43,19 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
       if (isSupport(support)) return support;
       throw pluginInvalid(call, `gave ${nameType(support)} in place of {ok: true, loadsIn} or {ok: false, reason}`);
     },
+    ...(exporter.refuses === undefined
+      ? {}
+      : {
+          refuses: async (source: ExportSource, options: unknown) => {
+            const call = { kind: 'exporter', id, method: 'refuses' } as const;
+            const reason: unknown = await awaitPlugin(call, limit, () => exporter.refuses?.(source, options));
+            if (reason === undefined || (typeof reason === 'string' && reason !== '')) return reason;
+            throw pluginInvalid(
+              call,
+              `gave ${reason === '' ? 'an empty text' : nameType(reason)} in place of undefined or a reason`,
+            );
+          },
+        }),
     write: async (model, directory, work, options) => {
       const call = { kind: 'exporter', id, method: 'write' } as const;
       const faults = new WeakSet<object>();

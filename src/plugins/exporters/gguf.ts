@@ -1,17 +1,20 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
-import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { ExportSource } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
+import { parseConfig } from '../../engine/checkpoint/parse-config.js';
 import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
+import { findFamily } from '../../engine/families/find-family.js';
 import { writeFully } from '../../engine/files/read-write.js';
 import { defineExporter } from '../define.js';
-import { describeModel, listFrequencyFactors } from './gguf/describe-model.js';
+import { cannotHold, findObjection } from './gguf/cannot-hold.js';
+import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
 import { listWeights } from './gguf/list-weights.js';
 import { listNumberBytes } from './gguf/number-bytes.js';
 import { planLayers } from './gguf/plan-layers.js';
-import { writeGguf } from './gguf/write-gguf.js';
+import { writeGguf, type GgufValue } from './gguf/write-gguf.js';
 
 const GGUF_FILE = 'model.gguf';
 
@@ -37,10 +40,11 @@ export default defineExporter({
       ? { ok: false, reason: planned }
       : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, TYPES[type]) };
   },
+  refuses: (source) => findObjection(() => describeSource(source)),
   write: async (model, directory, work, { type: asked }) => {
     const type = TYPES[asked];
     const planned = planLayers(model.shape, model.architecture, type);
-    if (typeof planned === 'string') throw PrunecastError.ofField('exporter', planned);
+    if (typeof planned === 'string') throw cannotHold(planned);
     const metadata = {
       ...describeModel(model, planned, type),
       ...(await describeTokenizer(model, model.shape.vocabulary)),
@@ -58,3 +62,12 @@ export default defineExporter({
     return { files: [GGUF_FILE, MANIFEST_FILE], bytes: bytes + manifest.length };
   },
 });
+
+/** What is the same in the files of all architectures. Throws EXPORT_UNSUPPORTED. */
+async function describeSource(source: ExportSource): Promise<Record<string, GgufValue>> {
+  const { config, shape } = source;
+  return {
+    ...describeScaling(parseConfig(config).rope, findFamily(shape.family).llamaCpp),
+    ...(await describeTokenizer(source, shape.vocabulary)),
+  };
+}

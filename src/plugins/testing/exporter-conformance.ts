@@ -18,7 +18,7 @@ import {
   type ConformanceCheck,
   type ConformanceSettings,
 } from './conformance-check.js';
-import { ARCHITECTURES, COMPANION, makeUpModel, makeUpShape, writePadded } from './made-up-model.js';
+import { ARCHITECTURES, COMPANION, makeUpModel, makeUpShape, makeUpSource, writePadded } from './made-up-model.js';
 
 export interface ExporterConformance extends ConformanceSettings {
   /**
@@ -61,6 +61,9 @@ export function listExporterChecks<Options>(
     {
       name: 'says what will load an output, or why it cannot be written; and it writes layers of one shape, or others',
       run: async () => {
+        const [architecture = []] = Object.values(ARCHITECTURES);
+        const refusal = await guarded.refuses?.(makeUpSource(architecture), options());
+        deepStrictEqual(refusal, undefined, `it refuses the made-up model, whose tokenizer is byte-level: ${refusal}`);
         await listSupported();
         for (const architecture of Object.values(ARCHITECTURES))
           for (const biases of ['none', 'added'] as const) {

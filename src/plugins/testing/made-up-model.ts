@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import type { ExportSource, PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { createRng } from '../../core/random.js';
 import { writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
 import { FAMILIES } from '../../engine/families/find-family.js';
@@ -23,7 +23,20 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
 /** A file that is copied to every output. */
 export const COMPANION = 'tokenizer_config.json';
 
-const COMPANION_TEXT = '{"made_up": true}\n';
+const FILES: Readonly<Record<string, string>> = {
+  [COMPANION]: '{"made_up": true}\n',
+  'tokenizer.json': JSON.stringify({
+    version: '1.0',
+    added_tokens: [{ id: 9, content: '</s>', special: true }],
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    decoder: { type: 'ByteLevel' },
+    model: {
+      type: 'BPE',
+      vocab: { a: 0, b: 1, c: 2, d: 3, e: 4, Ġ: 5, ab: 6, cd: 7, abcd: 8, '</s>': 9 },
+      merges: ['a b', 'c d', 'ab cd'],
+    },
+  }),
+};
 
 /** The sizes of a made-up pruned model, without its weights. */
 export function makeUpShape(architecture: Architecture): ModelShape {
@@ -40,17 +53,11 @@ export function makeUpShape(architecture: Architecture): ModelShape {
   };
 }
 
-/** A pruned model with random weights; `read` is called before each tensor is read. */
-export function makeUpModel(architecture: Architecture, read: () => void = () => {}): PrunedModel {
+/** What is known of it before it is pruned. */
+export function makeUpSource(architecture: Architecture): ExportSource {
   const shape = makeUpShape(architecture);
   return {
     shape,
-    architecture,
-    keptUnits: architecture.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
-      kvGroups: range(kvHeads),
-      queryHeads: range(kvHeads * queryHeadsPerKv),
-      ffnChannels: range(ffnChannels),
-    })),
     config: {
       architectures: [FAMILY.architecture],
       model_type: FAMILY.id,
@@ -68,9 +75,26 @@ export function makeUpModel(architecture: Architecture, read: () => void = () =>
       rope_theta: 10_000,
       torch_dtype: 'float32',
     },
+    readSource: async (file) => {
+      const text = FILES[file];
+      return text === undefined ? undefined : new TextEncoder().encode(text);
+    },
+  };
+}
+
+/** A pruned model with random weights; `read` is called before each tensor is read. */
+export function makeUpModel(architecture: Architecture, read: () => void = () => {}): PrunedModel {
+  const shape = makeUpShape(architecture);
+  return {
+    ...makeUpSource(architecture),
+    architecture,
+    keptUnits: architecture.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+      kvGroups: range(kvHeads),
+      queryHeads: range(kvHeads * queryHeadsPerKv),
+      ffnChannels: range(ffnChannels),
+    })),
     sourceDirectory: '/nowhere/made-up',
-    readSource: async (file) => (file === COMPANION ? new TextEncoder().encode(COMPANION_TEXT) : undefined),
-    listCompanions: async () => [COMPANION],
+    listCompanions: async () => Object.keys(FILES),
     tensors: listTensors(FAMILY, shape).map(({ name, shape: sizes }): PrunedTensor => {
       const count = sizes.reduce((product, size) => product * size, 1);
       const rng = createRng(51).fork(name);

@@ -31,7 +31,7 @@ import { estimateMemory } from '../estimates/estimate-memory.js';
 import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
-import { listCheckpoints, requireWritable } from '../pruning/checkpoint-exporter.js';
+import { listCheckpoints, requireSource, requireWritable } from '../pruning/checkpoint-exporter.js';
 import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { countCalibrated, countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
@@ -64,7 +64,7 @@ export async function prepareEvaluate(
   const model = await services.models.open(request.model);
   const resolving = createRequestServices(services, model);
   const evaluation = { model, ...(await resolveEvaluate(resolving, request, breathe)) };
-  requireCheckpoints(services, evaluation);
+  await requireCheckpoints(services, evaluation);
   const plan = planEvaluate(resolving, evaluation);
   requireSamePlan(restarted, plan);
   return {
@@ -85,8 +85,19 @@ function recipeOf({ selections, recipe, restored }: Evaluation, index: number): 
 }
 
 /** Throws EXPORT_UNSUPPORTED for a target that an evaluator measures as a checkpoint, and that cannot be written. */
-function requireCheckpoints({ plugins }: Pick<EvaluateServices, 'plugins'>, evaluation: Evaluation): void {
-  const { shape } = evaluation.model.language;
+async function requireCheckpoints(
+  { plugins }: Pick<EvaluateServices, 'plugins'>,
+  evaluation: Evaluation,
+): Promise<void> {
+  const { shape, checkpoint } = evaluation.model.language;
+  for (const [place, { plan }] of evaluation.measurements.entries())
+    for (const asked of listCheckpoints([plan]))
+      await requireSource(
+        plugins,
+        asked,
+        checkpoint,
+        place === 0 ? 'measurement.evaluator' : `further_measurements[${place - 1}].evaluator`,
+      );
   for (const asked of listCheckpoints(evaluation.measurements.map(({ plan }) => plan)))
     for (const [index, { architecture }] of evaluation.selections.entries()) {
       const addsBias = recipeOf(evaluation, index)?.compensation.plugin.addsBias === true;

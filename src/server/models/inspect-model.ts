@@ -37,7 +37,7 @@ export async function inspectModel(
     dimensions: space.dimensions.map(encodeDimension),
     protectedLayers: shape.layers.map((_, layer) => layer).filter((layer) => !prunable.has(layer)),
     hasTokenizer: tokenizer !== undefined,
-    loads: listLoads(shape, plugins),
+    loads: await listLoads(checkpoint, plugins),
     notes: [...checkpoint.notes],
   };
 }

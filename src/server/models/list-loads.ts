@@ -1,25 +1,28 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Architecture, ModelShape } from '../../core/model/shape.js';
+import type { Architecture } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
 import type { LoadRow } from '../../gen/prunecast/v1/model.js';
-import type { PluginsByKind } from '../../core/ports/plugin-entry.js';
+import { findRefusal, type ExportedCheckpoint } from './require-exportable.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 /**
  * One row per compensation, exporter and kind of shape, with the exporter's default options. If an exporter has no
- * defaults, its rows say so.
+ * defaults, or can write nothing of the checkpoint, its rows say so.
  */
-export function listLoads(shape: ModelShape, plugins: PluginLookup): LoadRow[] {
+export async function listLoads(checkpoint: ExportedCheckpoint, plugins: PluginLookup): Promise<LoadRow[]> {
+  const { shape } = checkpoint;
+  const exporters = await Promise.all(
+    plugins.all('exporter').map(async ({ plugin: { id } }) => ({
+      id,
+      ask: await prepareExporter(plugins, id, checkpoint),
+    })),
+  );
   return plugins.all('compensation').flatMap(({ plugin: compensation }) =>
-    plugins.all('exporter').flatMap(({ plugin: { id } }) =>
+    exporters.flatMap(({ id, ask }) =>
       [true, false].map((uniform) => {
-        const supported = askExporter(plugins, id, (exporter, options) =>
-          exporter.supports(
-            shape,
-            uniform ? shape.layers : makeUneven(shape.layers),
-            compensation.addsBias ? 'added' : 'none',
-            options,
-          ),
+        const supported = ask(
+          uniform ? shape.layers : makeUneven(shape.layers),
+          compensation.addsBias ? 'added' : 'none',
         );
         return {
           compensation: compensation.id,
@@ -33,20 +36,21 @@ export function listLoads(shape: ModelShape, plugins: PluginLookup): LoadRow[] {
   );
 }
 
-function askExporter(
+/** What an exporter with its default options answers of architectures of the checkpoint. */
+async function prepareExporter(
   plugins: PluginLookup,
   id: string,
-  ask: (exporter: PluginsByKind['exporter'], options: unknown) => ExportSupport,
-): ExportSupport {
+  checkpoint: ExportedCheckpoint,
+): Promise<(architecture: Architecture, biases: 'none' | 'added') => ExportSupport> {
   try {
     const { plugin, options } = plugins.resolve('exporter', { id, options: undefined }, id, 'exporter');
-    return ask(plugin, options);
+    const reason = await findRefusal(plugin, options, checkpoint);
+    if (reason !== undefined) return () => ({ ok: false, reason });
+    return (architecture, biases) => plugin.supports(checkpoint.shape, architecture, biases, options);
   } catch (error) {
     if (!(error instanceof PrunecastError) || error.reason !== 'INVALID_OPTIONS') throw error;
-    return {
-      ok: false,
-      reason: `depends on its options, which have no default: ${error.violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`,
-    };
+    const reason = `depends on its options, which have no default: ${error.violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`;
+    return () => ({ ok: false, reason });
   }
 }
 

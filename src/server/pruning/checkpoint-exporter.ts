@@ -3,6 +3,8 @@ import { architectureKey } from '../../core/model/architecture-key.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { CheckpointRequest, EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { PluginEntry } from '../../core/ports/plugin-entry.js';
+import type { Checkpoint } from '../../engine/checkpoint/checkpoint.js';
+import { requireExportable } from '../models/require-exportable.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 /** The exporters of a server. */
@@ -16,6 +18,21 @@ export function findExporter(exporters: Exporters, { exporter: id }: CheckpointR
       metadata: { kind: 'exporter', id },
     });
   return entry;
+}
+
+/**
+ * Refuses a checkpoint of which the exporter of an evaluator's checkpoints can write nothing.
+ *
+ * @param field the evaluator's path in the request
+ * @throws PrunecastError EXPORT_UNSUPPORTED
+ */
+export async function requireSource(
+  exporters: Exporters,
+  asked: CheckpointRequest,
+  checkpoint: Checkpoint,
+  field: string,
+): Promise<void> {
+  await requireExportable(findExporter(exporters, asked).plugin, asked.options, checkpoint, field);
 }
 
 /**

@@ -12,6 +12,7 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import type { OutputPlan } from './output-plan.js';
+import { requireExportable } from '../models/require-exportable.js';
 
 export interface OutputServices {
   readonly plugins: PluginLookup;
@@ -21,7 +22,8 @@ export interface OutputServices {
 
 /**
  * Where a request's output goes. A job that is run again may find what it wrote before. A plan may omit the output;
- * then the place is not checked. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and what `OutputFolders.check` throws.
+ * then the place is not checked. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, EXPORT_UNSUPPORTED, and what
+ * `OutputFolders.check` throws.
  */
 export async function planOutput(
   { plugins, outputs, texts }: OutputServices,
@@ -44,6 +46,7 @@ export async function planOutput(
     output: request.output,
     reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
   };
+  await requireExportable(plugin as Exporter, options, language.checkpoint, 'exporter');
   if (request.output !== '') await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
   return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
 }

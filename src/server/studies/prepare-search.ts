@@ -1,5 +1,5 @@
 import { atField } from '../../core/errors/at-field.js';
-import type { ModelShape } from '../../core/model/shape.js';
+import type { Checkpoint } from '../../engine/checkpoint/checkpoint.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
 import { SearchRequest, type Plan } from '../../gen/prunecast/v1/pruning.js';
@@ -11,7 +11,7 @@ import { estimateMemory } from '../estimates/estimate-memory.js';
 import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
-import { listCheckpoints, requireWritable } from '../pruning/checkpoint-exporter.js';
+import { listCheckpoints, requireSource, requireWritable } from '../pruning/checkpoint-exporter.js';
 import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
 import { countTrainingBytes, describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
@@ -77,7 +77,7 @@ async function openStudy(
     output === undefined
       ? []
       : findLoaders(model.language.shape, findHardestArchitecture(plan.space, 0), output, recipes.compared[0]?.oneShot);
-  requireCheckpoints(services, model.language.shape, { ...resolved, plan });
+  await requireCheckpoints(services, model.language.checkpoint, { ...resolved, plan });
   if (output !== undefined) await listCompanions(model.language.checkpoint.files); // a file that cannot be copied to the output is reported before any work
   if (resolved.recovery !== undefined) requireTrainable(model.language, findLargest(plan), resolved.recovery);
   await services.predictors.check(predictor, { columns: countInputs(plan.space, features), metrics: [plan.metric] });
@@ -94,16 +94,17 @@ async function openStudy(
 }
 
 /** Throws EXPORT_UNSUPPORTED if an evaluator measures checkpoints, and an architecture of the space cannot be written. */
-function requireCheckpoints(
+async function requireCheckpoints(
   { plugins }: Pick<SearchServices, 'plugins'>,
-  shape: ModelShape,
+  checkpoint: Checkpoint,
   study: Pick<Study, 'plan' | 'recipes' | 'windows' | 'further'>,
-): void {
+): Promise<void> {
   const architecture = findHardestArchitecture(study.plan.space, 0);
   const addsBias = study.recipes.compared.some(({ oneShot }) => oneShot.compensation.plugin.addsBias);
   for (const { asked, field } of listStudyCheckpoints(study)) {
+    await requireSource(plugins, asked, checkpoint, field);
     try {
-      requireWritable(plugins, asked, { shape, architecture }, addsBias);
+      requireWritable(plugins, asked, { shape: checkpoint.shape, architecture }, addsBias);
     } catch (error) {
       throw atField(error, field);
     }

@@ -175,6 +175,58 @@ describe('gguf', () => {
     expect(support).toEqual({ ok: false, reason: expect.stringContaining(reason) });
   });
 
+  const qwen = { model_type: 'qwen2' };
+  const mark = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' };
+  const demo = readDemo('tokenizer.json') as { readonly model: { readonly vocab: Readonly<Record<string, number>> } };
+  const scaling = { factor: 4, original_max_position_embeddings: 32 };
+  it.each<[string, Readonly<Record<string, unknown>>, object | undefined, RegExp]>([
+    ['nothing', {}, {}, /^$/],
+    ['a model without a tokenizer', {}, undefined, /no tokenizer\.json; add .* exporter hf/],
+    ['a tokenizer of another kind', {}, { model: { type: 'Unigram', vocab: [] } }, /"Unigram".*exporter hf/],
+    [
+      'an unknown split',
+      {},
+      { pre_tokenizer: { type: 'Whitespace' } },
+      /lacks: \{"type":"Whitespace"\}; .*exporter hf/,
+    ],
+    ['an unknown split of bytes', {}, { normalizer: null, model: { type: 'BPE', vocab: { a: 0 } } }, /no known name/],
+    ['spaces that stay', {}, { normalizer: null }, /does not write ▁ for spaces/],
+    ['another alphabet', {}, { normalizer: { type: 'Sequence', normalizers: [mark, { type: 'NFKC' }] } }, /"NFKC"/],
+    [
+      'words that are split before they are merged',
+      {},
+      { pre_tokenizer: metaspace, model: { ...demo.model, vocab: { ...demo.model.vocab, 'a▁b': 511 } } },
+      /does not split/,
+    ],
+    ['words that are not split', {}, { pre_tokenizer: { ...metaspace, split: false } }, /^$/],
+    ['tokens beyond the embedding', { vocab_size: 500 }, {}, /beyond the embedding/],
+    [
+      'llama3 scaling without its factors',
+      { ...qwen, rope_scaling: { ...scaling, rope_type: 'llama3', low_freq_factor: 1, high_freq_factor: 4 } },
+      {},
+      /rope_type llama3 in the architecture qwen2.*exporter hf/,
+    ],
+    [
+      'yarn with other constants',
+      { rope_scaling: { ...scaling, rope_type: 'yarn', beta_fast: 16 } },
+      {},
+      /beta_fast 32.*exporter hf/,
+    ],
+  ])('refuses of a model, whatever its architecture: %s', async (_, config, tokenizer, reason) => {
+    const folder = await writeTrait({ config: { vocab_size: 512, max_position_embeddings: 128, ...config } });
+    const checkpoint = await openCheckpoint(folder);
+    await checkpoint.close();
+    const written = tokenizer && JSON.stringify({ ...readDemo('tokenizer.json'), ...tokenizer });
+    const source = {
+      shape: checkpoint.shape,
+      config: checkpoint.rawConfig,
+      readSource: async (file: string) => (file === 'tokenizer.json' && written ? Buffer.from(written) : undefined),
+    };
+    const refusal = await gguf.refuses?.(source, gguf.options.parse({}));
+    expect(refusal ?? '').toMatch(reason);
+  });
+
   it('refuses layers that differ where queries and keys are normed', async () => {
     const source = await writeTrait({ config: { model_type: 'qwen3', head_dim: 16 } });
     await expect(write(source, other)).rejects.toThrow('search a uniform space');

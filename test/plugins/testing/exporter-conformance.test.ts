@@ -29,6 +29,8 @@ describe('listExporterChecks', () => {
       { supports: () => ({ ok: false, reason: 'never' }) },
       /supports none of: layers of one shape, layers that differ, a layer without attention/,
     ],
+    ['refuses every model', { refuses: async () => 'no model will do' }, /refuses the made-up model.*no model will do/],
+    ['refuses without a word', { refuses: async () => '' }, /gave an empty text in place of undefined or a reason/],
     [
       'changes a weight',
       spoil('model.safetensors', (bytes) => {

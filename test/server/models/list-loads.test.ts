@@ -23,13 +23,16 @@ function exporter(id: string, options: z.ZodType): PluginEntry {
 }
 
 describe('listLoads', () => {
-  it('names an exporter whose required option has no default in its own rows, and says of all others what loads', () => {
+  it('names an exporter whose required option has no default in its own rows, and says of all others what loads', async () => {
     const plugins = new PluginRegistry([
       { moduleUrl, plugin: none },
       exporter('asks', z.strictObject({ target: z.string().describe('Where to.') })),
       exporter('plain', z.strictObject({ bits: z.int().default(8).describe('How many.') })),
     ]);
-    const rows = listLoads(STORIES_SHAPE, plugins);
+    const rows = await listLoads(
+      { shape: STORIES_SHAPE, rawConfig: {}, files: { readBeside: async () => undefined } },
+      plugins,
+    );
     expect(rows.map((row) => [row.exporter, row.uniform, row.loadsIn])).toEqual([
       ['asks', true, []],
       ['asks', false, []],

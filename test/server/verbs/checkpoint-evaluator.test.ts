@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -11,6 +11,7 @@ import {
   type DeepPartial,
   type EvaluateRequest,
   type EvaluateTarget,
+  type PruneRequest,
   type Recipe,
 } from '../../../src/client/index.js';
 import { importPlugins } from '../../../src/plugin-host/import-plugins.js';
@@ -165,6 +166,46 @@ describe('an evaluator that reads a written checkpoint', () => {
     const before = (await verbs.client.services.jobs.listJobs({})).jobs.length;
     await expect(verbs.client.runEvaluate(evaluate(changes))).rejects.toMatchObject(refusal);
     expect((await verbs.client.services.jobs.listJobs({})).jobs).toHaveLength(before);
+  });
+});
+
+/** An error that says why `gguf` writes nothing. */
+const refusal = (field: string) => ({
+  reason: 'EXPORT_UNSUPPORTED',
+  violations: [{ field, description: expect.stringMatching(/"gguf".*no tokenizer\.json.*exporter hf/) as string }],
+});
+
+describe('an exporter that can write nothing of a model', () => {
+  it('is refused before there is a job, by what asks for it, and told by InspectModel', async () => {
+    const model = 'bare';
+    await cp(DEMO_DIRECTORY, verbs.path('models', model), {
+      recursive: true,
+      filter: (path) => !path.endsWith('tokenizer.json'), // llama.cpp runs no model without one
+    });
+    const { client } = verbs;
+    const before = (await client.services.jobs.listJobs({})).jobs.length;
+    const evaluator = benchmark({ exporter: 'gguf' });
+    const exporter = { id: 'gguf' };
+    const pruned: DeepPartial<PruneRequest> = {
+      model,
+      recipe: MAGNITUDE,
+      exporter,
+      output: 'never',
+      selection: { $case: 'uniformRate', value: 0.3 },
+    };
+    await expect(client.runPrune(pruned)).rejects.toMatchObject(refusal('exporter'));
+    await expect(client.planPrune(pruned)).rejects.toMatchObject(refusal('exporter'));
+    await expect(client.runEvaluate(evaluate({ model, measurement: { evaluator } }))).rejects.toMatchObject(
+      refusal('measurement.evaluator'),
+    );
+    await expect(
+      client.runSearch(smallSearch({ model, furtherMeasurements: [{ name: 'own', evaluator }] })),
+    ).rejects.toMatchObject(refusal('further_measurements[0].evaluator'));
+    const { loads } = await client.services.models.inspectModel({ model });
+    const notes = loads.filter((row) => row.exporter === 'gguf').map(({ note }) => note);
+    expect(notes).toHaveLength(loads.length / new Set(loads.map((row) => row.exporter)).size);
+    for (const note of notes) expect(note).toMatch(/no tokenizer\.json.*exporter hf/);
+    expect((await client.services.jobs.listJobs({})).jobs).toHaveLength(before);
   });
 });
 

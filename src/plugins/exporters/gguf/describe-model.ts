@@ -57,8 +57,12 @@ function countPositions({ maxPositions, slidingWindows }: ModelConfig): number {
   return Math.min(maxPositions, ...slidingWindows.map((window) => window ?? Infinity));
 }
 
-function describeScaling({ scaling }: RopeConfig, architecture: LlamaCppArchitecture): Record<string, GgufValue> {
-  if (scaling === undefined || scaling.kind === 'dynamic') return {};
+/** How the positions of long texts are scaled. Throws EXPORT_UNSUPPORTED. */
+export function describeScaling(
+  { scaling }: RopeConfig,
+  architecture: LlamaCppArchitecture,
+): Record<string, GgufValue> {
+  if (scaling === undefined || scaling.kind === 'dynamic') return {}; // dynamic: only beyond the context_length stated
   if (scaling.kind === 'llama3') {
     if (architecture.readsFrequencyFactors) return {}; // by a tensor: listFrequencyFactors
     throw cannotHold(`llama.cpp has no rope_type llama3 in the architecture ${architecture.name}`);

@@ -1,8 +1,9 @@
 import type { PrunedModel } from '../../../core/ports/exporter.js';
-import { isRecord } from '../../../engine/files/read-json.js';
+import { isRecord, parseJsonObject } from '../../../engine/files/read-json.js';
 import { cannotHold } from './cannot-hold.js';
 import { listRecords, listSteps, type Json } from './list-steps.js';
 import { namePreTokenizer } from './name-pre-tokenizer.js';
+import { requireKnownSteps } from './require-known-steps.js';
 import type { GgufValue } from './write-gguf.js';
 
 type Source = Pick<PrunedModel, 'config' | 'readSource'>;
@@ -18,17 +19,16 @@ const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
  * with its merges and the name of its pre-tokenizer, BPE over characters with byte tokens as `llama`, with scores by
  * which it merges in the same order.
  *
- * A model without a tokenizer gets none. Throws for any other tokenizer.
+ * Throws EXPORT_UNSUPPORTED for any other tokenizer, and for none: llama.cpp runs no model without one.
  *
  * @param vocabulary rows of the embedding, at least as many as tokens
  */
 export async function describeTokenizer(source: Source, vocabulary: number): Promise<Record<string, GgufValue>> {
   const tokenizer = await readJson(source, 'tokenizer.json');
   if (tokenizer === undefined) {
-    if ((await source.readSource('tokenizer.model')) === undefined)
-      return { 'tokenizer.ggml.model': { type: 'string', value: 'no_vocab' } };
+    const found = (await source.readSource('tokenizer.model')) === undefined ? '' : ', only a tokenizer.model';
     throw cannotHold(
-      'the model has a tokenizer.model without a tokenizer.json, and only the latter is read',
+      `a GGUF file needs the tokenizer, and the model has no tokenizer.json${found}`,
       'add the tokenizer.json of its makers, or save it with transformers, or take the exporter hf',
     );
   }
@@ -38,6 +38,7 @@ export async function describeTokenizer(source: Source, vocabulary: number): Pro
       `tokenizer.json has a model of type ${JSON.stringify(model['type'])}, and only BPE is carried over`,
     );
   const isCharacters = model['byte_fallback'] === true;
+  requireKnownSteps(tokenizer, model, isCharacters ? 'characters' : 'bytes');
   const tokens = listTokens(tokenizer, model, vocabulary, isCharacters);
   const merges = listMerges(model);
   const settings = (await readJson(source, 'tokenizer_config.json')) ?? {};
@@ -161,9 +162,7 @@ async function readChatTemplate(source: Source, settings: Json): Promise<string 
 
 async function readJson(source: Source, file: string): Promise<Json | undefined> {
   const bytes = await source.readSource(file);
-  if (bytes === undefined) return undefined;
-  const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
-  return isRecord(value) ? value : undefined;
+  return bytes === undefined ? undefined : parseJsonObject(bytes, file);
 }
 
 function entryOf(value: Json, key: string): Json {
