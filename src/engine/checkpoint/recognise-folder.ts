@@ -32,6 +32,10 @@ const KINDS: readonly ForeignForm[] = [
     is: (name) =>
       `it has ${name}, but no ${INDEX_FILE} that names it; fetch the index, or name a single file model.safetensors`,
   },
+  {
+    has: /^onnx$|\.onnx$/i,
+    is: (name) => `it has ${name}, a graph for ONNX Runtime; take the safetensors checkpoint that it was made from`,
+  },
 ];
 
 /**

@@ -11,7 +11,7 @@ import {
 /** Type of constants; int64 by default. */
 export type IntegerType = keyof typeof INTEGER_ARRAYS;
 
-export type ElementType = 'float32' | 'float64' | 'int32' | 'int64' | 'int8' | 'uint8';
+export type ElementType = keyof typeof ELEMENT_TYPES;
 
 /** A size: a number, or the name of a size that each run sets. */
 export type Dimension = number | string;
@@ -38,11 +38,16 @@ export interface GraphBuilder {
   floats(values: readonly number[]): string;
   /** Makes a value an output of the graph under this name. */
   output(name: string, value: string, dimensions: readonly Dimension[], type?: ElementType): void;
+  /** The graph as a message. A name that nothing in it defines is that of a tensor which its writer adds. */
+  model(): ModelProto;
   /** The serialized ModelProto. */
   encode(): Uint8Array;
 }
 
-/** An empty graph. Standard operators are those of opset 18; `com.microsoft` ones are ONNX Runtime's own. */
+/**
+ * An empty graph. Standard operators are those of opset 18; `com.microsoft` ones are ONNX Runtime's own, and the graph
+ * names that domain only if it has one.
+ */
 export function createGraphBuilder(graphName: string): GraphBuilder {
   const inputs: ValueInfoProto[] = [];
   const outputs: ValueInfoProto[] = [];
@@ -55,6 +60,22 @@ export function createGraphBuilder(graphName: string): GraphBuilder {
     constants.push(TensorProto.fromPartial({ name, dims: [BigInt(size)], dataType, rawData }));
     return name;
   };
+  const model = (): ModelProto =>
+    ModelProto.fromPartial({
+      irVersion: 9n,
+      producerName: 'prunecast',
+      graph: {
+        name: graphName,
+        node: nodes.map((node) => renameValues(node, outputNames)),
+        initializer: constants,
+        input: inputs,
+        output: outputs,
+      },
+      opsetImport: [
+        { domain: '', version: 18n },
+        ...(nodes.some(({ domain }) => domain !== '') ? [{ domain: 'com.microsoft', version: 1n }] : []),
+      ],
+    });
 
   return {
     input: (name, dimensions, type = 'float32') => {
@@ -83,24 +104,8 @@ export function createGraphBuilder(graphName: string): GraphBuilder {
       outputNames.set(value, name);
       outputs.push(describeValue(name, dimensions, type));
     },
-    encode: () =>
-      ModelProto.encode(
-        ModelProto.fromPartial({
-          irVersion: 9n,
-          producerName: 'prunecast',
-          graph: {
-            name: graphName,
-            node: nodes.map((node) => renameValues(node, outputNames)),
-            initializer: constants,
-            input: inputs,
-            output: outputs,
-          },
-          opsetImport: [
-            { domain: '', version: 18n },
-            { domain: 'com.microsoft', version: 1n },
-          ],
-        }),
-      ).finish(),
+    model,
+    encode: () => ModelProto.encode(model()).finish(),
   };
 }
 
@@ -109,14 +114,17 @@ function renameValues(node: NodeProto, names: ReadonlyMap<string, string>): Node
   return { ...node, input: node.input.map(rename), output: node.output.map(rename) };
 }
 
-const ELEMENT_TYPES = {
+/** Numbers of the types in the format. */
+export const ELEMENT_TYPES = {
+  float16: TensorProto_DataType.FLOAT16,
   float32: TensorProto_DataType.FLOAT,
   float64: TensorProto_DataType.DOUBLE,
   int32: TensorProto_DataType.INT32,
   int64: TensorProto_DataType.INT64,
   int8: TensorProto_DataType.INT8,
   uint8: TensorProto_DataType.UINT8,
-} as const satisfies Record<ElementType, number>;
+  bool: TensorProto_DataType.BOOL,
+} as const;
 
 const INTEGER_ARRAYS = {
   int32: (values: readonly number[]) => Int32Array.from(values),

@@ -31,6 +31,7 @@ import nsga2Strategy from '../strategies/nsga2.js';
 import randomStrategy from '../strategies/random.js';
 import ggufExporter from '../exporters/gguf.js';
 import hfExporter from '../exporters/hf.js';
+import onnxExporter from '../exporters/onnx.js';
 import distillRecovery from '../recoveries/distill.js';
 import noneRecovery from '../recoveries/none.js';
 
@@ -67,6 +68,7 @@ export const BUILTIN_PLUGINS: readonly PluginEntry[] = [
   { plugin: randomStrategy, moduleUrl: new URL('../strategies/random.js', import.meta.url) },
   { plugin: ggufExporter, moduleUrl: new URL('../exporters/gguf.js', import.meta.url) },
   { plugin: hfExporter, moduleUrl: new URL('../exporters/hf.js', import.meta.url) },
+  { plugin: onnxExporter, moduleUrl: new URL('../exporters/onnx.js', import.meta.url) },
   { plugin: distillRecovery, moduleUrl: new URL('../recoveries/distill.js', import.meta.url) },
   { plugin: noneRecovery, moduleUrl: new URL('../recoveries/none.js', import.meta.url) },
 ];

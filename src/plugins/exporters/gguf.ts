@@ -8,13 +8,13 @@ import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { writeFully } from '../../engine/files/read-write.js';
 import { defineExporter } from '../define.js';
+import { listNumberBytes } from './folder/number-bytes.js';
 import { cannotHold, findObjection } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
 import { listWeights } from './gguf/list-weights.js';
-import { listNumberBytes } from './gguf/number-bytes.js';
 import { planLayers } from './gguf/plan-layers.js';
-import { writeGguf, type GgufValue } from './gguf/write-gguf.js';
+import { GGUF_TYPES, type GgufType, type GgufValue, writeGguf } from './gguf/write-gguf.js';
 
 const GGUF_FILE = 'model.gguf';
 
@@ -38,7 +38,7 @@ export default defineExporter({
     const planned = planLayers(written, architecture, TYPES[type]);
     return typeof planned === 'string'
       ? { ok: false, reason: planned }
-      : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, TYPES[type]) };
+      : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, widthsOf(TYPES[type])) };
   },
   refuses: (source) => findObjection(() => describeSource(source)),
   write: async (model, directory, work, { type: asked }) => {
@@ -70,4 +70,10 @@ async function describeSource(source: ExportSource): Promise<Record<string, Gguf
     ...describeScaling(parseConfig(config).rope, findFamily(shape.family).llamaCpp),
     ...(await describeTokenizer(source, shape.vocabulary)),
   };
+}
+
+/** Bytes of a number of each kind: quantised ones with their share of the step of a block. */
+function widthsOf(type: GgufType): { readonly matrix: number; readonly vector: number } {
+  const { blockBytes, blockValues } = GGUF_TYPES[type];
+  return { matrix: blockBytes / blockValues, vector: GGUF_TYPES.F32.blockBytes };
 }

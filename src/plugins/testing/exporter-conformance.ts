@@ -23,7 +23,7 @@ import { ARCHITECTURES, COMPANION, makeUpModel, makeUpShape, makeUpSource, write
 export interface ExporterConformance extends ConformanceSettings {
   /**
    * Reads an output back, in whatever format it is: the bytes of each tensor by its name. @default reads a Hugging Face
-   * checkpoint; without a config.json, only the files are checked
+   * checkpoint; without safetensors files, only the files are checked
    */
   readonly reload?: (directory: string) => Promise<ReadonlyMap<string, Uint8Array>>;
 }
@@ -244,7 +244,7 @@ async function reload(
   { reload: read }: ExporterConformance,
 ): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
   if (read !== undefined) return read(directory);
-  if (!files.includes('config.json')) return undefined;
+  if (!files.some((file) => file.endsWith('.safetensors'))) return undefined;
   const checkpoint = await openCheckpoint(directory);
   try {
     const { layers, hidden, headDim, vocabulary } = checkpoint.shape;

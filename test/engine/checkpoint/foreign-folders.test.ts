@@ -28,6 +28,7 @@ describe('a folder that is not a checkpoint', () => {
       { 'adapter_config.json': '{}', 'adapter_model.safetensors': '' },
       /it has adapter_config.json: it is an adapter \(LoRA\).*merge_and_unload/,
     ],
+    ['an ONNX graph', { 'onnx/model.onnx': '' }, /it has onnx, a graph for ONNX Runtime/],
     ['a GGUF file', { 'tiny.Q4_K_M.gguf': 'GGUF' }, /it has tiny.Q4_K_M.gguf, a GGUF file/],
     [
       "Meta's own form",

@@ -1,11 +1,10 @@
 import type { ModelShape, NumberBytes } from '../../../core/model/shape.js';
-import { GGUF_TYPES, type GgufType } from './write-gguf.js';
 
-/** Bytes of a number in each tensor of a file, with its share of the step of a block: norms and biases are float32. */
-export function listNumberBytes({ layers }: ModelShape, type: GgufType): number | NumberBytes {
-  const { blockBytes, blockValues } = GGUF_TYPES[type];
-  const matrix = blockBytes / blockValues;
-  const vector = GGUF_TYPES.F32.blockBytes;
+/** Bytes of a number in each tensor, if all matrices are equally wide and all norms and biases are. */
+export function listNumberBytes(
+  { layers }: Pick<ModelShape, 'layers'>,
+  { matrix, vector }: { readonly matrix: number; readonly vector: number },
+): number | NumberBytes {
   if (matrix === vector) return vector;
   const layer = {
     attentionNorm: vector,

@@ -1,0 +1,174 @@
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkContext } from '../../core/ports/work-context.js';
+import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
+import { writeFileSynced } from '../checkpoint/write-safetensors.js';
+import { writeFully } from '../files/read-write.js';
+import { ELEMENT_TYPES, type GraphBuilder } from './graph-builder.js';
+
+/** A tensor that a graph uses by its name; its values are read when they are written. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly type: StoredType;
+  readonly shape: readonly number[];
+  /** Little-endian, row-major. */
+  read(): Promise<Uint8Array>;
+}
+
+/** Bytes of a value. */
+export const TYPE_BYTES = { float32: 4, float16: 2, int8: 1 } as const;
+
+export type StoredType = keyof typeof TYPE_BYTES;
+
+export interface OnnxOutput {
+  /** An existing folder. */
+  readonly directory: string;
+  /** Name of the model's file. */
+  readonly file: string;
+  readonly graph: GraphBuilder;
+  readonly tensors: readonly StoredTensor[];
+  /** Most bytes of values per file, below the 2 GiB that a protobuf can have; a larger tensor gets its own file. */
+  readonly fileBytes: number;
+  readonly work: WorkContext;
+}
+
+/** Values in files of their own start at multiples of it, so that they can be mapped into memory (onnx.proto advises it). */
+const ALIGNMENT = 4096;
+
+/**
+ * Writes a graph with its tensors one by one: all in one file, or if they take more than `fileBytes`, its matrices in
+ * `<file>_data`, `<file>_data_1` and so on, as transformers.js names them, and the rest in the file. Each file is synced.
+ * Returns the names of the files, those of values first, and their total bytes.
+ *
+ * Throws the signal's reason when it fires, between two tensors.
+ */
+export async function writeOnnx({ directory, file, graph, tensors, fileBytes, work }: OnnxOutput): Promise<{
+  readonly files: readonly string[];
+  readonly bytes: number;
+}> {
+  const total = sumBytes(tensors);
+  const shards = planShards(tensors, fileBytes);
+  const apart = new Set(shards.flat());
+  const inside = tensors.filter((tensor) => !apart.has(tensor));
+  const files: string[] = [];
+  let [bytes, done] = [0, 0];
+  const write = async (handle: FileHandle, tensor: StoredTensor): Promise<number> => {
+    work.signal.throwIfAborted();
+    const values = await tensor.read();
+    if (values.length !== countTensorBytes(tensor))
+      throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countTensorBytes(tensor)}`);
+    await writeFully(handle, values);
+    done += values.length;
+    work.report?.({ what: 'bytes', done, total });
+    return values.length;
+  };
+
+  const outside: TensorProto[] = [];
+  for (const shard of shards) {
+    const name = `${file}_data${files.length === 0 ? '' : `_${files.length}`}`;
+    bytes += await writeFileSynced(join(directory, name), async (handle) => {
+      let offset = 0;
+      for (const tensor of shard) {
+        const padding = align(offset) - offset;
+        await writeFully(handle, new Uint8Array(padding));
+        outside.push(placeOutside(tensor, name, offset + padding));
+        offset += padding + (await write(handle, tensor));
+      }
+      return offset;
+    });
+    files.push(name);
+  }
+  bytes += await writeFileSynced(join(directory, file), async (handle) => {
+    const header = encodeHeader(graph.model(), outside, inside);
+    await writeFully(handle, header);
+    let written = header.length;
+    for (const tensor of inside) {
+      const frame = encodeFrame(tensor);
+      await writeFully(handle, frame);
+      written += frame.length + (await write(handle, tensor));
+    }
+    return written;
+  });
+  return { files: [...files, file], bytes };
+}
+
+/** Bytes of a tensor's values. */
+function countTensorBytes({ shape, type }: SizedTensor): number {
+  return shape.reduce((product, size) => product * size, TYPE_BYTES[type]);
+}
+
+/** How many files of values a graph gets beside its own. */
+export function countDataFiles(tensors: readonly SizedTensor[], fileBytes: number): number {
+  return planShards(tensors, fileBytes).length;
+}
+
+type SizedTensor = Pick<StoredTensor, 'shape' | 'type'>;
+
+function sumBytes(tensors: readonly SizedTensor[]): number {
+  return tensors.reduce((sum, tensor) => sum + countTensorBytes(tensor), 0);
+}
+
+function align(offset: number): number {
+  return Math.ceil(offset / ALIGNMENT) * ALIGNMENT;
+}
+
+/** The matrices of each file beside the graph; none if all values fit into its own. */
+function planShards<Tensor extends SizedTensor>(tensors: readonly Tensor[], fileBytes: number): Tensor[][] {
+  if (sumBytes(tensors) <= fileBytes) return [];
+  const shards: Tensor[][] = [];
+  let filled = Infinity;
+  for (const tensor of tensors) {
+    if (tensor.shape.length === 1) continue;
+    const end = align(filled) + countTensorBytes(tensor);
+    if (end > fileBytes) shards.push([]);
+    filled = end > fileBytes ? countTensorBytes(tensor) : end;
+    shards.at(-1)?.push(tensor);
+  }
+  return shards;
+}
+
+function describeTensor({ name, type, shape }: StoredTensor): Pick<TensorProto, 'name' | 'dims' | 'dataType'> {
+  return { name, dims: shape.map(BigInt), dataType: ELEMENT_TYPES[type] };
+}
+
+function placeOutside(tensor: StoredTensor, location: string, offset: number): TensorProto {
+  const place = { location, offset: String(offset), length: String(countTensorBytes(tensor)) };
+  return TensorProto.fromPartial({
+    ...describeTensor(tensor),
+    dataLocation: TensorProto_DataLocation.EXTERNAL,
+    externalData: Object.entries(place).map(([key, value]) => ({ key, value })),
+  });
+}
+
+/** Field numbers of onnx.proto. */
+const FIELDS = { graph: 7, initializer: 5, rawData: 9 } as const;
+
+/** The model up to the first tensor in the file: its graph comes last, and the graph's tensors come last in it. */
+function encodeHeader(model: ModelProto, outside: readonly TensorProto[], inside: readonly StoredTensor[]): Uint8Array {
+  const { graph } = model;
+  if (graph === undefined) throw new RangeError('a model without a graph');
+  const rest = GraphProto.encode({ ...graph, initializer: [...graph.initializer, ...outside] }).finish();
+  const framed = inside.reduce((sum, tensor) => sum + encodeFrame(tensor).length + countTensorBytes(tensor), 0);
+  return Buffer.concat([
+    ModelProto.encode({ ...model, graph: undefined }).finish(),
+    encodeLength(FIELDS.graph, rest.length + framed),
+    rest,
+  ]);
+}
+
+/** What stands in a graph before the values of a tensor. */
+function encodeFrame(tensor: StoredTensor): Uint8Array {
+  const values = countTensorBytes(tensor);
+  const message = TensorProto.encode(TensorProto.fromPartial(describeTensor(tensor))).finish();
+  const raw = encodeLength(FIELDS.rawData, values);
+  return Buffer.concat([encodeLength(FIELDS.initializer, message.length + raw.length + values), message, raw]);
+}
+
+/** The start of a field of so many bytes (protobuf's wire type 2), each number in groups of 7 bits, the least first. */
+function encodeLength(field: number, length: number): Uint8Array {
+  return Uint8Array.from([field * 8 + 2, length].flatMap(encodeVarint));
+}
+
+function encodeVarint(value: number): number[] {
+  return value < 128 ? [value] : [(value % 128) + 128, ...encodeVarint(Math.floor(value / 128))];
+}

@@ -1,0 +1,86 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { addOutputBiases } from '../../core/model/add-output-biases.js';
+import type { PrunedModel } from '../../core/ports/exporter.js';
+import { MANIFEST_FILE } from '../../core/ports/outputs.js';
+import { isRecord } from '../../engine/files/read-json.js';
+import { TYPE_BYTES, writeOnnx } from '../../engine/graph/write-onnx.js';
+import { defineExporter } from '../define.js';
+import { completeFolder, toJson } from './folder/complete-folder.js';
+import { writeModelCard } from './folder/model-card.js';
+import { listNumberBytes } from './folder/number-bytes.js';
+import { buildConfig } from './onnx/build-config.js';
+import { buildDecoderGraph } from './onnx/decoder-graph.js';
+import { describeUse } from './onnx/describe-use.js';
+import { listLoaders } from './onnx/list-loaders.js';
+
+import { refuseManyFiles } from './onnx/refuse-many-files.js';
+
+/** The folder in which transformers.js looks for graphs. */
+const FOLDER = 'onnx';
+
+/** Names of the graph by its type, as transformers.js knows them. */
+const FILES = { float32: 'model.onnx', float16: 'model_fp16.onnx' } as const;
+
+/**
+ * A folder for transformers.js: one decoder graph with a cache of keys and values in `onnx/`, config.json, the source's
+ * tokenizer files and licences, a model card (README.md), and prunecast.json.
+ *
+ * The cache of each layer is as wide as its own key-value heads, and a layer without attention has none: transformers.js
+ * reads the widths from the graph's inputs (4.2 and later). Those before read them from config.json, one for all layers.
+ */
+export default defineExporter({
+  id: 'onnx',
+  summary: 'An ONNX graph with a cache for ONNX Runtime and transformers.js; layers may differ.',
+  options: z.strictObject({
+    dtype: z
+      .enum(['float32', 'float16'])
+      .default('float32')
+      .describe(
+        'The type of matrices, of their products and of the cache; norms, biases, softmax, the residual stream and logits are always float32. A weight that `float16` cannot hold (65,520 and more) is refused by name.',
+      ),
+    shard_bytes: z
+      .int()
+      .min(1_000_000)
+      .max(2_000_000_000)
+      .default(2_000_000_000)
+      .describe(
+        'Most bytes of weights in one file. More than that lie beside the graph as external data, in at most 100 files.',
+      ),
+  }),
+  supports: (source, architecture, biases, { dtype, shard_bytes: fileBytes }) => {
+    const shape = { ...(biases === 'added' ? addOutputBiases(source, architecture) : source), layers: architecture };
+    const reason = refuseManyFiles(shape, dtype, fileBytes);
+    return reason === undefined
+      ? {
+          ok: true,
+          loadsIn: listLoaders(shape),
+          numberBytes: listNumberBytes(source, { matrix: TYPE_BYTES[dtype], vector: TYPE_BYTES.float32 }),
+        }
+      : { ok: false, reason };
+  },
+  write: async (model, directory, work, { dtype, shard_bytes: fileBytes }) => {
+    const file = FILES[dtype];
+    await mkdir(join(directory, FOLDER));
+    const { graph, tensors } = buildDecoderGraph(model, dtype);
+    const written = await writeOnnx({ directory: join(directory, FOLDER), file, graph, tensors, fileBytes, work });
+    const weights = { ...written, files: written.files.map((name) => `${FOLDER}/${name}`) };
+    const card = writeModelCard(model, {
+      ...describeUse(model, `${FOLDER}/${file}`),
+      loadsIn: listLoaders(model.shape),
+      converted: dtype === 'float16' ? dtype : undefined,
+    });
+    return completeFolder(directory, model, weights, {
+      'README.md': card,
+      'config.json': toJson(buildConfig(model, { dtype, file, dataFiles: written.files.length - 1 })),
+      [MANIFEST_FILE]: toJson(describe(model, dtype, `${FOLDER}/${file}`)),
+    });
+  },
+});
+
+/** The caller's manifest, with what this exporter adds about itself. */
+function describe({ manifest }: PrunedModel, dtype: string, file: string): Record<string, unknown> {
+  const caller = manifest['exporter'];
+  return { ...manifest, exporter: { id: 'onnx', ...(isRecord(caller) ? caller : {}), dtype, file } };
+}

@@ -1,0 +1,24 @@
+import type { PrunedModel } from '../../../core/ports/exporter.js';
+import type { CardFacts } from '../folder/model-card.js';
+
+/** What a card says of a folder for transformers.js, and the lines of JavaScript that generate with it. */
+export function describeUse(
+  { shape }: Pick<PrunedModel, 'shape'>,
+  file: string,
+): Pick<CardFacts, 'library' | 'tags' | 'use'> {
+  const caches = shape.layers.filter(({ kvHeads }) => kvHeads > 0).length;
+  const code = [
+    "import { env, pipeline } from '@huggingface/transformers';",
+    '',
+    "env.localModelPath = '..'; // the folder that contains this one; without this line, by its name on the Hub",
+    "const generate = await pipeline('text-generation', 'NAME');",
+    "console.log(await generate('Once upon a time', { max_new_tokens: 20 }));",
+  ].join('\n');
+  return {
+    library: 'transformers.js',
+    tags: ['onnx'],
+    use: `\`\`\`js\n${code}\n\`\`\`
+
+\`${file}\` is a decoder for ONNX Runtime in any language. Inputs: \`input_ids\`, \`attention_mask\` and \`position_ids\`, and for each of the ${caches} layers that have attention \`past_key_values.N.key\` and \`.value\`, [batch, heads, past, ${shape.headDim}], where past is 0 at first. Outputs: \`logits\`, and \`present.N.key\` and \`.value\`, the next past.`,
+  };
+}

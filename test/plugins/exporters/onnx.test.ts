@@ -1,0 +1,242 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { measureCost } from '../../../src/core/budget/cost-model.js';
+import { createCostModel } from '../../../src/core/budget/cost-spec.js';
+import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
+import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import type { LanguageModel } from '../../../src/engine/language-model.js';
+import { pruneModel, type ReplacedTensors } from '../../../src/engine/surgery/prune-model.js';
+import { ModelProto } from '../../../src/gen/onnx/onnx.js';
+import hf from '../../../src/plugins/exporters/hf.js';
+import onnx from '../../../src/plugins/exporters/onnx.js';
+import { writtenShape } from '../../../src/server/pruning/written-shape.js';
+import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
+import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
+import { keepLast, range } from '../../support/keep-last.js';
+import { type OnnxDecoder, withOnnxDecoder } from '../../support/onnx-decoder.js';
+import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
+import { TRAITS, writeTrait } from '../../support/trait-checkpoint.js';
+import { generateInTransformersJs } from '../../support/transformers-js.js';
+
+const DENSE = Array.from({ length: 5 }, () => keepLast(4, 172));
+const UNIFORM = Array.from({ length: 5 }, () => keepLast(3, 128));
+const UNEVEN = [keepLast(2, 96), keepLast(4, 128), keepLast(3, 172), keepLast(1, 64), keepLast(4, 160)];
+const HALVES = [keepLast(0, 128), keepLast(4, 0), keepLast(0, 0), keepLast(2, 160), keepLast(4, 0)];
+const BLIND = DENSE.map(() => keepLast(0, 172));
+
+/** Biases as a compensation adds them, in halves that are kept and in those that are not. */
+const MENDED: ReplacedTensors = new Map(
+  range(0, 5).flatMap((layer) =>
+    ['self_attn.o_proj', 'mlp.down_proj'].map((part) => [
+      `model.layers.${layer}.${part}.bias`,
+      Float32Array.from({ length: 64 }, (_, place) => Math.sin(place + layer) / 4),
+    ]),
+  ),
+);
+
+/** What the exporter writes, and the same model for the engine. */
+async function write(source: string, kept: KeptUnits | undefined, options = {}, replace: ReplacedTensors = new Map()) {
+  const folder = await makeFolder();
+  const [exported, checkpoint] = [join(folder, 'exported'), join(folder, 'hf')];
+  await mkdir(exported);
+  await mkdir(checkpoint);
+  const opened = await openCheckpoint(source);
+  try {
+    const keptUnits = kept ?? opened.shape.layers.map(keepAll);
+    const model = pruneModel({ checkpoint: opened, keptUnits, replace, manifest: {} });
+    const { files } = await onnx.write(model, exported, unattended, onnx.options.parse(options));
+    await hf.write(model, checkpoint, unattended, hf.options.parse({}));
+    const graph = files.find((file) => file.endsWith('.onnx')) ?? '';
+    return { exported, checkpoint, files, graph: join(exported, graph) };
+  } finally {
+    await opened.close();
+  }
+}
+
+function keepAll({
+  kvHeads,
+  queryHeadsPerKv,
+  ffnChannels,
+}: Record<'kvHeads' | 'queryHeadsPerKv' | 'ffnChannels', number>): LayerKeptUnits {
+  return {
+    kvGroups: range(0, kvHeads),
+    queryHeads: range(0, kvHeads * queryHeadsPerKv),
+    ffnChannels: range(0, ffnChannels),
+  };
+}
+
+/** 24 tokens and 15 others, of any vocabulary from 48 on. */
+const LONG = range(0, 24).map((place) => (7 * place * place + 3) % 47);
+const SHORT = range(0, 15).map((place) => (5 * place * place + 11) % 47);
+
+function largestDifference(actual: ArrayLike<number> | undefined, expected: ArrayLike<number>): number {
+  expect(actual).toHaveLength(expected.length);
+  return Array.from(expected).reduce((most, value, at) => Math.max(most, Math.abs(value - (actual?.[at] ?? NaN))), 0);
+}
+
+/**
+ * By how much logits differ from the engine's: of whole sequences, of one that comes in parts and then token by token,
+ * and of two that are as long as the longer by padding on the left.
+ */
+async function compareLogits(model: LanguageModel, decoder: OnnxDecoder): Promise<number> {
+  const [long, short] = [await model.logits(Int32Array.from(LONG)), await model.logits(Int32Array.from(SHORT))];
+  const padding = range(0, LONG.length - SHORT.length);
+  const [whole] = await decoder.run([LONG]);
+  const [stepwise] = await decoder.run([LONG], [10, 5, ...range(0, 9).map(() => 1)]);
+  const batch = [LONG, [...padding.map(() => undefined), ...SHORT]];
+  const [first, padded] = await decoder.run(batch, [20, 1, 1, 1, 1]);
+  const width = long.length / LONG.length;
+  return Math.max(
+    largestDifference(whole, long),
+    largestDifference(stepwise, long),
+    largestDifference(first, long),
+    largestDifference(padded?.subarray(padding.length * width), short),
+  );
+}
+
+/** Greedy decoding by the engine's logits. */
+async function generate(model: LanguageModel, prompt: readonly number[], count: number): Promise<number[]> {
+  const tokens = [...prompt];
+  const { vocabulary } = model.shape;
+  for (let step = 0; step < count; step += 1) {
+    const logits = (await model.logits(Int32Array.from(tokens))).subarray(-vocabulary);
+    tokens.push(logits.indexOf(Math.max(...logits)));
+  }
+  return tokens.slice(prompt.length);
+}
+
+const STORY = [1, 403, 407, 261, 378]; // <s> Once upon a time
+
+describe('onnx', () => {
+  it.each([
+    ['the whole model', DENSE, new Map()],
+    ['layers of one shape', UNIFORM, new Map()],
+    ['layers that differ', UNEVEN, new Map()],
+    ['layers that differ, mended', UNEVEN, MENDED],
+    ['dropped halves', HALVES, new Map()],
+    ['dropped halves, mended', HALVES, MENDED],
+    ['no attention at all', BLIND, new Map()],
+  ])('has the logits of the engine, and transformers.js generates by them: %s', async (_, kept, replace) => {
+    const { exported, checkpoint, graph } = await write(DEMO_DIRECTORY, kept, {}, replace);
+    await withModel(checkpoint, async (model) => {
+      await withOnnxDecoder(graph, async (decoder) => {
+        expect(await compareLogits(model, decoder)).toBeLessThan(1e-3);
+        const caches = [...decoder.inputs].filter(([name]) => name.endsWith('.key')).map(([, [, heads]]) => heads);
+        expect(caches).toEqual(kept.map(({ kvGroups }) => kvGroups.length).filter((heads) => heads > 0));
+      });
+      expect(await generateInTransformersJs(exported, STORY, 20)).toEqual(await generate(model, STORY, 20));
+    });
+  });
+
+  it.each(TRAITS)('has the logits that transformers gives for %s', async (_, trait, { tokens, middle, last }) => {
+    const { graph } = await write(await writeTrait(trait), undefined);
+    await withOnnxDecoder(graph, async ({ run }) => {
+      const [logits = new Float32Array()] = await run([tokens]);
+      const rowOf = (place: number): Float32Array => logits.subarray(place * last.length, (place + 1) * last.length);
+      expect(largestDifference(rowOf(Math.floor(tokens.length / 2)), middle)).toBeLessThan(1e-3);
+      expect(largestDifference(rowOf(tokens.length - 1), last)).toBeLessThan(1e-3);
+    });
+  });
+
+  it('keeps weights beside the graph if they take more than one file may have, and tells transformers.js so', async () => {
+    const { exported, checkpoint, files, graph } = await write(DEMO_DIRECTORY, DENSE, { shard_bytes: 1_000_000 });
+    expect(files.filter((file) => file.startsWith('onnx/'))).toEqual([
+      'onnx/model.onnx_data',
+      'onnx/model.onnx_data_1',
+      'onnx/model.onnx',
+    ]);
+    await withModel(checkpoint, async (model) => {
+      await withOnnxDecoder(graph, async (decoder) => expect(await compareLogits(model, decoder)).toBeLessThan(1e-3));
+      expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
+    });
+  });
+
+  it('computes in float16 if asked to, from a file that transformers.js takes by itself', async () => {
+    const { exported, checkpoint, graph } = await write(DEMO_DIRECTORY, UNEVEN, { dtype: 'float16' });
+    expect(graph).toMatch(/model_fp16\.onnx$/);
+    await withModel(checkpoint, async (model) => {
+      const difference = await withOnnxDecoder(graph, (decoder) => compareLogits(model, decoder));
+      expect(difference).toBeLessThan(0.1); // 11 significant bits, of logits up to 20
+      expect(difference).toBeGreaterThan(1e-3);
+      expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
+    });
+  });
+
+  it.each(['float32', 'float16'])('states how many bytes of weights it will write as %s', async (dtype) => {
+    const { graph, checkpoint: written } = await write(DEMO_DIRECTORY, UNEVEN, { dtype });
+    const checkpoint = await openCheckpoint(written);
+    await checkpoint.close();
+    const { shape } = checkpoint;
+    const support = onnx.supports(shape, shape.layers, 'none', onnx.options.parse({ dtype }));
+    const stated = measureCost(createCostModel(writtenShape(shape, support), { kind: 'weight_bytes' }), shape.layers);
+    const stored = ModelProto.decode(await readFile(graph)).graph?.initializer ?? [];
+    const weights = stored.filter(({ name }) => name.startsWith('model.'));
+    expect(weights.reduce((sum, { rawData }) => sum + rawData.length, 0)).toBe(stated);
+  });
+
+  it('says which versions of transformers.js load a cache that differs, and refuses more files than they read', async () => {
+    const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+    await checkpoint.close();
+    const { shape } = checkpoint;
+    const [first = { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 0 }, ...others] = shape.layers;
+    const ask = (layers: typeof shape.layers, hidden = 64) =>
+      onnx.supports({ ...shape, hidden }, layers, 'none', onnx.options.parse({ shard_bytes: 1_000_000 }));
+    expect(ask(shape.layers)).toMatchObject({ loadsIn: ['ONNX Runtime', 'transformers.js'] });
+    expect(ask([{ ...first, kvHeads: 2 }, ...others])).toMatchObject({
+      loadsIn: ['ONNX Runtime', 'transformers.js 4.2 or later'],
+    });
+    // Each matrix is larger than a file: 5 x 7 and the embedding, then 100 x 7 and the embedding.
+    expect(ask(shape.layers, 65_536)).toMatchObject({ ok: true });
+    expect(
+      ask(
+        range(0, 100).map(() => first),
+        65_536,
+      ),
+    ).toEqual({
+      ok: false,
+      reason: 'shard_bytes 1000000 makes 701 files of weights, and transformers.js reads at most 100; raise it',
+    });
+  });
+});
+
+interface Expected {
+  readonly input_ids: readonly (readonly number[])[];
+  readonly cases: Readonly<Record<string, { readonly logits_last_position: readonly (readonly number[])[] }>>;
+}
+
+const { input_ids: inputIds, cases } = hasShared
+  ? (JSON.parse(readFileSync(sharedPath('reference/families/expected.json'), 'utf8')) as Expected)
+  : { input_ids: [], cases: {} };
+
+describe.skipIf(!hasShared)(`onnx, families (${skipReason})`, () => {
+  it.each(Object.entries(cases))('has the logits that transformers gives for %s', async (name, expected) => {
+    const { graph } = await write(sharedPath('reference/families', name), undefined);
+    await withOnnxDecoder(graph, async ({ run }) => {
+      for (const [row, logits] of (await run(inputIds)).entries())
+        expect(largestDifference(logits.subarray(-96), expected.logits_last_position[row] ?? [])).toBeLessThan(1e-3);
+    });
+  });
+
+  it.each(Object.keys(cases))('has the logits of the engine where layers of %s differ or lost a half', async (name) => {
+    const checkpoint = await openCheckpoint(sharedPath('reference/families', name));
+    await checkpoint.close();
+    const [first, second] = checkpoint.shape.layers.map(keepAll);
+    if (first === undefined || second === undefined) throw new Error('two layers are expected');
+    const heads = first.queryHeads.length / first.kvGroups.length;
+    const kept = [
+      {
+        kvGroups: first.kvGroups.slice(1),
+        queryHeads: first.queryHeads.slice(heads),
+        ffnChannels: first.ffnChannels.slice(5),
+      },
+      { ...second, ffnChannels: [] },
+    ];
+    const { exported, checkpoint: written, graph } = await write(sharedPath('reference/families', name), kept);
+    await withModel(written, async (model) => {
+      await withOnnxDecoder(graph, async (decoder) => expect(await compareLogits(model, decoder)).toBeLessThan(1e-3));
+      expect(await generateInTransformersJs(exported, SHORT, 20)).toEqual(await generate(model, SHORT, 20));
+    });
+  });
+});
