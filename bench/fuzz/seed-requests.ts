@@ -411,7 +411,10 @@ function prunes(model: string): readonly DeepPartial<PruneRequest>[] {
       },
       recipe: CALIBRATED,
       space: SPACE,
-      exporter: { id: 'hf', options: { per_layer: true } },
+      exports: [
+        { name: 'per-layer', exporter: { id: 'hf', options: { form: 'per-layer' } } },
+        { exporter: { id: 'hf' } },
+      ],
       output: 'pruned-2',
       overwrite: true,
     },

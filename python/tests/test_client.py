@@ -242,7 +242,15 @@ def test_tells_what_an_output_costs_and_which_job_wrote_it(
 
 
 def test_tells_the_request_and_the_result_of_a_job(client: prunecast.Client) -> None:
-    client.prune("stories260k", "told", uniform_rate=0.25, recipe=RECIPE, labels={"told": "yes"})
+    full_width = {"name": "f32", "exporter": {"id": "gguf", "options": {"type": "f32"}}}
+    client.prune(
+        "stories260k",
+        "told",
+        uniform_rate=0.25,
+        recipe=RECIPE,
+        labels={"told": "yes"},
+        exports=["hf", full_width],
+    )
     (basic,) = client.jobs(labels={"told": "yes"})
     assert (basic.request, basic.result) == (None, None)
     (full,) = client.jobs(labels={"told": "yes"}, view="full")
@@ -251,6 +259,8 @@ def test_tells_the_request_and_the_result_of_a_job(client: prunecast.Client) -> 
         assert (job.request.uniform_rate, job.request.output) == (0.25, "told")
         assert isinstance(job.result, prunecast.PruneResult)
         assert job.result.output == "told"
+        assert [(form.output, form.exporter) for form in job.result.exports] == [("told/hf", "hf"), ("told/f32", "gguf")]
+        assert "model.gguf" in job.result.exports[1].files
 
 
 ROW = "Where is the bone?,arm,leg,head,foot,B\n"

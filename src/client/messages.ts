@@ -50,6 +50,7 @@ export type {
   Text,
   TokenIds,
   WindowProtocol,
+  WrittenExport,
 } from '../gen/prunecast/v1/common.js';
 export { JobKind, JobPhaseState, JobState, JobView } from '../gen/prunecast/v1/job.js';
 export type {
@@ -150,6 +151,7 @@ export type {
   EvaluateRequest,
   EvaluateResponse,
   EvaluateTarget,
+  ExportSpec,
   FeasibleRange,
   OutOfRange,
   PairPlan,

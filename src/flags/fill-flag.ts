@@ -19,7 +19,11 @@ export function fillFlag(
   toValue: (place: Place, text: string) => Json,
 ): FilledField[] {
   if (given.length === 0) return [];
-  if (fill !== undefined) return fill(request, given).map((path) => ({ path, text: given.at(-1)?.text ?? '' }));
+  if (fill !== undefined) {
+    const paths = fill(request, given);
+    const isOneEach = paths.length === given.length;
+    return paths.map((path, use) => ({ path, text: given.at(isOneEach ? use : -1)?.text ?? '' }));
+  }
   if (field === undefined) return [];
   return given.map(({ text, value }) => ({
     path: setField(request, field, place === undefined ? value : toValue(place, text)),

@@ -1,4 +1,4 @@
-import { pluginFlags } from './plugin.js';
+import { exporterFlags } from './exporters.js';
 import type { Json, JsonObject, RequestFlag } from './request-flag.js';
 import { parseLabel } from './values.js';
 
@@ -21,7 +21,7 @@ export function outputFlags(written: string): RequestFlag[] {
       summary: 'replace an earlier output; a folder with anything else in it is never replaced',
       field: 'overwrite',
     },
-    ...pluginFlags('exporter', 'exporter', `writes ${written}`),
+    ...exporterFlags(written),
   ];
 }
 

@@ -62,6 +62,14 @@ describe('the flags of a stored request', () => {
         --predictor-option text=0x --criterion wanda --strategy-option quoted="1" --exporter-option on=true`,
       ),
     ],
+    ['one exporter', words('--remove 20% --exporter gguf --exporter-option type=q8_0 --output o')],
+    [
+      'several exporters, named and by their ids, with options of each',
+      words(
+        `--remove 20% --exporter hf --exporter q8=gguf --exporter q4=gguf --exporter-option hf.dtype=float16
+        --exporter-option q8.type=q8_0 --exporter-option q4.type=q4_0 --output o`,
+      ),
+    ],
     [
       'the space, with no layer protected',
       ['--remove', '20%', '--protect', 'none', '--kinds', 'ffn-channels,query-heads-per-kv', '--rate-step', '12.5%'],

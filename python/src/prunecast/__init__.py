@@ -22,6 +22,7 @@ from prunecast.results import (
     Trial,
     Trials,
     Upload,
+    WrittenExport,
 )
 from prunecast.server import Server, start_server
 
@@ -50,6 +51,7 @@ __all__ = [
     "Trial",
     "Trials",
     "Upload",
+    "WrittenExport",
     "serve",
     "start_server",
 ]

@@ -85,6 +85,7 @@ def _expand(message: Message, value: Any, path: str) -> Mapping[str, Any]:
 
 SHORT_FORMS = {
     "prunecast.v1.PluginRef": "id",
+    "prunecast.v1.ExportSpec": "exporter",
     "prunecast.v1.Text": "path",
     "prunecast.v1.Calibration": "text",
     "prunecast.v1.StudyTexts": "text",

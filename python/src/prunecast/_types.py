@@ -12,6 +12,8 @@ from prunecast.results import Architecture
 Fields = Mapping[str, Any]
 PluginLike = str | Fields | messages.PluginRef
 """A plug-in: its id, or `{"id": "xgboost", "options": {"trees": 100}}`."""
+ExportLike = str | Fields | messages.ExportSpec
+"""A form of an output: an exporter's id, or `{"name": "q8", "exporter": {"id": "gguf"}}`."""
 TextLike = str | os.PathLike[str] | Fields | messages.Text
 """A text: its path below a data root, or `{"inline": "..."}`, `{"token_ids": [...]}`."""
 BudgetLike = Fields | messages.Budget

@@ -28,6 +28,7 @@ from prunecast._transport import Transport, make_request
 from prunecast._types import (
     ArchitectureLike,
     BudgetLike,
+    ExportLike,
     FidelityLike,
     Fields,
     ObjectiveLike,
@@ -191,6 +192,7 @@ class Client:
         recipe: RecipeLike | None = None,
         space: SpaceLike | None = None,
         exporter: PluginLike | None = None,
+        exports: Sequence[ExportLike] | None = None,
         recovery: Fields | None = None,
         overwrite: bool | None = None,
         request_id: str | None = None,
@@ -198,7 +200,11 @@ class Client:
         progress: bool | None = None,
         on_event: OnEvent | None = None,
     ) -> results.PruneResult:
-        """Writes a pruned checkpoint, and waits for it. `removed_share` is a budget of parameters: 0.2 is 20 % less."""
+        """Writes a pruned checkpoint, and waits for it. `removed_share` is a budget of parameters: 0.2 is 20 % less.
+
+        `exports` writes several forms, each to a folder of its own: `["hf", {"name": "q8", "exporter": {"id": "gguf",
+        "options": {"type": "q8_0"}}}]`.
+        """
         made = make_request(
             "PruningService.Prune",
             request,
@@ -214,6 +220,7 @@ class Client:
             recipe=recipe,
             space=space,
             exporter=exporter,
+            exports=exports,
             recovery=recovery,
             overwrite=overwrite,
             request_id=request_id,
@@ -286,6 +293,7 @@ class Client:
         refine: Fields | messages.RefinePlan | None = None,
         controls: Sequence[str] | None = None,
         exporter: PluginLike | None = None,
+        exports: Sequence[ExportLike] | None = None,
         recovery: Fields | messages.RecoverySpec | None = None,
         pause_before: Sequence[str] | None = None,
         seed: int | None = None,
@@ -325,6 +333,7 @@ class Client:
             refine=refine,
             controls=controls,
             exporter=exporter,
+            exports=exports,
             recovery=recovery,
             pause_before=pause_before,
             seed=seed,

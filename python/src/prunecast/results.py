@@ -105,6 +105,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class WrittenExport:
+    """One of several forms of a written model: an output of its own."""
+
+    output: str
+    exporter: str
+    files: tuple[str, ...]
+    bytes: int
+    costs: tuple[Cost, ...]
+    loads_in: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PruneResult:
     """A written model."""
 
@@ -116,6 +128,7 @@ class PruneResult:
     loads_in: tuple[str, ...]
     recipe_digest: str | None
     allocation: str | None
+    exports: tuple[WrittenExport, ...]
     message: messages.PruneResult = _whole()
 
 
@@ -170,6 +183,7 @@ class SearchReport:
     best_control: str | None
     lifts: tuple[Lift, ...]
     output: str | None
+    exports: tuple[WrittenExport, ...]
     recovered: ReportRow | None
     predictor_id: str | None
     fit_quality: FitQuality | None

@@ -15,6 +15,7 @@ import { targetFlags } from '../../flags/target.js';
 import { formatCost } from '../../words/format-cost.js';
 import { describeRecovery } from '../../words/describe-recovery.js';
 import { formatBytes, formatEnum } from '../../words/format.js';
+import { describeExports, findCheckpoint } from '../output/describe-exports.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
@@ -68,11 +69,12 @@ export function addPruneCommand(program: Command): void {
       const ended = await watchJob((options) => client.prune(request, options), call, { onInterrupt: 'cancel-job' });
       if (ended?.result?.$case !== 'prune') return;
       printResult(ended.result.value, paths.output ?? '', printer);
+      const checkpoint = findCheckpoint(ended.result.value, paths.output ?? '');
       // A running server may have its outputs where it reads no models.
-      if (call.serverStays) return;
+      if (call.serverStays || checkpoint === undefined) return;
       suggest({
         why: `to measure it on a text of yours, here called ${TEXT_TO_NAME}`,
-        words: ['evaluate', '--model', paths.output ?? '', '--text', TEXT_TO_NAME],
+        words: ['evaluate', '--model', checkpoint, '--text', TEXT_TO_NAME],
       });
     });
   });
@@ -86,7 +88,9 @@ function printResult(result: PruneResult, folder: string, printer: Printer): voi
         `${formatEnum(BudgetKind, kind)}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
     ),
     ...describeRecovery(result.recovery),
-    `loads in ${result.loadsIn.join(', ')}`,
+    ...(result.exports.length === 0
+      ? [`loads in ${result.loadsIn.join(', ')}`]
+      : describeExports(result.exports, folder)),
     ...result.snapped.map(
       ({ dimension, asked, used }) => `${dimension}: rate ${asked} lies between two counts, so ${used} was used`,
     ),

@@ -8,6 +8,7 @@ import { SEARCH_FLAGS } from '../../flags/search.js';
 import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import type { NextCommand } from '../output/next-command.js';
+import { findCheckpoint } from '../output/describe-exports.js';
 import { openPageFile } from '../output/page-file.js';
 import { printPlan } from '../output/print-plan.js';
 import { printReport } from '../output/print-report.js';
@@ -75,21 +76,22 @@ export function addSearchCommand(program: Command): void {
 /** What to do with the outcome of a search. */
 function afterSearch(
   { paths: { output }, sources, serverStays }: Call<SearchRequest>,
-  { predictorId, studyId }: StudyReport,
+  { predictorId, studyId, exports }: StudyReport,
   page: string | undefined,
 ): NextCommand[] {
   const report = typedFor(sources, 'texts.report');
   const text = report ?? typedFor(sources, 'texts.text') ?? TEXT_TO_NAME;
   const form = report === undefined ? ['texts.text.field', 'texts.text.documents'] : [];
   const measured = repeatFlags(sources, ...form, 'windows.', 'evaluator.');
+  const written = output === undefined || exports.length === 0 ? output : findCheckpoint({ exports }, output);
   return [
     // A running server may have its outputs where it reads no models.
-    ...(output === undefined || serverStays
+    ...(written === undefined || serverStays
       ? []
       : [
           {
             why: 'to measure the winner as it was written, on the whole text and not just the report windows',
-            words: ['evaluate', '--model', output, '--text', text, ...measured],
+            words: ['evaluate', '--model', written, '--text', text, ...measured],
           },
         ]),
     ...(page === undefined

@@ -11,7 +11,15 @@ export interface OutputTarget {
   readonly reads: readonly KeptPath[];
   /** What it will take on disk, about: an error of a full disk tells. Left out if it is unknown. */
   readonly bytes?: number;
+  /** Whether folders within it will be outputs of their own. @default false */
+  readonly isParted?: boolean;
 }
+
+/**
+ * Makes a folder within a new output an output of its own: checks what was written there, and adds the list of its
+ * files to its manifest. Returns its summary with that manifest.
+ */
+export type SealFolder = (folder: string, summary: ExportSummary) => Promise<ExportSummary>;
 
 /** Something that an output neither is, nor holds, nor lies in. */
 export interface KeptPath {
@@ -36,8 +44,8 @@ export interface OutputFolders {
    */
   check(target: OutputTarget, policy: OutputPolicy): Promise<void>;
   /**
-   * Has `write` fill an empty folder beside the output, checks that all of it is there, syncs it and renames it into
-   * place. An old output is first moved aside, then removed. If anything fails, what was there before is there again.
+   * Has `write` fill an empty folder beside the output, and seal the folders in it that are outputs too; checks that
+   * all of it is there, syncs it and renames it into place. An old output is first moved aside, then removed. If anything fails, what was there before is there again.
    * Returns the summary of the output, including the list of files that was added to its manifest.
    *
    * @throws PrunecastError as `check` and `write`, STORAGE_FULL, OUTPUT_NOT_WRITTEN
@@ -45,7 +53,7 @@ export interface OutputFolders {
   write(
     target: OutputTarget,
     policy: OutputPolicy,
-    write: (directory: string) => Promise<ExportSummary>,
+    write: (directory: string, seal: SealFolder) => Promise<ExportSummary>,
   ): Promise<ExportSummary>;
   /**
    * The manifest of an earlier output.
@@ -61,8 +69,8 @@ export interface OutputFolders {
    */
   locate(output: string, field: string): Promise<string>;
   /**
-   * The names of the outputs in a folder under the output root, and whether there was more to look at. Empty: all of the
-   * root; nothing where that is the whole file system.
+   * The names of the outputs in a folder under the output root, those within others too, and whether there was more to
+   * look at. Empty: all of the root; nothing where that is the whole file system.
    *
    * @param field the folder's path in the request
    * @throws PrunecastError INVALID_REQUEST, PATH_OUTSIDE_ROOTS, OUTPUT_NOT_FOUND

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 
 /** Which folders are looked for under a root. */
 export interface FolderSearch {
-  /** The name of a file that each has. Folders in such a folder are not looked at. */
+  /** The name of a file that each has. */
   readonly marker: string;
+  /** Whether folders in such a folder are looked at too. @default false */
+  readonly looksInside?: boolean;
   /** The folder below the root to begin with; empty for all of it. */
   readonly within: string;
   /** How many folders deep, from the folder to begin with. */
@@ -28,7 +30,7 @@ export interface FoundFolders {
  */
 export async function findFolders(
   root: string,
-  { marker, within, mostDepth, mostEntries, mayFollow }: FolderSearch,
+  { marker, looksInside = false, within, mostDepth, mostEntries, mayFollow }: FolderSearch,
 ): Promise<FoundFolders> {
   const names: string[] = [];
   const seen = new Set<string>();
@@ -48,7 +50,7 @@ export async function findFolders(
         }
         if (entry.name === marker) {
           names.push(name === '' ? '.' : name);
-          return;
+          if (!looksInside) return;
         }
         const isFolder = entry.isDirectory() || entry.isSymbolicLink();
         if (isFolder && !entry.name.startsWith('.')) below.push(entry.name);

@@ -111,6 +111,20 @@ export interface Exported {
   readonly output: string;
   /** What its recovery came to, if it has one. */
   readonly recovery?: TrainingResult;
+  /** What was written where if the output has several forms. */
+  readonly exports?: readonly ExportedForm[];
+}
+
+/** One of several forms of a written winner. */
+export interface ExportedForm {
+  /** Its folder, as requests name it. */
+  readonly output: string;
+  readonly exporter: string;
+  readonly files: readonly string[];
+  readonly bytes: number;
+  /** In the form of its manifest. */
+  readonly costs: readonly Readonly<Record<string, unknown>>[];
+  readonly loadsIn: readonly string[];
 }
 
 export interface Predicted {

@@ -36,7 +36,7 @@ export interface OutputSource {
 /** What writes an output, with complete options. */
 interface OutputExporter {
   readonly exporter: Pick<Exporter, 'id'>;
-  readonly exporterOptions: unknown;
+  readonly options: unknown;
 }
 
 /** The manifest of an output without the exporter's part: what `prunecast.json` says. */
@@ -88,7 +88,7 @@ export const COSTS_SCHEMA = z.array(
 export function describeCut(
   { name, shape, checkpointDigest }: OutputSource,
   keptUnits: KeptUnits,
-  { exporter, exporterOptions }: OutputExporter,
+  { exporter, options }: OutputExporter,
 ) {
   const parameters = createCostModel(shape, { kind: 'parameters' });
   return {
@@ -108,7 +108,7 @@ export function describeCut(
       };
     }),
     kept_units: describeKeptUnits(keptUnits, shape.layers),
-    exporter: { id: exporter.id, options: exporterOptions },
+    exporter: { id: exporter.id, options },
   };
 }
 

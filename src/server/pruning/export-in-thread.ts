@@ -1,17 +1,15 @@
-import type { Exporter, ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
+import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
 import { pluginFailed } from '../../core/ports/plugin-errors.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { decodeError, encodeError } from '../../engine/workers/message-errors.js';
 import { startTaskThread, type TaskThread } from '../../engine/workers/task-thread.js';
+import type { ChosenExporter } from './output-plan.js';
 import type { ExportMessage, ExportQuestion, ExportReply, ExportTask } from './export-messages.js';
 
 /** An exporter with its options, and the module that its thread loads it from. */
-export interface ExportModule {
-  readonly exporter: Exporter;
+export interface ExportModule extends ChosenExporter {
   readonly moduleUrl: URL;
-  /** Complete. */
-  readonly options: unknown;
 }
 
 /** How long an exporter may take to stop after a cancel before it is ended. */

@@ -74,7 +74,7 @@ async function writeCheckpoint(
     replace: listCompensatedTensors(language, recipe, architecture, nameWork(work, 'compensating the weights')),
     manifest: describeCut({ name: checkpoint.directory, shape, checkpointDigest: checkpoint.digest }, keptUnits, {
       exporter,
-      exporterOptions: options,
+      options,
     }),
   });
   try {

@@ -4,15 +4,18 @@ import { createCostModel } from '../../core/budget/cost-spec.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
+import type { ExportSpec } from '../../gen/prunecast/v1/pruning.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { OpenModel } from '../models/open-models.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
+import { planPlugin, type PlannedExporters } from '../requests/plan-document.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
-import type { OutputPlan } from './output-plan.js';
 import { requireExportable } from '../models/require-exportable.js';
+import type { OutputPlan, PlannedExport } from './output-plan.js';
+import { planWrittenShape } from './written-shape.js';
 
 export interface OutputServices {
   readonly plugins: PluginLookup;
@@ -20,23 +23,26 @@ export interface OutputServices {
   readonly texts: TextSource;
 }
 
+/** What a request asks to be written, and where. */
+interface AskedOutput {
+  readonly exporter: PluginRef | undefined;
+  readonly exports: readonly ExportSpec[];
+  readonly output: string;
+  readonly overwrite: boolean;
+}
+
 /**
  * Where a request's output goes. A job that is run again may find what it wrote before. A plan may omit the output;
- * then the place is not checked. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, EXPORT_UNSUPPORTED, and what
+ * then the place is not checked. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, INVALID_REQUEST, EXPORT_UNSUPPORTED, and what
  * `OutputFolders.check` throws.
  */
 export async function planOutput(
   { plugins, outputs, texts }: OutputServices,
-  request: { readonly exporter: PluginRef | undefined; readonly output: string; readonly overwrite: boolean },
+  request: AskedOutput,
   { language }: OpenModel,
   restarted?: RestartedJob,
 ): Promise<OutputPlan> {
-  const { plugin, options, moduleUrl } = plugins.resolve(
-    'exporter',
-    request.exporter,
-    DEFAULT_PLUGINS.exporter,
-    'exporter',
-  );
+  const exports = planExports(plugins, request);
   const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
   const located = await Promise.all(
     listTextPaths(request).map(async (path) => ({ path: await texts.locate(path), name: `the text ${path}` })),
@@ -45,10 +51,55 @@ export async function planOutput(
   const target = {
     output: request.output,
     reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
+    isParted: request.exports.length > 0,
   };
-  await requireExportable(plugin as Exporter, options, language.checkpoint, 'exporter');
+  for (const { exporter, options, field } of exports)
+    await requireExportable(exporter, options, language.checkpoint, field);
   if (request.output !== '') await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
-  return { ...target, overwrites, exporter: plugin as Exporter, exporterOptions: options, exporterUrl: moduleUrl };
+  return { ...target, overwrites, exports };
+}
+
+function planExports(plugins: PluginLookup, { exporter, exports }: AskedOutput): readonly PlannedExport[] {
+  const resolve = (ref: PluginRef | undefined, field: string): Omit<PlannedExport, 'folder'> => {
+    const { plugin, options, moduleUrl } = plugins.resolve('exporter', ref, DEFAULT_PLUGINS.exporter, field);
+    return { exporter: plugin as Exporter, options, moduleUrl, field };
+  };
+  if (exports.length === 0) return [{ folder: '', ...resolve(exporter, 'exporter') }];
+  if (exporter !== undefined) throw PrunecastError.ofField('exporter', 'is set beside exports: leave one of them out');
+  const planned = exports.map((asked, index) => {
+    const resolved = resolve(asked.exporter, `exports[${index}].exporter`);
+    return { folder: asked.name || resolved.exporter.id, ...resolved };
+  });
+  planned.forEach(({ folder }, index) => {
+    const field = `exports[${index}].name`;
+    if (!FOLDER_NAME.test(folder))
+      throw PrunecastError.ofField(
+        field,
+        `is "${folder}": take letters, digits, "-", "_" and ".", beginning with a letter or digit`,
+      );
+    // Of names that differ in case some disks make one.
+    const other = planned.findIndex((earlier) => earlier.folder.toLowerCase() === folder.toLowerCase());
+    if (other < index)
+      throw PrunecastError.ofField(
+        field,
+        `is "${folder}", as that of exports[${other}]: give each export a name of its own`,
+      );
+  });
+  return planned;
+}
+
+const FOLDER_NAME = /^[A-Za-z0-9][\w.-]*$/;
+
+/** The exporters of an output as a plan has them. */
+export function planExporters({ exports }: Pick<OutputPlan, 'exports'>): PlannedExporters {
+  const planned = exports.map(({ folder, exporter, options }) => ({
+    folder,
+    ...planPlugin({ plugin: exporter, options }),
+  }));
+  const [first] = planned;
+  if (first === undefined || first.folder !== '') return { exporter: null, exports: planned };
+  const { folder: _none, ...exporter } = first;
+  return { exporter };
 }
 
 /** The paths of all texts in a request, wherever they are. */
@@ -69,13 +120,33 @@ function listTextPaths(message: object): string[] {
 export function findLoaders(
   shape: ModelShape,
   architecture: Architecture,
-  { exporter, exporterOptions }: OutputPlan,
+  { exports }: OutputPlan,
   recipe: ResolvedRecipe | undefined,
 ): readonly string[] {
   const addsBias = recipe?.compensation.plugin.addsBias === true;
-  const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', exporterOptions);
-  if (supported.ok) return supported.loadsIn;
-  throw PrunecastError.ofField('exporter', supported.reason);
+  const loadsIn = exports.flatMap(({ exporter, options, field }) => {
+    const supported = exporter.supports(shape, architecture, addsBias ? 'added' : 'none', options);
+    if (supported.ok) return supported.loadsIn;
+    throw PrunecastError.ofField(field, supported.reason);
+  });
+  return [...new Set(loadsIn)];
+}
+
+/**
+ * Bytes of all weights of an output before the model is pruned. While several exports are written, the compensated
+ * tensors are kept beside them.
+ */
+export function countWrittenBytes(
+  shape: ModelShape,
+  architecture: Architecture,
+  { exports }: OutputPlan,
+  compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
+): number {
+  const written = exports.map((planned) =>
+    countOutputBytes(planWrittenShape(shape, architecture, planned, compensation), architecture),
+  );
+  const kept = exports.length > 1 && compensation !== undefined ? countOutputBytes(shape, architecture) : 0;
+  return kept + written.reduce((sum, bytes) => sum + bytes, 0);
 }
 
 /** Bytes of an output's weights; the files beside them are small. */

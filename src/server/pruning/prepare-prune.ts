@@ -37,7 +37,14 @@ import { requireSamePlan } from '../requests/compare-plans.js';
 import { planPrune } from '../requests/plan-prune.js';
 import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
 import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
-import { countOutputBytes, findLoaders, planOutput, timeWriting, type OutputServices } from './plan-output.js';
+import {
+  countWrittenBytes,
+  findLoaders,
+  planExporters,
+  planOutput,
+  timeWriting,
+  type OutputServices,
+} from './plan-output.js';
 import { planStreamFit } from './plan-stream-fit.js';
 import {
   countTrainingBytes,
@@ -71,7 +78,7 @@ export async function preparePrune(
   const resolving = createRequestServices(services, model);
   const resolved = await resolvePrune(resolving, request);
   const { selection, recipe, byError, recovery } = resolved;
-  const plan = planPrune(resolving, resolved, { plugin: output.exporter, options: output.exporterOptions });
+  const plan = planPrune(resolving, resolved, planExporters(output));
   requireSamePlan(restarted, plan);
   requireAnswerable(
     boundPruneResult(shape.layers, selection.snapped.length),
@@ -101,7 +108,8 @@ export async function preparePrune(
 async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Promise<Plan> {
   const { model, selection, byError, output, recipe, recovery } = pruning;
   const { shape } = model.language;
-  const written = planWrittenShape(shape, selection.architecture, output, recipe?.compensation);
+  const [first] = output.exports;
+  const written = first && planWrittenShape(shape, selection.architecture, first, recipe?.compensation);
   return {
     ...(await timePhases(model, estimatePhases(pruning))),
     ...estimateMemory(
@@ -111,7 +119,8 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
       recovery === undefined ? {} : { training: describeTraining(selection.architecture, recovery) },
     ),
     diskBytes: BigInt(
-      countOutputBytes(written, selection.architecture) + countTrainingBytes(shape, selection.architecture, recovery),
+      countWrittenBytes(shape, selection.architecture, output, recipe?.compensation) +
+        countTrainingBytes(shape, selection.architecture, recovery),
     ),
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
@@ -132,11 +141,9 @@ function estimatePhases({
 }: Pruning): PlannedPhase[] {
   const { shape } = model.language;
   const recovered = recovery === undefined ? [] : [estimateRecovery(shape, architecture, recovery)];
-  const writtenBytes = countOutputBytes(
-    planWrittenShape(shape, architecture, output, recipe?.compensation),
-    architecture,
-  );
-  const written = planPhase(EXPORT_PHASE, { seconds: timeWriting(writtenBytes) });
+  const written = planPhase(EXPORT_PHASE, {
+    seconds: timeWriting(countWrittenBytes(shape, architecture, output, recipe?.compensation)),
+  });
   if (recipe === undefined) return [...recovered, written];
   return [
     planPhase('calibrate', { tokens: countCalibrated(recipe).tokens, work: countPasses(shape, [recipe]) }),

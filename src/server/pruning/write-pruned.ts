@@ -4,6 +4,7 @@ import { canonicalJson } from '../../core/canonical-json.js';
 import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { RankedRecipe } from '../../engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-model.js';
+import type { WrittenExport } from '../../gen/prunecast/v1/common.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeCosts } from '../encoding/costs.js';
@@ -20,6 +21,7 @@ import { listCompensatedTensors } from './list-compensated-tensors.js';
 import type { OutputPlan } from './output-plan.js';
 import { countOutputBytes } from './plan-output.js';
 import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
+import { writeForms, type WrittenForm } from './write-forms.js';
 import { writtenShape } from './written-shape.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy } from '../../core/ports/outputs.js';
 
@@ -57,7 +59,7 @@ const STREAM_PASSES = 3;
 
 const NO_TENSORS: ReplacedTensors = new Map();
 
-/** Cuts a model and writes it in one step: the folder appears complete or not at all. */
+/** Cuts a model and writes it in one step, in all its forms: the folder appears complete or not at all. */
 export async function writePruned(
   outputs: OutputFolders,
   model: OpenModel,
@@ -80,42 +82,57 @@ export async function writePruned(
   if (recipe !== undefined) await fitOnStream(model.language, recipe, architectureOf(keptUnits), context);
   context.phases.enter(EXPORT_PHASE);
   const cut = pruneModel({ checkpoint, keptUnits, replace });
-  const supported = plan.exporter.supports(
-    shape,
-    cut.architecture,
-    recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none',
-    plan.exporterOptions,
-  );
-  const written = writtenShape(cut.shape, supported);
-  const manifest = {
-    ...describeOutput({ name: model.name, shape, checkpointDigest: checkpoint.digest }, keptUnits, plan, provenance),
-    costs: describeCosts(encodeCosts(shape, cut.architecture, provenance.budgets, written)),
-    job_id: context.jobId,
-  };
-  const pruned = { ...cut, manifest };
-  const target = { ...plan, bytes: countOutputBytes(written, cut.architecture) };
-  const summary = await outputs.write(target, toPolicy(plan, manifest), async (directory) => {
-    const exported = await exportInThread(
-      { exporter: plan.exporter, moduleUrl: plan.exporterUrl, options: plan.exporterOptions },
-      pruned,
-      directory,
-      work,
-    );
+  const biases = recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none';
+  const source = { name: model.name, shape, checkpointDigest: checkpoint.digest };
+  const forms = plan.exports.map((planned): WrittenForm => {
+    const supported = planned.exporter.supports(shape, cut.architecture, biases, planned.options);
+    const written = writtenShape(cut.shape, supported);
+    return {
+      planned,
+      bytes: countOutputBytes(written, cut.architecture),
+      costs: encodeCosts(shape, cut.architecture, [], written),
+      loadsIn: supported.ok ? supported.loadsIn : [],
+      manifest: {
+        ...describeOutput(source, keptUnits, planned, provenance),
+        costs: describeCosts(encodeCosts(shape, cut.architecture, provenance.budgets, written)),
+        job_id: context.jobId,
+      },
+    };
+  });
+  const [first] = forms;
+  if (first === undefined) throw new RangeError('nothing is to write the output');
+  const target = { ...plan, bytes: forms.reduce((sum, { bytes }) => sum + bytes, 0) };
+  let exports: readonly WrittenExport[] = [];
+  const summary = await outputs.write(target, toPolicy(plan, first.manifest), async (directory, seal) => {
+    const written =
+      first.planned.folder === ''
+        ? {
+            summary: await exportInThread(first.planned, { ...cut, manifest: first.manifest }, directory, work),
+            exports,
+          }
+        : await writeForms(
+            forms,
+            { pruned: cut, computed: new Set(replace.keys()) },
+            { ...plan, directory, seal },
+            context,
+          );
     await checkpoint.files.requireUnchanged(work.signal); // before the output takes its place
-    return exported;
+    exports = written.exports;
+    return written.summary;
   });
   return {
     output: plan.output,
     files: [...summary.files],
     bytes: BigInt(summary.bytes),
-    architecture: encodeArchitecture(pruned.architecture),
-    keptUnits: encodeKeptUnits(pruned.keptUnits, shape.layers),
-    costs: encodeCosts(shape, pruned.architecture, [], written),
-    loadsIn: supported.ok ? [...supported.loadsIn] : [],
+    architecture: encodeArchitecture(cut.architecture),
+    keptUnits: encodeKeptUnits(cut.keptUnits, shape.layers),
+    costs: [...first.costs],
+    loadsIn: [...new Set(forms.flatMap(({ loadsIn }) => loadsIn))],
     recipeDigest: provenance.recipe?.digest ?? '',
     allocation: provenance.allocation,
     snapped: [],
     recovery: undefined,
+    exports: [...exports],
   };
 }
 

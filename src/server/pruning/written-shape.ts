@@ -1,7 +1,7 @@
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
-import type { OutputPlan } from './output-plan.js';
+import type { ChosenExporter } from './output-plan.js';
 
 /** A pruned model's sizes as an exporter writes them: its format may need more biases, or have numbers of another width. */
 export function writtenShape(shape: ModelShape, supported: ExportSupport): ModelShape {
@@ -18,12 +18,12 @@ export function writtenShape(shape: ModelShape, supported: ExportSupport): Model
 export function planWrittenShape(
   shape: ModelShape,
   architecture: Architecture,
-  { exporter, exporterOptions }: Pick<OutputPlan, 'exporter' | 'exporterOptions'>,
+  { exporter, options }: ChosenExporter,
   compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
 ): ModelShape {
   const biases = compensation?.plugin.addsBias === true ? 'added' : 'none';
   return writtenShape(
     exportedShape(shape, architecture, compensation),
-    exporter.supports(shape, architecture, biases, exporterOptions),
+    exporter.supports(shape, architecture, biases, options),
   );
 }

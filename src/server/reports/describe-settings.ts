@@ -7,7 +7,8 @@ import type { SearchPlan } from '../requests/plan-search.js';
 
 /** What decided a study, as names and values for people: nothing is left to a default. */
 export function describeSettings(plan: SearchPlan): StudySetting[] {
-  const { model, recipes, windows, study, predictor, strategy, features, evaluator, exporter, recovery, asked } = plan;
+  const { model, recipes, windows, study, predictor, strategy, features, evaluator, recovery, asked } = plan;
+  const { exporter, exports } = plan;
   const { pairs, budgets, refinement } = study;
   const settings: Record<string, string | number | undefined> = {
     model: model.name,
@@ -49,6 +50,7 @@ export function describeSettings(plan: SearchPlan): StudySetting[] {
     strategy: strategy === null ? undefined : describePlugin(strategy),
     controls: [...study.controls, ...study.paperControls.map((name) => `paper-recipe/${name}`)].join(', ') || 'none',
     exporter: exporter === null ? undefined : describePlugin(exporter),
+    ...Object.fromEntries((exports ?? []).map((own) => [`exporter of ${own.folder}`, describePlugin(own)])),
     recovery: recovery && describePlugin(recovery.plugin),
     'recovery, text': recovery?.text.textDigest,
     'recovery, sequences':

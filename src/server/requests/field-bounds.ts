@@ -28,6 +28,8 @@ const TOKENS = 1_048_576;
 const BUDGETS = 16;
 /** Beside the first one. */
 const MEASUREMENTS = 8;
+/** Forms of one output. */
+const EXPORTS = 8;
 /** Names that a request gives. */
 const NAME = { characters: 64 } as const;
 const RUNGS = 16;
@@ -161,6 +163,8 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.PruneRequest.earlier_output': PATH,
   'prunecast.v1.PruneRequest.output': PATH,
   'prunecast.v1.PruneRequest.labels': LABELS,
+  'prunecast.v1.PruneRequest.exports': { entries: EXPORTS },
+  'prunecast.v1.ExportSpec.name': NAME,
   'prunecast.v1.BudgetList.budgets': { entries: BUDGETS },
   'prunecast.v1.EvaluateRequest.request_id': IDENTIFIER,
   'prunecast.v1.EvaluateRequest.model': PATH,
@@ -186,6 +190,7 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.SearchRequest.controls': { entries: 16 },
   'prunecast.v1.SearchRequest.further_measurements': { entries: MEASUREMENTS },
   'prunecast.v1.SearchRequest.labels': LABELS,
+  'prunecast.v1.SearchRequest.exports': { entries: EXPORTS },
   'prunecast.v1.StudyMeasurement.name': NAME,
   'prunecast.v1.PairPlan.count': { min: 1, max: PAIRS },
   'prunecast.v1.PairPlan.tied_count': { min: 0, max: PAIRS },

@@ -33,6 +33,13 @@ export interface PlannedPlugin {
   readonly options: unknown;
 }
 
+/** The exporters of an output as a plan has them; `exports` is left out for a single one. */
+export interface PlannedExporters {
+  /** null if there are several, or nothing is written. */
+  readonly exporter: PlannedPlugin | null;
+  readonly exports?: readonly (PlannedPlugin & { readonly folder: string })[];
+}
+
 /** A recipe with the digest that its labels are stored under. */
 export interface PlannedRecipe {
   readonly digest: string;

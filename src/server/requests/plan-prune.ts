@@ -1,5 +1,4 @@
 import type { Budget } from '../../core/budget/budget.js';
-import type { Exporter } from '../../core/ports/exporter.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
 import {
   PLAN_VERSION,
@@ -9,6 +8,7 @@ import {
   planSelection,
   toPlain,
   type PlanHead,
+  type PlannedExporters,
   type PlannedModel,
   type PlannedPlugin,
   type PlannedRecipe,
@@ -19,7 +19,7 @@ import { planRecovery, type PlannedRecovery } from './resolve-recovery.js';
 import type { ResolvedPrune } from './resolve-prune.js';
 
 /** What a Prune request resolved to. */
-export interface PrunePlan extends PlanHead {
+export interface PrunePlan extends PlanHead, PlannedExporters {
   readonly kind: 'prune';
   readonly model: PlannedModel;
   /** What is kept; if budgets are allocated by calibration error, what a uniform rate would keep. */
@@ -30,7 +30,6 @@ export interface PrunePlan extends PlanHead {
   readonly errorCompensation: PlannedPlugin;
   /** null if only units are named. */
   readonly recipe: PlannedRecipe | null;
-  readonly exporter: PlannedPlugin;
   /** Left out if the model is not trained. */
   readonly recovery?: PlannedRecovery;
 }
@@ -38,7 +37,7 @@ export interface PrunePlan extends PlanHead {
 export function planPrune(
   services: PlanServices,
   { selection, recipe, byError, recovery }: ResolvedPrune,
-  exporter: { readonly plugin: Exporter; readonly options: unknown },
+  exporters: PlannedExporters,
 ): PrunePlan {
   return toPlain<PrunePlan>({
     schemaVersion: PLAN_VERSION,
@@ -50,7 +49,7 @@ export function planPrune(
     errorCompensation: planPlugin(
       services.plugins.resolve('compensation', undefined, DEFAULT_PLUGINS.errorCompensation, 'recipe.compensation'),
     ),
-    exporter: planPlugin(exporter),
+    ...exporters,
     ...(recovery === undefined ? {} : { recovery: planRecovery(recovery) }),
   });
 }

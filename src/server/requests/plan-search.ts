@@ -15,18 +15,19 @@ import {
   planRecipe,
   toPlain,
   type PlanHead,
+  type PlannedExporters,
   type PlannedModel,
   type PlannedPlugin,
   type PlannedRecipe,
   type PlannedWindows,
 } from './plan-document.js';
-import { listCompared, type ResolvedPlugin } from './plugin-lookup.js';
+import { listCompared } from './plugin-lookup.js';
 import type { FurtherMeasurement, ResolvedSample, ResolvedSearch, StudyRecipes } from './resolve-search.js';
 import { planRecovery, type PlannedRecovery } from './resolve-recovery.js';
 import type { RequestServices } from './services.js';
 
 /** What a Search or SamplePairs request resolved to. */
-export interface SearchPlan extends PlanHead {
+export interface SearchPlan extends PlanHead, PlannedExporters {
   readonly kind: 'search' | 'sample';
   readonly model: PlannedModel;
   readonly evaluator: PlannedPlugin;
@@ -67,8 +68,6 @@ export interface SearchPlan extends PlanHead {
   readonly predictor: (PlannedPlugin & { readonly among: readonly PlannedPlugin[] }) | null;
   readonly features: 'rates' | 'rates_and_errors' | null;
   readonly strategy: (PlannedPlugin & { readonly named: boolean }) | null;
-  /** null if the winner is not written. */
-  readonly exporter: PlannedPlugin | null;
   /** Left out if the winner is not trained. */
   readonly recovery?: PlannedRecovery;
 }
@@ -88,11 +87,10 @@ export type CountRun = readonly [first: number, last: number, step: number];
 export function planSearch(
   services: PlanServices,
   request: SearchRequest,
-  resolved: ResolvedSearch & {
-    readonly exporter: Pick<ResolvedPlugin<'exporter'>, 'plugin' | 'options'> | undefined;
-  },
+  resolved: ResolvedSearch,
+  exporters: PlannedExporters,
 ): SearchPlan {
-  const { windows, predictor, features, strategy, exporter, recovery } = resolved;
+  const { windows, predictor, features, strategy, recovery } = resolved;
   return toPlain<SearchPlan>({
     ...planSampled(services, request, resolved),
     kind: 'search',
@@ -105,7 +103,7 @@ export function planSearch(
     predictor: { ...planPlugin(predictor), among: listCompared(services.plugins, predictor).map(planPlugin) },
     features: features === PredictorFeatures.RATES_AND_ERRORS ? 'rates_and_errors' : 'rates',
     strategy: { ...planPlugin(strategy), named: (request.strategy?.id ?? '') !== '' },
-    exporter: exporter === undefined ? null : planPlugin(exporter),
+    ...exporters,
     ...(recovery === undefined ? {} : { recovery: planRecovery(recovery) }),
   });
 }

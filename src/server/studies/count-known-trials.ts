@@ -33,6 +33,12 @@ export async function countKnownTrials(
  * A plan of another kind or version has another text.
  */
 function describeCourse(plan: unknown): string {
-  const { model, exporter: _written, recovery: _trained, ...rest } = (plan ?? {}) as Partial<SearchPlan>;
+  const {
+    model,
+    exporter: _written,
+    exports: _forms,
+    recovery: _trained,
+    ...rest
+  } = (plan ?? {}) as Partial<SearchPlan>;
   return canonicalJson({ ...rest, model: model?.checkpointDigest ?? '' });
 }

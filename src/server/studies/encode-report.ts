@@ -2,7 +2,7 @@ import { selectKeptUnits, type Ranking } from '../../core/model/units.js';
 import { countParameters } from '../../core/model/parameters.js';
 import { countsKey, decodeCounts } from '../../core/space/search-space.js';
 import type { TrainingResult } from '../../core/ports/recovery.js';
-import type { RecoveryResult } from '../../gen/prunecast/v1/common.js';
+import type { RecoveryResult, WrittenExport } from '../../gen/prunecast/v1/common.js';
 import type { BackendScore } from '../../gen/prunecast/v1/predictor_types.js';
 import {
   CompensationFit,
@@ -29,6 +29,7 @@ import { encodeCosts } from '../encoding/costs.js';
 import type { SampledStudy, Study } from './study.js';
 import { CONTROL_ROWS, PHASE_CODES, type ControlRow } from '../requests/codes.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
+import { COSTS_SCHEMA } from '../pruning/describe-output.js';
 import { encodeRecovery } from '../pruning/recover-pruned.js';
 import { findRecipe } from './study-recipes.js';
 
@@ -74,6 +75,7 @@ export async function encodeReport(
     })),
     summary: outcome.summary,
     output: state.output,
+    exports: encodeExports(state.exports),
     winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers), plan.space.shape.layers),
     measurement: encodeMeasurement(windows.report.measurement),
     recipes: encodeRecipes(study, state),
@@ -157,13 +159,24 @@ function encodeScores({ plan, predictor }: Study, { fit }: StudyState): BackendS
 export function encodeWinner(
   study: RowStudy & Partial<Pick<Study, 'recovery'>>,
   state: StudyState,
-  { output, recovery }: Pick<Exported, 'output' | 'recovery'>,
+  { output, recovery, exports }: Omit<Exported, 'kind'>,
 ): WinnerFound {
   return {
     winner: { ...encodeRow(study, state, 'winner', findWinner(study.plan, state)), metrics: {} },
     output,
     recovery: encodeTraining(study, recovery),
+    exports: encodeExports(exports),
   };
+}
+
+function encodeExports(exports: Exported['exports'] = []): WrittenExport[] {
+  return exports.map(({ files, bytes, costs, loadsIn, ...written }) => ({
+    ...written,
+    files: [...files],
+    bytes: BigInt(bytes),
+    costs: COSTS_SCHEMA.parse(costs),
+    loadsIn: [...loadsIn],
+  }));
 }
 
 function encodeTraining(

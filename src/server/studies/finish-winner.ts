@@ -2,11 +2,14 @@ import { selectKeptUnits } from '../../core/model/units.js';
 import type { TrainingResult } from '../../core/ports/recovery.js';
 import { decodeCounts } from '../../core/space/search-space.js';
 import { digestOf } from '../../engine/files/digest.js';
+import type { WrittenExport } from '../../gen/prunecast/v1/common.js';
 import type { StudyState } from '../../search/machine.js';
 import { findWinner } from '../../search/phases/verify.js';
+import type { ExportedForm } from '../../search/study/steps.js';
 import { measurementFingerprint } from '../encoding/measurement.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import { describeRecovery, recoverPruned, train, type Recovered } from '../pruning/recover-pruned.js';
+import { describeCosts } from '../pruning/describe-output.js';
 import { writePruned } from '../pruning/write-pruned.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { planOf } from '../requests/plan-study-texts.js';
@@ -40,8 +43,9 @@ export function createWinnerFinish(
       const { recipe, ranking } = await prepareOwn(winner, workContext(context, 'calibrating'));
       const architecture = decodeCounts(plan.space, winner.counts);
       const recovered = recovery && (await recoverPruned(language, { recipe, architecture, recovery }, context));
-      if (output !== undefined)
-        await writePruned(
+      const written =
+        output &&
+        (await writePruned(
           services.outputs,
           model,
           {
@@ -56,9 +60,10 @@ export function createWinnerFinish(
             ...describeOutcome(study, state, recovered?.result),
           },
           context,
-        );
+        ));
       return {
         output: output?.output ?? '',
+        ...(written === undefined || written.exports.length === 0 ? {} : { exports: written.exports.map(storeExport) }),
         ...(recovered === undefined ? {} : { recovery: recovered.result }),
       };
     },
@@ -74,6 +79,11 @@ export function createWinnerFinish(
       );
     },
   };
+}
+
+/** A form of an output as a study stores it. */
+function storeExport({ bytes, costs, ...written }: WrittenExport): ExportedForm {
+  return { ...written, bytes: Number(bytes), costs: describeCosts(costs) };
 }
 
 /** What a manifest says of what was measured, and of the recovery. The verify windows were measured before it. */

@@ -16,10 +16,9 @@ import type { StudyPhase, StudyPlan } from '../../search/study/plan.js';
 import { planPhase, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { countCompensations, countErrors, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { FIT_PHASE } from '../pruning/fit-on-stream.js';
-import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
+import { countOutputBytes, countWrittenBytes, timeWriting } from '../pruning/plan-output.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
 import type { OutputPlan } from '../pruning/output-plan.js';
-import { planWrittenShape } from '../pruning/written-shape.js';
 import { countTrialTokens, listObservations } from './study-measurements.js';
 import type { Study } from './study.js';
 import { countCalibrationTokens } from './study-recipes.js';
@@ -147,14 +146,14 @@ export function findLargest(plan: Pick<StudyPlan, 'space' | 'budgets'>): Archite
   return limited.length === 0 ? plan.space.shape.layers : findTypical({ space: plan.space, budgets: limited });
 }
 
-/** Bytes of the output of about the winner, as its exporter writes them. */
+/** Bytes of the output of about the winner, as its exporters write them. */
 export function countWinnerBytes(
   { model, plan, recipes }: Pick<PlannedStudy, 'model' | 'plan' | 'recipes'>,
   output: OutputPlan,
 ): number {
   const winner = findTypical(plan);
   const compensation = recipes.compared[0]?.oneShot.compensation;
-  return countOutputBytes(planWrittenShape(model.language.shape, winner, output, compensation), winner);
+  return countWrittenBytes(model.language.shape, winner, output, compensation);
 }
 
 /** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */

@@ -12,7 +12,7 @@ import { timePhases } from '../estimates/estimate-seconds.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { listCheckpoints, requireSource, requireWritable } from '../pruning/checkpoint-exporter.js';
-import { countOutputBytes, findLoaders, planOutput } from '../pruning/plan-output.js';
+import { countOutputBytes, findLoaders, planExporters, planOutput } from '../pruning/plan-output.js';
 import { countTrainingBytes, describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
 import { applyPreset } from '../requests/apply-preset.js';
@@ -68,8 +68,12 @@ async function openStudy(
   const resolving = createRequestServices(services, model);
   const resolved = await resolveSearch(resolving, request);
   const { recipes, predictor, features } = resolved;
-  const exporter = output && { plugin: output.exporter, options: output.exporterOptions };
-  const document = planSearch(resolving, request, { ...resolved, exporter });
+  const document = planSearch(
+    resolving,
+    request,
+    resolved,
+    output === undefined ? { exporter: null } : planExporters(output),
+  );
   requireSamePlan(restarted, document);
   const plan = readStudyPlan(document.study);
   requireAnswerable(boundStudy(plan), 'ask for fewer finalists (`verify.count`), rounds or objectives');

@@ -20,7 +20,8 @@ const MANIFEST = z.object({
     .array(z.object({ kv_heads: z.int().min(0), query_heads_per_kv: z.int().min(0), ffn_channels: z.int().min(0) }))
     .optional(),
   recipe: z.object({ digest: z.string() }).nullish(),
-  exporter: z.object({ id: z.string() }),
+  /** Left out where several exports have a folder each. */
+  exporter: z.object({ id: z.string() }).optional(),
   measurements: z
     .object({
       study_id: z.string().optional(),
@@ -87,7 +88,7 @@ async function summarise(
       bytes: BigInt(Object.values(files).reduce((sum, bytes) => sum + bytes, size)),
       recipeDigest: recipe?.digest ?? '',
       studyId: measurements?.study_id ?? '',
-      exporter: exporter.id,
+      exporter: exporter?.id ?? '',
       recovered: recovery !== undefined,
       createTime: toTimestamp(mtimeMs),
       fault: '',

@@ -84,7 +84,7 @@ describe.each(MODELS)('$name', ({ name, shape, kilobytes }) => {
   const manifest = describeOutput(
     { name, shape, checkpointDigest: 'c'.repeat(64) },
     kept,
-    { exporter: { id: 'hf' }, exporterOptions: {} },
+    { exporter: { id: 'hf' }, options: {} },
     { recipe: undefined, allocation: '', measurements: {}, budgets: [] },
   );
   const study = Study.fromPartial({

@@ -130,6 +130,7 @@ describe('a job', () => {
         allocation: '',
         snapped: [],
         recovery: undefined,
+        exports: [],
       },
     };
     await using server = await startScriptedServer({

@@ -149,7 +149,9 @@ describe('the phases of a study', () => {
   it('compensate the winner on its own stream before it is written, if that may be better', () => {
     const better = createStudy({ compensation: { mode: 'better', candidates: 2 } });
     const oneShotOnly = createStudy({ compensation: { mode: 'one-shot', candidates: 2 } });
-    const output = { exporter: hf, exporterOptions: hf.options.parse({}) } as Study['output'];
+    const output = {
+      exports: [{ folder: '', exporter: hf, options: hf.options.parse({}) }],
+    } as unknown as Study['output'];
     const written = { ...better, output };
     expect(names(written).slice(-4)).toEqual(['compensate', 'export', 'controls', 'report']);
     expect(names({ ...oneShotOnly, output })).not.toContain('compensate');

@@ -940,6 +940,22 @@ export interface Cost {
   measured?: number | undefined;
 }
 
+/** One of several forms of a written model: an output of its own. */
+export interface WrittenExport {
+  /** The folder, relative to the output root. */
+  output: string;
+  /** The plug-in that wrote it. */
+  exporter: string;
+  /** The files in it, relative to the folder. */
+  files: string[];
+  /** Bytes of these files. */
+  bytes: bigint;
+  /** What it costs as it is written. */
+  costs: Cost[];
+  /** What loads it. */
+  loadsIn: string[];
+}
+
 function createBasePluginRef(): PluginRef {
   return { id: "", options: undefined };
 }
@@ -4038,6 +4054,162 @@ export const Cost: MessageFns<Cost> = {
     message.value = object.value ?? 0;
     message.denseValue = object.denseValue ?? 0;
     message.measured = object.measured ?? undefined;
+    return message;
+  },
+};
+
+function createBaseWrittenExport(): WrittenExport {
+  return { output: "", exporter: "", files: [], bytes: 0n, costs: [], loadsIn: [] };
+}
+
+export const WrittenExport: MessageFns<WrittenExport> = {
+  encode(message: WrittenExport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.output !== "") {
+      writer.uint32(10).string(message.output);
+    }
+    if (message.exporter !== "") {
+      writer.uint32(18).string(message.exporter);
+    }
+    for (const v of message.files) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.bytes !== 0n) {
+      if (BigInt.asIntN(64, message.bytes) !== message.bytes) {
+        throw new globalThis.Error("value provided for field message.bytes of type int64 too large");
+      }
+      writer.uint32(32).int64(message.bytes);
+    }
+    for (const v of message.costs) {
+      Cost.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.loadsIn) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WrittenExport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWrittenExport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.output = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.exporter = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.files.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytes = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.costs.push(Cost.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.loadsIn.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WrittenExport {
+    return {
+      output: isSet(object.output) ? globalThis.String(object.output) : "",
+      exporter: isSet(object.exporter) ? globalThis.String(object.exporter) : "",
+      files: globalThis.Array.isArray(object?.files) ? object.files.map((e: any) => globalThis.String(e)) : [],
+      bytes: isSet(object.bytes) ? BigInt(object.bytes) : 0n,
+      costs: globalThis.Array.isArray(object?.costs) ? object.costs.map((e: any) => Cost.fromJSON(e)) : [],
+      loadsIn: globalThis.Array.isArray(object?.loadsIn)
+        ? object.loadsIn.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.loads_in)
+        ? object.loads_in.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: WrittenExport): unknown {
+    const obj: any = {};
+    if (message.output !== "") {
+      obj.output = message.output;
+    }
+    if (message.exporter !== "") {
+      obj.exporter = message.exporter;
+    }
+    if (message.files?.length) {
+      obj.files = message.files;
+    }
+    if (message.bytes !== 0n) {
+      obj.bytes = message.bytes.toString();
+    }
+    if (message.costs?.length) {
+      obj.costs = message.costs.map((e) => Cost.toJSON(e));
+    }
+    if (message.loadsIn?.length) {
+      obj.loadsIn = message.loadsIn;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WrittenExport>): WrittenExport {
+    return WrittenExport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WrittenExport>): WrittenExport {
+    const message = createBaseWrittenExport();
+    message.output = object.output ?? "";
+    message.exporter = object.exporter ?? "";
+    message.files = object.files?.map((e) => e) || [];
+    message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.costs = object.costs?.map((e) => Cost.fromPartial(e)) || [];
+    message.loadsIn = object.loadsIn?.map((e) => e) || [];
     return message;
   },
 };

@@ -78,7 +78,7 @@ export interface OutputSummary {
   recipeDigest: string;
   /** The study whose winner it is; empty for none. */
   studyId: string;
-  /** The plug-in that wrote it: `hf`. */
+  /** The plug-in that wrote it: `hf`. Empty for one of several exports, each of which is listed too. */
   exporter: string;
   /** Whether it was trained after it was cut. */
   recovered: boolean;

@@ -20,7 +20,16 @@ import {
 import { Any } from "../../google/protobuf/any.js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
 import { Status } from "../../google/rpc/status.js";
-import { Architecture, Cost, DimensionRange, Fidelity, KeptUnits, Measurement, RecoveryResult } from "./common.js";
+import {
+  Architecture,
+  Cost,
+  DimensionRange,
+  Fidelity,
+  KeptUnits,
+  Measurement,
+  RecoveryResult,
+  WrittenExport,
+} from "./common.js";
 import { Predictor, RangeProposal } from "./predictor_types.js";
 import { StudyEvent, StudyPhase, studyPhaseFromJSON, studyPhaseToJSON, StudyReport } from "./study_types.js";
 
@@ -590,7 +599,14 @@ export interface PruneResult {
   /** Rates that were between two counts: the nearer count was taken. */
   snapped: SnappedRate[];
   /** What training the pruned model brought; unset if it was not trained. */
-  recovery: RecoveryResult | undefined;
+  recovery:
+    | RecoveryResult
+    | undefined;
+  /**
+   * Of several exports each, in the order of the request; empty for a single exporter. Then `files`, `bytes` and
+   * `loads_in` are those of all together, and `costs` those of the first.
+   */
+  exports: WrittenExport[];
 }
 
 /** A rate between two counts. */
@@ -2687,6 +2703,7 @@ function createBasePruneResult(): PruneResult {
     allocation: "",
     snapped: [],
     recovery: undefined,
+    exports: [],
   };
 }
 
@@ -2727,6 +2744,9 @@ export const PruneResult: MessageFns<PruneResult> = {
     }
     if (message.recovery !== undefined) {
       RecoveryResult.encode(message.recovery, writer.uint32(90).fork()).join();
+    }
+    for (const v of message.exports) {
+      WrittenExport.encode(v!, writer.uint32(98).fork()).join();
     }
     return writer;
   },
@@ -2832,6 +2852,14 @@ export const PruneResult: MessageFns<PruneResult> = {
             message.recovery = RecoveryResult.decode(reader, reader.uint32());
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.exports.push(WrittenExport.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2869,6 +2897,9 @@ export const PruneResult: MessageFns<PruneResult> = {
       allocation: isSet(object.allocation) ? globalThis.String(object.allocation) : "",
       snapped: globalThis.Array.isArray(object?.snapped) ? object.snapped.map((e: any) => SnappedRate.fromJSON(e)) : [],
       recovery: isSet(object.recovery) ? RecoveryResult.fromJSON(object.recovery) : undefined,
+      exports: globalThis.Array.isArray(object?.exports)
+        ? object.exports.map((e: any) => WrittenExport.fromJSON(e))
+        : [],
     };
   },
 
@@ -2907,6 +2938,9 @@ export const PruneResult: MessageFns<PruneResult> = {
     if (message.recovery !== undefined) {
       obj.recovery = RecoveryResult.toJSON(message.recovery);
     }
+    if (message.exports?.length) {
+      obj.exports = message.exports.map((e) => WrittenExport.toJSON(e));
+    }
     return obj;
   },
 
@@ -2932,6 +2966,7 @@ export const PruneResult: MessageFns<PruneResult> = {
     message.recovery = (object.recovery !== undefined && object.recovery !== null)
       ? RecoveryResult.fromPartial(object.recovery)
       : undefined;
+    message.exports = object.exports?.map((e) => WrittenExport.fromPartial(e)) || [];
     return message;
   },
 };

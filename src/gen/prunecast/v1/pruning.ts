@@ -250,11 +250,28 @@ export interface PruneRequest {
    * At most 16 entries, each at most 128 characters.
    */
   labels: { [key: string]: string };
+  /**
+   * Writes the output in several forms, each to a folder of its own within `output`, in place of `exporter`. All are
+   * written from one compensation and one training, and either all of them are there or none.
+   * At most 8 entries.
+   */
+  exports: ExportSpec[];
 }
 
 export interface PruneRequest_LabelsEntry {
   key: string;
   value: string;
+}
+
+/** One of several forms of an output. */
+export interface ExportSpec {
+  /**
+   * Its folder within the output: a plain name. Default: the exporter's id.
+   * At most 64 characters.
+   */
+  name: string;
+  /** Writes it. */
+  exporter: PluginRef | undefined;
 }
 
 /** Several budgets, each to be met. */
@@ -602,6 +619,12 @@ export interface SearchRequest {
    * At most 16 entries, each at most 128 characters.
    */
   labels: { [key: string]: string };
+  /**
+   * Writes the winner in several forms, each to a folder of its own within `output`, in place of `exporter`. All are
+   * written from one compensation and one training, and either all of them are there or none.
+   * At most 8 entries.
+   */
+  exports: ExportSpec[];
 }
 
 export interface SearchRequest_LabelsEntry {
@@ -896,6 +919,7 @@ function createBasePruneRequest(): PruneRequest {
     overwrite: false,
     recovery: undefined,
     labels: {},
+    exports: [],
   };
 }
 
@@ -951,6 +975,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       PruneRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(138).fork()).join();
     });
+    for (const v of message.exports) {
+      ExportSpec.encode(v!, writer.uint32(146).fork()).join();
+    }
     return writer;
   },
 
@@ -1098,6 +1125,14 @@ export const PruneRequest: MessageFns<PruneRequest> = {
             }
             continue;
           }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.exports.push(ExportSpec.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1161,6 +1196,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
           {},
         )
         : {},
+      exports: globalThis.Array.isArray(object?.exports)
+        ? object.exports.map((e: any) => ExportSpec.fromJSON(e))
+        : [],
     };
   },
 
@@ -1213,6 +1251,9 @@ export const PruneRequest: MessageFns<PruneRequest> = {
           obj.labels[k] = v;
         });
       }
+    }
+    if (message.exports?.length) {
+      obj.exports = message.exports.map((e) => ExportSpec.toJSON(e));
     }
     return obj;
   },
@@ -1291,6 +1332,7 @@ export const PruneRequest: MessageFns<PruneRequest> = {
       },
       {},
     );
+    message.exports = object.exports?.map((e) => ExportSpec.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1376,6 +1418,93 @@ export const PruneRequest_LabelsEntry: MessageFns<PruneRequest_LabelsEntry> = {
     const message = createBasePruneRequest_LabelsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseExportSpec(): ExportSpec {
+  return { name: "", exporter: undefined };
+}
+
+export const ExportSpec: MessageFns<ExportSpec> = {
+  encode(message: ExportSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.exporter !== undefined) {
+      PluginRef.encode(message.exporter, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.exporter = PluginRef.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportSpec {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      exporter: isSet(object.exporter) ? PluginRef.fromJSON(object.exporter) : undefined,
+    };
+  },
+
+  toJSON(message: ExportSpec): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.exporter !== undefined) {
+      obj.exporter = PluginRef.toJSON(message.exporter);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportSpec>): ExportSpec {
+    return ExportSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportSpec>): ExportSpec {
+    const message = createBaseExportSpec();
+    message.name = object.name ?? "";
+    message.exporter = (object.exporter !== undefined && object.exporter !== null)
+      ? PluginRef.fromPartial(object.exporter)
+      : undefined;
     return message;
   },
 };
@@ -2969,6 +3098,7 @@ function createBaseSearchRequest(): SearchRequest {
     recovery: undefined,
     furtherMeasurements: [],
     labels: {},
+    exports: [],
   };
 }
 
@@ -3078,6 +3208,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
       SearchRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(290).fork()).join();
     });
+    for (const v of message.exports) {
+      ExportSpec.encode(v!, writer.uint32(298).fork()).join();
+    }
     return writer;
   },
 
@@ -3357,6 +3490,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             }
             continue;
           }
+          case 37: {
+            if (tag !== 298) {
+              break;
+            }
+
+            message.exports.push(ExportSpec.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3434,6 +3575,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
           {},
         )
         : {},
+      exports: globalThis.Array.isArray(object?.exports)
+        ? object.exports.map((e: any) => ExportSpec.fromJSON(e))
+        : [],
     };
   },
 
@@ -3535,6 +3679,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         });
       }
     }
+    if (message.exports?.length) {
+      obj.exports = message.exports.map((e) => ExportSpec.toJSON(e));
+    }
     return obj;
   },
 
@@ -3607,6 +3754,7 @@ export const SearchRequest: MessageFns<SearchRequest> = {
       },
       {},
     );
+    message.exports = object.exports?.map((e) => ExportSpec.fromPartial(e)) || [];
     return message;
   },
 };

@@ -3,7 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Architecture, Cost, KeptUnits, Measurement, RecoveryResult } from "./common.js";
+import { Architecture, Cost, KeptUnits, Measurement, RecoveryResult, WrittenExport } from "./common.js";
 import { BackendScore, FitQuality, Predictor, RangeProposal } from "./predictor_types.js";
 
 export const protobufPackage = "prunecast.v1";
@@ -534,7 +534,11 @@ export interface WinnerFound {
    */
   output: string;
   /** What training it before it was written brought; unset if it was not trained. */
-  recovery: RecoveryResult | undefined;
+  recovery:
+    | RecoveryResult
+    | undefined;
+  /** As in the report. */
+  exports: WrittenExport[];
 }
 
 /** One architecture of a report, on the report windows. */
@@ -680,7 +684,11 @@ export interface StudyReport {
     | RecoveryResult
     | undefined;
   /** By how much `recovered` is better than `winner`; unset if it was not trained. */
-  recoveryLift: Lift | undefined;
+  recoveryLift:
+    | Lift
+    | undefined;
+  /** Of several exports each, in the order of the request; empty for a single exporter and if none was asked for. */
+  exports: WrittenExport[];
 }
 
 /** How one of the compared recipes did. */
@@ -1704,7 +1712,7 @@ export const CandidatesPredicted: MessageFns<CandidatesPredicted> = {
 };
 
 function createBaseWinnerFound(): WinnerFound {
-  return { winner: undefined, output: "", recovery: undefined };
+  return { winner: undefined, output: "", recovery: undefined, exports: [] };
 }
 
 export const WinnerFound: MessageFns<WinnerFound> = {
@@ -1717,6 +1725,9 @@ export const WinnerFound: MessageFns<WinnerFound> = {
     }
     if (message.recovery !== undefined) {
       RecoveryResult.encode(message.recovery, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.exports) {
+      WrittenExport.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1758,6 +1769,14 @@ export const WinnerFound: MessageFns<WinnerFound> = {
             message.recovery = RecoveryResult.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.exports.push(WrittenExport.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1775,6 +1794,9 @@ export const WinnerFound: MessageFns<WinnerFound> = {
       winner: isSet(object.winner) ? ReportRow.fromJSON(object.winner) : undefined,
       output: isSet(object.output) ? globalThis.String(object.output) : "",
       recovery: isSet(object.recovery) ? RecoveryResult.fromJSON(object.recovery) : undefined,
+      exports: globalThis.Array.isArray(object?.exports)
+        ? object.exports.map((e: any) => WrittenExport.fromJSON(e))
+        : [],
     };
   },
 
@@ -1788,6 +1810,9 @@ export const WinnerFound: MessageFns<WinnerFound> = {
     }
     if (message.recovery !== undefined) {
       obj.recovery = RecoveryResult.toJSON(message.recovery);
+    }
+    if (message.exports?.length) {
+      obj.exports = message.exports.map((e) => WrittenExport.toJSON(e));
     }
     return obj;
   },
@@ -1804,6 +1829,7 @@ export const WinnerFound: MessageFns<WinnerFound> = {
     message.recovery = (object.recovery !== undefined && object.recovery !== null)
       ? RecoveryResult.fromPartial(object.recovery)
       : undefined;
+    message.exports = object.exports?.map((e) => WrittenExport.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2506,6 +2532,7 @@ function createBaseStudyReport(): StudyReport {
     recovered: undefined,
     recovery: undefined,
     recoveryLift: undefined,
+    exports: [],
   };
 }
 
@@ -2600,6 +2627,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     if (message.recoveryLift !== undefined) {
       Lift.encode(message.recoveryLift, writer.uint32(242).fork()).join();
+    }
+    for (const v of message.exports) {
+      WrittenExport.encode(v!, writer.uint32(250).fork()).join();
     }
     return writer;
   },
@@ -2841,6 +2871,14 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.recoveryLift = Lift.decode(reader, reader.uint32());
             continue;
           }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.exports.push(WrittenExport.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2937,6 +2975,9 @@ export const StudyReport: MessageFns<StudyReport> = {
         : isSet(object.recovery_lift)
         ? Lift.fromJSON(object.recovery_lift)
         : undefined,
+      exports: globalThis.Array.isArray(object?.exports)
+        ? object.exports.map((e: any) => WrittenExport.fromJSON(e))
+        : [],
     };
   },
 
@@ -3026,6 +3067,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.recoveryLift !== undefined) {
       obj.recoveryLift = Lift.toJSON(message.recoveryLift);
     }
+    if (message.exports?.length) {
+      obj.exports = message.exports.map((e) => WrittenExport.toJSON(e));
+    }
     return obj;
   },
 
@@ -3080,6 +3124,7 @@ export const StudyReport: MessageFns<StudyReport> = {
     message.recoveryLift = (object.recoveryLift !== undefined && object.recoveryLift !== null)
       ? Lift.fromPartial(object.recoveryLift)
       : undefined;
+    message.exports = object.exports?.map((e) => WrittenExport.fromPartial(e)) || [];
     return message;
   },
 };

@@ -1,12 +1,14 @@
 import { mkdir, readdir, realpath, rename } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { PrunecastError } from '../../../core/errors/prunecast-error.js';
+import type { ExportSummary } from '../../../core/ports/exporter.js';
 import {
   MANIFEST_FILE,
   type KeptPath,
   type OutputFolders,
   type OutputPolicy,
   type OutputTarget,
+  type SealFolder,
 } from '../../../core/ports/outputs.js';
 import { findFolders } from '../../../engine/files/find-folders.js';
 import { exists, isCode, notWritten, toOutputError } from './file-errors.js';
@@ -58,13 +60,18 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
         if (isEverything(root)) await sweepFolder(parent, 1, lease);
         const folder = await openWritingFolder(parent, relative(parent, path), lease);
         try {
-          const sealed = await sealOutput(folder.fresh, await write(folder.fresh));
-          if ('problem' in sealed) throw notWritten(target.output, `${sealed.problem}: try again`);
+          const seal = async (directory: string, written: ExportSummary): Promise<ExportSummary> => {
+            const sealed = await sealOutput(directory, written);
+            if ('problem' in sealed) throw notWritten(target.output, `${sealed.problem}: try again`);
+            return sealed.summary;
+          };
+          const within: SealFolder = (name, written) => seal(join(folder.fresh, name), written);
+          const summary = await seal(folder.fresh, await write(folder.fresh, within));
           await syncAll(folder.fresh);
           if (!(await folder.isOwned()))
             throw notWritten(target.output, 'another server took its unfinished folder for a leftover: try again');
           await moveIntoPlace(folder, { root, target: path, policy, output: target.output });
-          return sealed.summary;
+          return summary;
         } finally {
           await folder.close();
         }
@@ -91,6 +98,7 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
       const realRoot = await realpath(root).catch(() => root);
       const { names, isCut } = await findFolders(root, {
         marker: MANIFEST_FILE,
+        looksInside: true,
         within: folder === '' ? '' : relative(root, resolve(root, folder)),
         mostDepth: MOST_DEPTH,
         mostEntries: MOST_ENTRIES,

@@ -36,11 +36,11 @@ const MOST_PATH_BYTES = 4096 - 512;
  */
 export async function findPlace(
   root: string,
-  { output, reads }: OutputTarget,
+  { output, reads, isParted = false }: OutputTarget,
   kept: readonly KeptPath[],
 ): Promise<OutputPlace> {
   const target = resolve(root, output);
-  checkName(root, target, output);
+  checkName(root, target, output, { mostDepth: isParted ? MOST_DEPTH - 1 : MOST_DEPTH });
   await mkdir(root, { recursive: true });
   const isThere = await existsByName(target, output);
   const parent = await deepestExisting(dirname(target));
@@ -83,7 +83,7 @@ export async function requireInside(root: string, folder: string, output: string
  */
 export async function findEarlier(root: string, output: string, field: string): Promise<string | undefined> {
   const target = resolve(root, output);
-  checkName(root, target, output, field);
+  checkName(root, target, output, { field });
   try {
     const real = await realpath(target);
     if (!isWithin(await realpath(root), real)) throw outsideRoot(output, field);
@@ -100,7 +100,12 @@ export async function requireReplaceable(target: string, output: string): Promis
   if (foreign !== undefined) throw isProtected(output, foreign);
 }
 
-function checkName(root: string, target: string, output: string, field = 'output'): void {
+function checkName(
+  root: string,
+  target: string,
+  output: string,
+  { field = 'output', mostDepth = MOST_DEPTH }: { readonly field?: string; readonly mostDepth?: number },
+): void {
   if (output === '') throw PrunecastError.ofField(field, 'is empty: name a folder relative to the output root');
   if (isEverything(root) && !isAbsolute(output))
     throw PrunecastError.ofField(
@@ -109,8 +114,11 @@ function checkName(root: string, target: string, output: string, field = 'output
     );
   const parts = relative(root, target).split(sep);
   if (output.includes('\0') || parts[0] === '..' || target === resolve(root)) throw outsideRoot(output, field);
-  if (parts.length > MOST_DEPTH && !isEverything(root))
-    throw PrunecastError.ofField(field, `lies ${parts.length} folders deep: at most ${MOST_DEPTH} are allowed`);
+  if (parts.length > mostDepth && !isEverything(root))
+    throw PrunecastError.ofField(
+      field,
+      `lies ${parts.length} folders deep: at most ${mostDepth} are allowed${mostDepth < MOST_DEPTH ? ', as each export has a folder in it' : ''}`,
+    );
   const long = parts.find((part) => Buffer.byteLength(part) > MOST_NAME_BYTES);
   if (long !== undefined)
     throw PrunecastError.ofField(

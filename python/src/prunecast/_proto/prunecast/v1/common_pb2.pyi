@@ -367,3 +367,19 @@ class Cost(_message.Message):
     dense_value: float
     measured: float
     def __init__(self, kind: _Optional[_Union[BudgetKind, str]] = ..., value: _Optional[float] = ..., dense_value: _Optional[float] = ..., measured: _Optional[float] = ...) -> None: ...
+
+class WrittenExport(_message.Message):
+    __slots__ = ("output", "exporter", "files", "bytes", "costs", "loads_in")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    EXPORTER_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    COSTS_FIELD_NUMBER: _ClassVar[int]
+    LOADS_IN_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    exporter: str
+    files: _containers.RepeatedScalarFieldContainer[str]
+    bytes: int
+    costs: _containers.RepeatedCompositeFieldContainer[Cost]
+    loads_in: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, output: _Optional[str] = ..., exporter: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ..., bytes: _Optional[int] = ..., costs: _Optional[_Iterable[_Union[Cost, _Mapping]]] = ..., loads_in: _Optional[_Iterable[str]] = ...) -> None: ...

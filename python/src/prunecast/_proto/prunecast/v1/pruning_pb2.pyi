@@ -31,7 +31,7 @@ PRESET_UNSPECIFIED: Preset
 PRESET_PAPER: Preset
 
 class PruneRequest(_message.Message):
-    __slots__ = ("request_id", "model", "architecture", "uniform_rate", "dimension_rates", "budgets", "kept_units", "manifest", "earlier_output", "recipe", "space", "exporter", "output", "overwrite", "recovery", "labels")
+    __slots__ = ("request_id", "model", "architecture", "uniform_rate", "dimension_rates", "budgets", "kept_units", "manifest", "earlier_output", "recipe", "space", "exporter", "output", "overwrite", "recovery", "labels", "exports")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +55,7 @@ class PruneRequest(_message.Message):
     OVERWRITE_FIELD_NUMBER: _ClassVar[int]
     RECOVERY_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     model: str
     architecture: _common_pb2.Architecture
@@ -71,7 +72,16 @@ class PruneRequest(_message.Message):
     overwrite: bool
     recovery: _common_pb2.RecoverySpec
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., uniform_rate: _Optional[float] = ..., dimension_rates: _Optional[_Union[_common_pb2.DimensionRates, _Mapping]] = ..., budgets: _Optional[_Union[BudgetList, _Mapping]] = ..., kept_units: _Optional[_Union[_common_pb2.KeptUnits, _Mapping]] = ..., manifest: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., earlier_output: _Optional[str] = ..., recipe: _Optional[_Union[_common_pb2.Recipe, _Mapping]] = ..., space: _Optional[_Union[_common_pb2.SearchSpaceSpec, _Mapping]] = ..., exporter: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., output: _Optional[str] = ..., overwrite: bool = ..., recovery: _Optional[_Union[_common_pb2.RecoverySpec, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    exports: _containers.RepeatedCompositeFieldContainer[ExportSpec]
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., uniform_rate: _Optional[float] = ..., dimension_rates: _Optional[_Union[_common_pb2.DimensionRates, _Mapping]] = ..., budgets: _Optional[_Union[BudgetList, _Mapping]] = ..., kept_units: _Optional[_Union[_common_pb2.KeptUnits, _Mapping]] = ..., manifest: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., earlier_output: _Optional[str] = ..., recipe: _Optional[_Union[_common_pb2.Recipe, _Mapping]] = ..., space: _Optional[_Union[_common_pb2.SearchSpaceSpec, _Mapping]] = ..., exporter: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., output: _Optional[str] = ..., overwrite: bool = ..., recovery: _Optional[_Union[_common_pb2.RecoverySpec, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., exports: _Optional[_Iterable[_Union[ExportSpec, _Mapping]]] = ...) -> None: ...
+
+class ExportSpec(_message.Message):
+    __slots__ = ("name", "exporter")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPORTER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    exporter: _common_pb2.PluginRef
+    def __init__(self, name: _Optional[str] = ..., exporter: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ...) -> None: ...
 
 class BudgetList(_message.Message):
     __slots__ = ("budgets",)
@@ -206,7 +216,7 @@ class OutOfRange(_message.Message):
     def __init__(self, row: _Optional[int] = ..., dimensions: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SearchRequest(_message.Message):
-    __slots__ = ("request_id", "model", "recipes", "space", "budgets", "objectives", "texts", "evaluator", "windows", "pairs", "predictor", "strategy", "candidates", "verify", "report", "refine", "exporter", "output", "overwrite", "seed", "pause_before", "rounds", "preset", "compensation_fit", "controls", "features", "effort", "recovery", "further_measurements", "labels")
+    __slots__ = ("request_id", "model", "recipes", "space", "budgets", "objectives", "texts", "evaluator", "windows", "pairs", "predictor", "strategy", "candidates", "verify", "report", "refine", "exporter", "output", "overwrite", "seed", "pause_before", "rounds", "preset", "compensation_fit", "controls", "features", "effort", "recovery", "further_measurements", "labels", "exports")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +254,7 @@ class SearchRequest(_message.Message):
     RECOVERY_FIELD_NUMBER: _ClassVar[int]
     FURTHER_MEASUREMENTS_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    EXPORTS_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     model: str
     recipes: _containers.RepeatedCompositeFieldContainer[_common_pb2.Recipe]
@@ -274,7 +285,8 @@ class SearchRequest(_message.Message):
     recovery: _common_pb2.RecoverySpec
     further_measurements: _containers.RepeatedCompositeFieldContainer[StudyMeasurement]
     labels: _containers.ScalarMap[str, str]
-    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., recipes: _Optional[_Iterable[_Union[_common_pb2.Recipe, _Mapping]]] = ..., space: _Optional[_Union[_common_pb2.SearchSpaceSpec, _Mapping]] = ..., budgets: _Optional[_Iterable[_Union[_common_pb2.Budget, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[_study_pb2.Objective, _Mapping]]] = ..., texts: _Optional[_Union[StudyTexts, _Mapping]] = ..., evaluator: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., windows: _Optional[_Union[_common_pb2.WindowProtocol, _Mapping]] = ..., pairs: _Optional[_Union[PairPlan, _Mapping]] = ..., predictor: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., strategy: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., candidates: _Optional[int] = ..., verify: _Optional[_Union[VerifyPlan, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.FidelitySpec, _Mapping]] = ..., refine: _Optional[_Union[RefinePlan, _Mapping]] = ..., exporter: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., output: _Optional[str] = ..., overwrite: bool = ..., seed: _Optional[int] = ..., pause_before: _Optional[_Iterable[_Union[_study_types_pb2.StudyPhase, str]]] = ..., rounds: _Optional[int] = ..., preset: _Optional[_Union[Preset, str]] = ..., compensation_fit: _Optional[_Union[_study_types_pb2.CompensationFit, str]] = ..., controls: _Optional[_Iterable[_Union[_study_types_pb2.Control, str]]] = ..., features: _Optional[_Union[_predictor_types_pb2.PredictorFeatures, str]] = ..., effort: _Optional[_Union[Effort, str]] = ..., recovery: _Optional[_Union[_common_pb2.RecoverySpec, _Mapping]] = ..., further_measurements: _Optional[_Iterable[_Union[StudyMeasurement, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    exports: _containers.RepeatedCompositeFieldContainer[ExportSpec]
+    def __init__(self, request_id: _Optional[str] = ..., model: _Optional[str] = ..., recipes: _Optional[_Iterable[_Union[_common_pb2.Recipe, _Mapping]]] = ..., space: _Optional[_Union[_common_pb2.SearchSpaceSpec, _Mapping]] = ..., budgets: _Optional[_Iterable[_Union[_common_pb2.Budget, _Mapping]]] = ..., objectives: _Optional[_Iterable[_Union[_study_pb2.Objective, _Mapping]]] = ..., texts: _Optional[_Union[StudyTexts, _Mapping]] = ..., evaluator: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., windows: _Optional[_Union[_common_pb2.WindowProtocol, _Mapping]] = ..., pairs: _Optional[_Union[PairPlan, _Mapping]] = ..., predictor: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., strategy: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., candidates: _Optional[int] = ..., verify: _Optional[_Union[VerifyPlan, _Mapping]] = ..., report: _Optional[_Union[_common_pb2.FidelitySpec, _Mapping]] = ..., refine: _Optional[_Union[RefinePlan, _Mapping]] = ..., exporter: _Optional[_Union[_common_pb2.PluginRef, _Mapping]] = ..., output: _Optional[str] = ..., overwrite: bool = ..., seed: _Optional[int] = ..., pause_before: _Optional[_Iterable[_Union[_study_types_pb2.StudyPhase, str]]] = ..., rounds: _Optional[int] = ..., preset: _Optional[_Union[Preset, str]] = ..., compensation_fit: _Optional[_Union[_study_types_pb2.CompensationFit, str]] = ..., controls: _Optional[_Iterable[_Union[_study_types_pb2.Control, str]]] = ..., features: _Optional[_Union[_predictor_types_pb2.PredictorFeatures, str]] = ..., effort: _Optional[_Union[Effort, str]] = ..., recovery: _Optional[_Union[_common_pb2.RecoverySpec, _Mapping]] = ..., further_measurements: _Optional[_Iterable[_Union[StudyMeasurement, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., exports: _Optional[_Iterable[_Union[ExportSpec, _Mapping]]] = ...) -> None: ...
 
 class StudyMeasurement(_message.Message):
     __slots__ = ("name", "evaluator", "texts", "windows", "search", "verify", "report")

@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
+import { MANIFEST_FILE, type SealFolder } from '../../core/ports/outputs.js';
+import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
+import { writeFully } from '../../engine/files/read-write.js';
+import type { Cost, WrittenExport } from '../../gen/prunecast/v1/common.js';
+import { workContext, type JobContext } from '../kinds/job-context.js';
+import { exportInThread } from './export-in-thread.js';
+import type { PlannedExport } from './output-plan.js';
+import { spoolTensors } from './spool-tensors.js';
+
+/** One form of an output: what writes it, and what is told of it. */
+export interface WrittenForm {
+  readonly planned: PlannedExport;
+  /** Of its weights. */
+  readonly bytes: number;
+  readonly costs: readonly Cost[];
+  readonly loadsIn: readonly string[];
+  /** Without what its exporter adds. */
+  readonly manifest: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Writes forms of one model to a folder each, every one an output of its own, and beside them a manifest of what they
+ * have in common. What takes long to compute is computed once.
+ */
+export async function writeForms(
+  forms: readonly WrittenForm[],
+  { pruned, computed }: { readonly pruned: PrunedModel; readonly computed: ReadonlySet<string> },
+  place: { readonly output: string; readonly directory: string; readonly seal: SealFolder },
+  context: Pick<JobContext, 'signal' | 'progress'>,
+): Promise<{ readonly summary: ExportSummary; readonly exports: readonly WrittenExport[] }> {
+  const { output, directory, seal } = place;
+  const spooled = await spoolTensors(pruned, computed, directory);
+  const exports: WrittenExport[] = [];
+  try {
+    for (const { planned, manifest, costs, loadsIn } of forms) {
+      const { folder } = planned;
+      await mkdir(join(directory, folder));
+      const written = await exportInThread(
+        planned,
+        { ...spooled.model, manifest },
+        join(directory, folder),
+        workContext(context, `writing ${folder}`),
+      );
+      const { files, bytes } = await seal(folder, written);
+      exports.push({
+        output: `${output}/${folder}`,
+        exporter: planned.exporter.id,
+        files: [...files],
+        bytes: BigInt(bytes),
+        costs: [...costs],
+        loadsIn: [...loadsIn],
+      });
+    }
+  } finally {
+    await spooled.close();
+  }
+  const manifest = Buffer.from(`${JSON.stringify(describeForms(forms), undefined, 2)}\n`);
+  await writeFileSynced(join(directory, MANIFEST_FILE), (handle) => writeFully(handle, manifest));
+  return {
+    summary: {
+      files: [
+        ...exports.flatMap(({ files }, index) => files.map((file) => `${forms[index]?.planned.folder}/${file}`)),
+        MANIFEST_FILE,
+      ],
+      bytes: exports.reduce((sum, { bytes }) => sum + Number(bytes), manifest.length),
+    },
+    exports,
+  };
+}
+
+/** What all forms have in common, and which there are. */
+function describeForms(forms: readonly WrittenForm[]): Readonly<Record<string, unknown>> {
+  const { exporter: _own, costs: _written, ...common } = forms[0]?.manifest ?? {};
+  return {
+    ...common,
+    exports: forms.map(({ planned: { folder }, manifest }) => ({ folder, exporter: manifest['exporter'] })),
+  };
+}

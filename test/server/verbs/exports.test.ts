@@ -1,0 +1,187 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DeepPartial, ExportSpec, PruneRequest, PruneResult } from '../../../src/client/index.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
+import {
+  CALIBRATION,
+  DEMO,
+  readWeights,
+  refusalOf,
+  smallSearch,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
+
+let verbs: VerbServer;
+beforeAll(async () => {
+  verbs = await startVerbServer({ plugins: [await loadFixturePlugin('exporters/wordless.mjs')] });
+});
+afterAll(() => verbs[Symbol.asyncDispose]());
+
+const BOTH: DeepPartial<ExportSpec>[] = [{ exporter: { id: 'hf' } }, { name: 'small', exporter: { id: 'gguf' } }];
+
+/** A quarter less everywhere, with compensated weights. */
+function prune(changes: DeepPartial<PruneRequest>): Promise<PruneResult> {
+  return verbs.client.runPrune({
+    model: DEMO,
+    selection: { $case: 'uniformRate', value: 0.25 },
+    recipe: { calibration: CALIBRATION },
+    ...changes,
+  });
+}
+
+const filesIn = async (output: string): Promise<string[]> =>
+  (await readdir(verbs.path('outputs', output), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(verbs.path('outputs', output).length + 1))
+    .toSorted();
+
+const manifestOf = async (output: string) =>
+  JSON.parse(await readFile(verbs.path('outputs', output, 'prunecast.json'), 'utf8')) as Record<string, unknown>;
+
+describe('an output in several forms', () => {
+  let both: PruneResult;
+  beforeAll(async () => {
+    both = await prune({ output: 'both', exports: BOTH });
+  });
+
+  it('has the same bytes in each folder as outputs of one exporter each, compensated anew', async () => {
+    const hf = await prune({ output: 'alone/hf' });
+    const gguf = await prune({ output: 'alone/gguf', exporter: { id: 'gguf' } });
+    for (const [folder, alone, weights] of [
+      ['both/hf', hf, 'model.safetensors'],
+      ['both/small', gguf, 'model.gguf'],
+    ] as const) {
+      expect(await filesIn(folder)).toEqual(await filesIn(alone.output));
+      const [written, expected] = await Promise.all(
+        [folder, alone.output].map((output) => readFile(verbs.path('outputs', output, weights))),
+      );
+      expect(written?.equals(expected ?? Buffer.alloc(0))).toBe(true);
+      const { job_id: _own, files, ...manifest } = await manifestOf(folder);
+      const { job_id: _other, files: sizes, ...others } = await manifestOf(alone.output);
+      expect(manifest).toEqual(others);
+      expect(files).toEqual(sizes);
+    }
+    expect(both.exports.map(({ output, exporter, loadsIn }) => ({ output, exporter, loadsIn }))).toEqual([
+      { output: 'both/hf', exporter: 'hf', loadsIn: hf.loadsIn },
+      { output: 'both/small', exporter: 'gguf', loadsIn: gguf.loadsIn },
+    ]);
+    expect(both.exports.map(({ files, bytes, costs }) => ({ files, bytes, costs }))).toMatchObject([
+      { files: hf.files, costs: hf.costs },
+      { files: gguf.files, costs: gguf.costs },
+    ]);
+  });
+
+  it('is one output with all files in its manifest, and each folder another', async () => {
+    const files = await filesIn('both');
+    expect(both.files.toSorted()).toEqual(files);
+    expect(files).toEqual(expect.arrayContaining(['hf/prunecast.json', 'small/model.gguf', 'prunecast.json']));
+    const manifest = await manifestOf('both');
+    expect(Object.keys(manifest['files'] as object)).toEqual(files.filter((file) => file !== 'prunecast.json'));
+    expect(manifest['exports']).toMatchObject([
+      { folder: 'hf', exporter: { id: 'hf' } },
+      { folder: 'small', exporter: { id: 'gguf', options: { type: 'f16' } } },
+    ]);
+    const { outputs } = await verbs.client.services.files.listOutputs({ folder: 'both' });
+    expect(outputs.map(({ output, exporter, fault }) => [output, exporter, fault])).toEqual([
+      ['both', '', ''],
+      ['both/hf', 'hf', ''],
+      ['both/small', 'gguf', ''],
+    ]);
+    expect(outputs.map(({ bytes }) => bytes)).toEqual([both.bytes, ...both.exports.map(({ bytes }) => bytes)]);
+  });
+
+  it('can be named as a whole and by its folders: downloaded, and pruned again to the same weights', async () => {
+    const whole = verbs.path('downloaded');
+    expect((await verbs.client.download('both', whole)).files).toBe(both.files.length);
+    expect(await readFile(join(whole, 'small/model.gguf'))).toEqual(
+      await readFile(verbs.path('outputs/both/small/model.gguf')),
+    );
+    expect((await verbs.client.download('both/small', verbs.path('small'))).files).toBe(2);
+    for (const [index, earlierOutput] of ['both', 'both/small'].entries()) {
+      await prune({
+        output: `again/${index}`,
+        selection: { $case: 'earlierOutput', value: earlierOutput },
+        recipe: { calibration: { text: CALIBRATION.text } },
+      });
+      const [again, first] = await Promise.all(
+        [`again/${index}`, 'both/hf'].map((output) => readWeights(verbs.path('outputs', output, 'model.safetensors'))),
+      );
+      expect(again?.values.equals(first?.values ?? Buffer.alloc(0))).toBe(true);
+    }
+    expect(await refusalOf(verbs, () => verbs.client.services.models.inspectModel({ model: 'both' }))).toMatchObject({
+      reason: 'MODEL_NOT_FOUND',
+      message: expect.stringContaining('its folder hf has one: name that') as string,
+    });
+  });
+
+  it('is replaced as a whole, unless something else lies in it', async () => {
+    await prune({ output: 'replaced', exports: BOTH });
+    expect(
+      await refusalOf(verbs, () =>
+        prune({ output: 'replaced/other', selection: { $case: 'uniformRate', value: 0.5 } }),
+      ),
+    ).toMatchObject({ reason: 'OUTPUT_PROTECTED' });
+    await prune({ output: 'replaced', overwrite: true });
+    expect(await filesIn('replaced')).not.toContain('hf/prunecast.json');
+    await prune({ output: 'replaced', exports: BOTH, overwrite: true });
+    await writeFile(verbs.path('outputs/replaced/hf/notes.txt'), 'mine');
+    expect(await refusalOf(verbs, () => prune({ output: 'replaced', overwrite: true }))).toMatchObject({
+      reason: 'OUTPUT_PROTECTED',
+      message: expect.stringContaining('hf/notes.txt') as string,
+    });
+  });
+
+  it('is not there if one of its exporters fails', async () => {
+    const exports = [{ exporter: { id: 'hf' } }, { exporter: { id: 'wordless' } }];
+    await expect(prune({ output: 'torn', exports })).rejects.toMatchObject({ reason: 'PLUGIN_INVALID' });
+    expect(await readdir(verbs.path('outputs'))).not.toContain('torn');
+  });
+
+  it('is written for the winner of a search too, whose report tells of each form', async () => {
+    const report = await verbs.client.runSearch(smallSearch({ output: 'winner', exports: BOTH }));
+    expect(report.exports.map(({ output, exporter }) => [output, exporter])).toEqual([
+      ['winner/hf', 'hf'],
+      ['winner/small', 'gguf'],
+    ]);
+    for (const { output, files, bytes, costs } of report.exports) {
+      expect(files.toSorted()).toEqual(await filesIn(output));
+      const { outputs } = await verbs.client.services.files.listOutputs({ folder: output });
+      expect(outputs).toMatchObject([{ output, bytes, studyId: report.studyId }]);
+      expect(costs.length).toBeGreaterThan(0);
+    }
+  });
+
+  it.each<[string, DeepPartial<PruneRequest>, string, RegExp]>([
+    ['an exporter beside it', { exporter: { id: 'hf' }, exports: BOTH }, 'exporter', /is set beside exports/],
+    [
+      'two folders of one name',
+      { exports: [{ exporter: { id: 'gguf' } }, { name: 'GGUF', exporter: { id: 'hf' } }] },
+      'exports[1].name',
+      /is "GGUF", as that of exports\[0\]: give each export a name of its own/,
+    ],
+    [
+      'a folder that leads elsewhere',
+      { exports: [{ name: '../up', exporter: { id: 'hf' } }] },
+      'exports[0].name',
+      /is "\.\.\/up": take letters/,
+    ],
+    [
+      'an option that there is not',
+      { exports: [{ exporter: { id: 'hf', options: { fro: 1 } } }] },
+      'exports[0].exporter.options.fro',
+      /no such option/,
+    ],
+    [
+      'a form that cannot be written',
+      { exports: [{ exporter: { id: 'hf' } }, { exporter: { id: 'gguf', options: { type: 'q8_0' } } }] },
+      'exports[1].exporter',
+      /Q8_0 has blocks of 32 values, and the FFN channels of layer 0 are 129/,
+    ],
+    ['a place too deep for folders in it', { output: '1/2/3/4/5/6', exports: BOTH }, 'output', /at most 5 are allowed/],
+  ])('is refused with %s', async (_, changes, field, message) => {
+    const refused = await refusalOf(verbs, () => prune({ output: 'refused', ...changes }));
+    expect(refused).toMatchObject({ fields: [field], message: expect.stringMatching(message) as string });
+  });
+});
