@@ -14,12 +14,10 @@ import { DEMO, MODELS_ROOT, smallSearch, startVerbServer, type VerbServer } from
 
 /** A folder of this name is markup to a page that does not escape. */
 const MARKUP = '<img src=x onerror=alert(1)>';
-/** So many labels that a test sees them come. */
+/** So many labels that a test sees them come, and ends the search or its server before the last one. */
 const LONG = smallSearch({
   pairs: { count: 6000, rungs: [{ tokenLimit: 2048n }] },
 });
-/** So many that a server is stopped before the search has ended. */
-const LONG_ENOUGH = smallSearch({ seed: 11n, pairs: { count: 120, rungs: [{ tokenLimit: 1024n }] } });
 
 let folder: string;
 let verbs: VerbServer;
@@ -127,15 +125,18 @@ describe.skipIf(CHROMIUM === undefined)(
       const restart = (dashboard: string) => startVerbServer({ folder: own, config: { dashboard } });
       const first = await restart('127.0.0.1:0');
       const { host, origin: address } = new URL(first.server.dashboard ?? '');
-      const jobId = await begin(LONG_ENOUGH, first);
+      const jobId = await begin(LONG, first);
       const page = await open(`#/jobs/${jobId}`, {}, address);
       // The browser itself writes to the console that the server does not answer.
       opened.pop();
       await page.locator('figcaption').getByText('architectures measured').waitFor();
       await first[Symbol.asyncDispose]();
       await page.getByText('connection lost, trying again').waitFor();
+      const measured = await countMeasured(page);
       const second = await restart(host);
-      await badge(page, 'succeeded').waitFor();
+      await expect.poll(() => countMeasured(page), { timeout: 120_000 }).toBeGreaterThan(measured);
+      await second.client.services.jobs.cancelJob({ jobId });
+      await badge(page, 'cancelled').waitFor();
       const events = await (await fetch(`${address}/api/jobs/${jobId}/events`)).text();
       const told = [...events.matchAll(/^data: (.*)$/gm)].flatMap(
         ([, data = '']) => describeEvent((JSON.parse(data) as { event: JobEvent }).event) ?? [],

@@ -102,7 +102,7 @@ export async function runStudy(
   }
 }
 
-function createFakePorts(
+export function createFakePorts(
   plan: StudyPlan,
   record: StudyPorts['record'],
   { measure = measurePerplexity, measureMore = () => ({}), allocations = [] }: FakeEffects,

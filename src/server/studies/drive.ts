@@ -113,14 +113,19 @@ async function drive<Left extends StudyAction['kind']>(
   let state = from;
   for (;;) {
     const steps = perform(next(plan, state), state);
-    let step = await steps.next();
-    while (step.done !== true) {
-      const after = apply(plan, state, step.value);
-      await record(state, after, step.value);
-      state = after;
-      step = await steps.next();
+    try {
+      let step = await steps.next();
+      while (step.done !== true) {
+        const after = apply(plan, state, step.value);
+        await record(state, after, step.value);
+        state = after;
+        step = await steps.next();
+      }
+      if (step.value !== 'done') return { state, stoppedAt: step.value };
+    } finally {
+      // What it was measuring when an event could not be stored is given up: whoever wants those labels measures them.
+      await steps.return('done');
     }
-    if (step.value !== 'done') return { state, stoppedAt: step.value };
   }
 }
 

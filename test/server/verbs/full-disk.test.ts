@@ -32,8 +32,9 @@ async function fill({ folder }: SmallDisk): Promise<() => Promise<void>> {
 const turns = (events: readonly JobEvent[]): string[] =>
   events.flatMap(({ payload }) => (payload !== undefined && TURNS.has(payload.$case) ? [payload.$case] : []));
 
+/** So many labels that the disk is full before the last one. */
 const shortSearch = (seed: bigint) =>
-  smallSearch({ seed, pairs: { count: 12, rungs: [{ tokenLimit: 256n }] }, verify: { count: 2 } });
+  smallSearch({ seed, pairs: { count: 60, rungs: [{ tokenLimit: 1024n }] }, verify: { count: 2 } });
 
 const isTrial = ({ payload }: JobEvent): boolean =>
   payload?.$case === 'study' && payload.value.event?.$case === 'trial';
