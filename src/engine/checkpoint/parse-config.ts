@@ -1,14 +1,16 @@
 import type { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { BlockBiases, LayerArchitecture } from '../../core/model/shape.js';
+import type { LayerArchitecture } from '../../core/model/shape.js';
 import { readFlag, readNumber, readSize, type NumberBounds } from '../config/config-fields.js';
 import type { ModelConfig } from '../config/config.js';
 import { MAX_POSITIONS, parseRope } from '../config/parse-rope.js';
 import type { Family, RawConfig } from '../families/family.js';
 import { FAMILIES, findFamilyOf } from '../families/find-family.js';
+import { NEMOTRON_NAS } from '../families/nemotron-nas.js';
 import { ADVISE_DEQUANTISING } from '../files/advice.js';
 import { CONFIG_FILE } from '../files/file-names.js';
 import { malformed, show, unsupported } from '../files/model-errors.js';
 import { isRecord } from '../files/read-json.js';
+import { decodeBlockConfigs } from './nemotron-nas-form.js';
 import { decodePerLayer, PER_LAYER_PREFIX } from './per-layer-form.js';
 
 /** Largest config.json that is read. Real ones have under 10 kB; the per-layer form of 1,024 layers has 90 kB. */
@@ -43,7 +45,8 @@ const EXPERT_KEYS = ['num_experts', 'num_local_experts', 'n_routed_experts', 'mo
 
 /**
  * Reads config.json in all its spellings: `rope_theta` or `rope_parameters`, with or without `head_dim`,
- * `num_key_value_heads` and the bias switches, stock or in the per-layer form of this project.
+ * `num_key_value_heads` and the bias switches, stock, in the form of Nemotron-NAS or in the per-layer form of this
+ * project.
  *
  * Throws MODEL_UNSUPPORTED, which names what the engine lacks, and MODEL_MALFORMED for sizes out of bounds.
  */
@@ -55,9 +58,14 @@ export function parseConfig(config: RawConfig): ModelConfig {
   const layerCount = readSize(config, 'num_hidden_layers', { min: 1, max: MAX_LAYERS });
   refuseUnsupported(config);
   const hidden = readSize(config, 'hidden_size', { min: 1, max: MAX_HIDDEN });
+  const limits = { hidden, layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS };
   const { layers, biases, droppedBiases } = isPerLayer
-    ? decodePerLayer(config, { layers: layerCount, heads: MAX_HEADS, ffnChannels: MAX_FFN_CHANNELS })
-    : readUniform(config, family, layerCount);
+    ? decodePerLayer(config, limits)
+    : {
+        layers: modelType === NEMOTRON_NAS ? decodeBlockConfigs(config, limits) : readUniform(config, layerCount),
+        biases: family.readBiases(config),
+        droppedBiases: false,
+      };
   const headDim = readHeadDim(config, family, hidden);
   const maxPositions = readSize(config, 'max_position_embeddings', {
     min: 1,
@@ -125,11 +133,7 @@ function refuseUnsupported(config: RawConfig): void {
     );
 }
 
-function readUniform(
-  config: RawConfig,
-  family: Family,
-  layers: number,
-): { layers: readonly LayerArchitecture[]; biases: BlockBiases; droppedBiases: boolean } {
+function readUniform(config: RawConfig, layers: number): readonly LayerArchitecture[] {
   const queryHeads = readSize(config, 'num_attention_heads', { min: 1, max: MAX_HEADS });
   const kvHeads = readSize(config, 'num_key_value_heads', { min: 1, max: queryHeads, fallback: queryHeads });
   if (queryHeads % kvHeads !== 0)
@@ -139,11 +143,7 @@ function readUniform(
     );
   const ffnChannels = readSize(config, 'intermediate_size', { min: 1, max: MAX_FFN_CHANNELS });
   const layer = { kvHeads, queryHeadsPerKv: queryHeads / kvHeads, ffnChannels };
-  return {
-    layers: Array.from({ length: layers }, () => layer),
-    biases: family.readBiases(config),
-    droppedBiases: false,
-  };
+  return Array.from({ length: layers }, () => layer);
 }
 
 /** null, a negative number and a list mean none; only end-of-sequence entries are lists. */

@@ -1,16 +1,18 @@
 import { readFlag } from '../config/config-fields.js';
 import { DECODER_NAMES, type Family, type StockForm } from './family.js';
 import { MISTRAL } from './mistral.js';
+import { NEMOTRON_NAS } from './nemotron-nas.js';
 
 /**
- * Llama 1 to 3 and models built like them. `attention_bias` adds a bias to q, k, v and o, `mlp_bias` to gate, up and
- * down.
+ * Llama 1 to 3 and models built like them, Nemotron-NAS among them, where each layer has sizes of its own.
+ * `attention_bias` adds a bias to q, k, v and o, `mlp_bias` to gate, up and down.
  */
 export const LLAMA: Family = {
   id: 'llama',
   architecture: 'LlamaForCausalLM',
   modelling: { classPrefix: 'Llama', module: 'llama' },
   llamaCpp: MISTRAL.llamaCpp,
+  claims: (_config, modelType) => modelType === NEMOTRON_NAS,
   names: DECODER_NAMES,
   foreignForms: [
     {
@@ -24,7 +26,9 @@ export const LLAMA: Family = {
   readBiases: (config) => {
     const attention = readFlag(config, 'attention_bias', { fallback: false });
     return {
-      queryKeyValue: attention,
+      // Nemotron-NAS alone has it; LlamaConfig would carry one along unread.
+      queryKeyValue:
+        config['model_type'] === NEMOTRON_NAS ? readFlag(config, 'qkv_bias', { fallback: attention }) : attention,
       attentionOutput: attention,
       ffn: readFlag(config, 'mlp_bias', { fallback: false }),
     };

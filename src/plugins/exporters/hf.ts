@@ -5,6 +5,7 @@ import type { BlockBiases, ModelShape } from '../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { convertTensor } from '../../engine/checkpoint/convert-tensor.js';
+import { parseConfig } from '../../engine/checkpoint/parse-config.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import { isRecord } from '../../engine/files/read-json.js';
 import { writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
@@ -15,7 +16,7 @@ import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../define.js';
 import { completeFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
-import { buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
+import { buildDecilmConfig, buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type WrittenForm } from './hf/choose-form.js';
 import { describeUse } from './hf/describe-use.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
@@ -26,7 +27,8 @@ import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/model
  *
  * If all layers have one shape, everything that loads the source's family loads it. If they differ, or a half-block is
  * dropped, it is written in the per-layer form (src/engine/checkpoint/per-layer-form.ts) with the modelling file that
- * transformers runs for it; prunecast.json has the digest of that file. A Llama whose heads no longer divide its hidden
+ * transformers runs for it, or in that of Nemotron-NAS, which vLLM has code for (nemotron-nas-form.ts beside it), with
+ * the same file; prunecast.json has the digest of it. A Llama whose heads no longer divide its hidden
  * size is written as the equivalent Mistral, since stock transformers refuses the former.
  */
 export default defineExporter({
@@ -34,10 +36,10 @@ export default defineExporter({
   summary: 'A Hugging Face folder: stock if all layers have one shape, otherwise with its own modelling file.',
   options: z.strictObject({
     form: z
-      .enum(['auto', 'stock', 'per-layer'])
+      .enum(['auto', 'stock', 'per-layer', 'decilm'])
       .default('auto')
       .describe(
-        '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.54 or later and trust_remote_code; `auto` is stock if possible.',
+        '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.54 or later and trust_remote_code; `auto` is stock if possible. `decilm` is the form of Nemotron-NAS, which vLLM serves too: FFN channels are multiples of 256, all layers that keep their attention have as many query heads, and there are no norms of queries and keys and no windows.',
       ),
     dtype: z
       .enum(['source', 'float32', 'float16', 'bfloat16'])
@@ -59,12 +61,16 @@ export default defineExporter({
     const biasesOf = chosen.kind === 'stock' ? { biases: chosen.stock.biases } : {};
     return { ok: true, loadsIn: listLoaders(shape, chosen), ...biasesOf, ...width };
   },
+  refuses: async ({ config }, { form }) =>
+    form === 'decilm' && parseConfig(config).slidingWindows.some((window) => window !== undefined)
+      ? 'form decilm: the model has sliding windows, which DeciLMForCausalLM lacks; take form auto'
+      : undefined,
   write: async (source, directory, work, { form, dtype, shard_bytes: shardBytes }) => {
     const model = dtype === 'source' ? source : convertModel(source, dtype);
     const chosen = chooseForm(model.shape, model.architecture, form);
     if (chosen.kind === 'none') throw PrunecastError.ofField('exporter.options.form', chosen.reason, 'INVALID_OPTIONS');
     const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
-    const config = chosen.kind === 'stock' ? buildStockConfig(written, chosen.stock) : buildPerLayerConfig(written);
+    const config = buildConfig(written, chosen);
     const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, work });
     const companions = await model.listCompanions();
     const card = writeModelCard(model, {
@@ -78,7 +84,7 @@ export default defineExporter({
     return completeFolder(directory, model, weights, {
       'README.md': card,
       'config.json': toJson(config),
-      ...(chosen.kind === 'per-layer' ? { [MODELLING_FILE]: MODELLING_SOURCE } : {}),
+      ...(chosen.kind === 'stock' ? {} : { [MODELLING_FILE]: MODELLING_SOURCE }),
       [MANIFEST_FILE]: toJson(describe(written, chosen, config)),
     });
   },
@@ -87,8 +93,15 @@ export default defineExporter({
 
 function listLoaders({ family }: Pick<ModelShape, 'family'>, chosen: WrittenForm): readonly string[] {
   if (chosen.kind === 'stock') return chosen.stock.loadsIn;
+  if (chosen.kind === 'decilm')
+    return ['vLLM with trust_remote_code', `transformers ${LEAST_TRANSFORMERS} or later with trust_remote_code`];
   const version = findFamily(family).modelling.since?.version ?? LEAST_TRANSFORMERS;
   return [`transformers ${version} or later with trust_remote_code`];
+}
+
+function buildConfig(model: PrunedModel, chosen: WrittenForm): Record<string, unknown> {
+  if (chosen.kind === 'stock') return buildStockConfig(model, chosen.stock);
+  return chosen.kind === 'decilm' ? buildDecilmConfig(model) : buildPerLayerConfig(model);
 }
 
 const WRITTEN_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
@@ -140,9 +153,9 @@ function describe(
       form: chosen.kind,
       model_type: config['model_type'],
       modelling_file:
-        chosen.kind === 'per-layer'
-          ? { name: MODELLING_FILE, sha256: digestBytes(new TextEncoder().encode(MODELLING_SOURCE)) }
-          : null,
+        chosen.kind === 'stock'
+          ? null
+          : { name: MODELLING_FILE, sha256: digestBytes(new TextEncoder().encode(MODELLING_SOURCE)) },
     },
   };
 }

@@ -23,6 +23,9 @@ const LLAMA3_READ = {
   originalMaxPositions: 64,
 };
 
+/** A layer of Nemotron-NAS. */
+const block = (attention: object, ffn: object): object => ({ attention, ffn });
+
 describe('parseConfig', () => {
   it('reads sizes, and head_dim as hidden / heads if it is missing', () => {
     expect(parseConfig({ ...BASE, bos_token_id: 1, eos_token_id: [2, null, -1], tie_word_embeddings: true })).toEqual({
@@ -403,6 +406,49 @@ describe('parseConfig', () => {
       expect(() => parseConfig({ ...perLayer, prunecast })).toThrow(
         expect.objectContaining({ reason: 'MODEL_MALFORMED', message: expect.stringMatching(message) }),
       );
+    });
+  });
+
+  describe('of Nemotron-NAS', () => {
+    const NAS = {
+      ...BASE,
+      model_type: 'nemotron-nas',
+      hidden_size: 8192,
+      num_attention_heads: 64,
+      num_key_value_heads: null,
+      intermediate_size: null,
+    };
+
+    it('reads layers as the Super 49B has them: 2/3 of the multiplier times the hidden size, up to a multiple of 256', () => {
+      const { shape } = parseConfig({
+        ...NAS,
+        num_hidden_layers: 3,
+        block_configs: [
+          block({ n_heads_in_group: 8, no_op: false, window_length: null }, { ffn_mult: 5.25, no_op: false }),
+          block({ n_heads_in_group: null, no_op: true }, { ffn_mult: 1.0, no_op: false }), // 5461.3
+          block({ n_heads_in_group: 16 }, { ffn_mult: null, no_op: true }),
+        ],
+      });
+      expect(shape).toMatchObject({ family: 'llama', headDim: 128 });
+      expect(shape.layers).toEqual([
+        { kvHeads: 8, queryHeadsPerKv: 8, ffnChannels: 28_672 },
+        { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 5632 },
+        { kvHeads: 4, queryHeadsPerKv: 16, ffnChannels: 0 },
+      ]);
+    });
+
+    it.each([
+      [[], 'block_configs must have one entry for each of num_hidden_layers, 1, not 0'],
+      [[block({ no_op: true }, {})], 'block_configs[0].ffn.ffn_mult is missing'],
+      [[{ attention: { no_op: true } }], 'block_configs[0].ffn must be an object'],
+      [
+        [block({ n_heads_in_group: 5 }, { no_op: true })],
+        'n_heads_in_group is 5; it must divide num_attention_heads, 64',
+      ],
+      [[block({ replace_with_linear: true }, { no_op: true })], 'attention.replace_with_linear is true'],
+      [[block({ n_heads_in_group: 8, window_length: 64 }, { no_op: true })], 'attention.window_length is 64'],
+    ])('refuses %j', (blocks, message) => {
+      expect(() => parseConfig({ ...NAS, num_hidden_layers: 1, block_configs: blocks })).toThrow(message);
     });
   });
 });

@@ -10,7 +10,7 @@ import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.j
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
-import { findTrait, writeTrait } from '../../support/trait-checkpoint.js';
+import { findTrait, type Trait, writeTrait } from '../../support/trait-checkpoint.js';
 
 /** A Python with torch and transformers; any other is a reason to skip. */
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
@@ -22,8 +22,10 @@ const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 interface Case {
   readonly name: string;
   readonly source: string;
-  /** The trait of `traits.json` that the source is made of; undefined where it is there. */
-  readonly trait?: string;
+  /** What the source is made of; undefined where it is there. */
+  readonly trait?: Trait;
+  /** The exporter's option. */
+  readonly form?: 'decilm';
   readonly kept: KeptUnits;
   readonly modelType: string;
   /** Biases that a compensation gives, by their names in the checkpoint. */
@@ -202,7 +204,8 @@ const TRAIT_CASES: readonly Case[] = (
     ['a Qwen2 with a sliding window and layer_types', 'prunecast_qwen2', 'first attention dropped'],
   ] as const
 ).map(([trait, modelType, cut]) => {
-  const layers = Number(findTrait(trait)[0].config?.['num_hidden_layers'] ?? 2);
+  const [made] = findTrait(trait);
+  const layers = Number(made.config?.['num_hidden_layers'] ?? 2);
   const all = Array.from({ length: layers }, () => keep([0, 1], 40));
   const kept = {
     uniform: all.map(() => keep([1], 40)),
@@ -210,13 +213,55 @@ const TRAIT_CASES: readonly Case[] = (
     'first attention dropped': all.with(0, keep([], 40)),
     'middle attention dropped': all.with(1, keep([], 40)),
   }[cut];
-  return { name: `${trait}, ${cut}`, modelType, kept, trait, source: trait.replaceAll(/\W+/g, '-') };
+  return { name: `${trait}, ${cut}`, modelType, kept, trait: made, source: trait.replaceAll(/\W+/g, '-') };
 });
+
+/** 4 groups of 2 heads of 8 and 768 channels, of which the form of Nemotron-NAS takes multiples of 256. */
+const WIDE: Trait = {
+  config: {
+    hidden_size: 64,
+    intermediate_size: 768,
+    num_hidden_layers: 5,
+    num_attention_heads: 8,
+    num_key_value_heads: 4,
+  },
+};
+const wide = (groups: readonly number[], channels: number): LayerKeptUnits => ({
+  ...keep(groups, 0),
+  ffnChannels: Array.from({ length: channels }, (_, channel) => 767 - channel),
+});
+const DECILM = { modelType: 'nemotron-nas', form: 'decilm' } as const;
+const DECILM_CASES: readonly Case[] = [
+  {
+    ...DECILM,
+    name: 'decilm: 6 heads on 64, dropped halves, a layer of which nothing is left',
+    trait: WIDE,
+    source: 'wide',
+    kept: [wide([0, 2, 3], 256), wide([], 512), wide([0, 1, 2], 0), wide([], 0), wide([1, 2, 3], 768)],
+  },
+  {
+    ...DECILM,
+    name: 'decilm: biases of a compensation, first layer dropped',
+    trait: WIDE,
+    source: 'wide',
+    kept: [wide([], 0), wide([0, 3], 512), wide([0, 3], 512), wide([0, 3], 512), wide([0, 3], 256)],
+    biases: new Map(
+      [1, 2, 3, 4].flatMap((layer) => [biasOf(layer, 'self_attn.o_proj'), biasOf(layer, 'mlp.down_proj')]),
+    ),
+  },
+  {
+    ...DECILM,
+    name: 'decilm of a Qwen2, with biases of q, k and v alone',
+    trait: { config: { ...WIDE.config, model_type: 'qwen2' } },
+    source: 'wide-qwen2',
+    kept: [wide([0], 256), wide([1], 512), wide([], 256), wide([2], 0), wide([3], 768)],
+  },
+];
 
 describe.skipIf(!hasTransformers)(
   `an hf export in transformers (needs torch and transformers 5 in PRUNECAST_PYTHON, ${PYTHON})`,
   () => {
-    const cases = [...STORIES_CASES, ...TRAIT_CASES, ...(hasShared ? FAMILY_CASES : [])];
+    const cases = [...STORIES_CASES, ...TRAIT_CASES, ...DECILM_CASES, ...(hasShared ? FAMILY_CASES : [])];
     const checked = new Map<string, Checked>();
     let folder = '';
 
@@ -225,10 +270,10 @@ describe.skipIf(!hasTransformers)(
       const sourceOf = ({ source, trait }: Case): string =>
         trait === undefined ? source : join(folder, 'sources', source);
       for (const each of cases) {
-        const { name, kept, biases, trait, dtype } = each;
+        const { name, kept, biases, trait, dtype, form } = each;
         if (trait !== undefined) {
           await mkdir(sourceOf(each), { recursive: true });
-          await writeTrait(findTrait(trait)[0], { folder: sourceOf(each) });
+          await writeTrait(trait, { folder: sourceOf(each) });
         }
         const checkpoint = await openCheckpoint(sourceOf(each));
         await mkdir(join(folder, name));
@@ -236,7 +281,7 @@ describe.skipIf(!hasTransformers)(
           pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }),
           join(folder, name),
           { signal: new AbortController().signal },
-          hf.options.parse({ dtype }),
+          hf.options.parse({ dtype, form }),
         );
         await checkpoint.close();
       }

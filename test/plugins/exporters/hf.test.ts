@@ -54,6 +54,24 @@ async function readShape(directory: string) {
 const UNIFORM = Array.from({ length: 5 }, () => keepLast(2, 130));
 const UNEVEN = [keepLast(1, 100), keepLast(0, 172), keepLast(4, 0), keepLast(0, 0), keepLast(4, 172)];
 
+/** A random Llama of 4 groups of 2 heads and 768 channels in each of 3 layers. */
+const writeWide = (config: object = {}) =>
+  writeTrait({
+    config: {
+      hidden_size: 64,
+      intermediate_size: 768,
+      num_hidden_layers: 3,
+      num_attention_heads: 8,
+      num_key_value_heads: 4,
+      ...config,
+    },
+  });
+const wide = (groups: number, channels: number): LayerKeptUnits => ({
+  kvGroups: range(4 - groups, 4),
+  queryHeads: range(8 - 2 * groups, 8),
+  ffnChannels: range(768 - channels, 768),
+});
+
 describe('hf', () => {
   it('writes layers of one shape as a stock model that says its own head_dim', async () => {
     const { directory, config, manifest, summary } = await write(STORIES, UNIFORM);
@@ -364,6 +382,72 @@ describe('hf', () => {
     expect(ask(sixHeads, 'stock', 'added')).toEqual({
       ok: false,
       reason: expect.stringContaining('6 query heads at a hidden size of 64'),
+    });
+  });
+
+  it('writes layers that differ in the form of Nemotron-NAS, which is read back as it was and pruned again to any form', async () => {
+    const kept = [wide(3, 512), wide(0, 256), wide(3, 0)];
+    const { directory, config, manifest, model } = await write(await writeWide(), kept, { form: 'decilm' });
+    expect(config).toMatchObject({
+      model_type: 'nemotron-nas',
+      architectures: ['DeciLMForCausalLM'],
+      auto_map: { AutoConfig: 'modeling_prunecast.DeciLMConfig' },
+      num_attention_heads: 6,
+      head_dim: 8,
+      // 12: 2/3 of 12 times the hidden size 64 are 512
+      block_configs: [
+        { attention: { n_heads_in_group: 2, no_op: false }, ffn: { ffn_mult: 12, no_op: false } },
+        { attention: { n_heads_in_group: null, no_op: true }, ffn: { ffn_mult: 6, no_op: false } },
+        { attention: { n_heads_in_group: 2, no_op: false }, ffn: { ffn_mult: null, no_op: true } },
+      ],
+    });
+    expect(manifest['exporter']).toMatchObject({ form: 'decilm', modelling_file: { name: 'modeling_prunecast.py' } });
+    const { shape, values } = await readShape(directory);
+    expect(shape).toEqual(model.shape);
+    expect(countParameters(shape, shape.layers)).toBe(values);
+    const first = { kvGroups: [0], queryHeads: [0, 1], ffnChannels: range(0, 256) };
+    const again = await write(directory, [
+      first,
+      { ...first, kvGroups: [], queryHeads: [] },
+      { ...first, ffnChannels: [] },
+    ]);
+    expect(again.config).toMatchObject({ model_type: 'prunecast_llama' });
+    expect(again.config).not.toHaveProperty('block_configs');
+  });
+
+  it.each([
+    ['query heads that differ', [wide(4, 768), wide(3, 768), wide(4, 768)], 'prune ffn_channels alone'],
+    ['widths between multiples of 256', [wide(4, 768), wide(4, 700), wide(4, 768)], 'channel_multiple to 256'],
+    ['an FFN before all attention', [wide(0, 768), wide(4, 768), wide(4, 768)], 'keep the attention of layer 0'],
+    ['nothing', [wide(0, 0), wide(0, 0), wide(0, 0)], 'prune less'],
+  ])('refuses to write %s in the form of Nemotron-NAS, and says what to do', async (_name, kept, advice) => {
+    await expect(write(await writeWide(), kept, { form: 'decilm' })).rejects.toMatchObject({
+      reason: 'INVALID_OPTIONS',
+      violations: [{ field: 'exporter.options.form', description: expect.stringContaining(advice) }],
+    });
+  });
+
+  it('refuses what the form of Nemotron-NAS has no place for: normed queries, windows, and biases of dropped halves', async () => {
+    const kept = [wide(4, 768), wide(4, 256), wide(4, 0)];
+    await expect(
+      write(await writeWide({ model_type: 'qwen3', head_dim: 8 }), kept, { form: 'decilm' }),
+    ).rejects.toThrow('norms of queries and keys');
+    const checkpoint = await openCheckpoint(await writeWide());
+    await checkpoint.close();
+    const options = hf.options.parse({ form: 'decilm' });
+    const source = { shape: checkpoint.shape, readSource: async () => undefined };
+    const windows = { ...checkpoint.rawConfig, model_type: 'mistral', sliding_window: 8 };
+    expect(await hf.refuses?.({ ...source, config: windows }, options)).toContain('sliding windows');
+    expect(await hf.refuses?.({ ...source, config: windows }, hf.options.parse({}))).toBeUndefined();
+    expect(await hf.refuses?.({ ...source, config: checkpoint.rawConfig }, options)).toBeUndefined();
+    const layers = checkpoint.shape.layers.with(2, { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 0 });
+    expect(hf.supports(checkpoint.shape, layers, 'none', options)).toEqual({
+      ok: true,
+      loadsIn: ['vLLM with trust_remote_code', 'transformers 4.54 or later with trust_remote_code'],
+    });
+    expect(hf.supports(checkpoint.shape, layers, 'added', options)).toEqual({
+      ok: false,
+      reason: expect.stringContaining('take a compensation that adds no biases'),
     });
   });
 

@@ -1,12 +1,17 @@
 import type { PrunedModel } from '../../../core/ports/exporter.js';
+import { encodeBlockConfigs } from '../../../engine/checkpoint/nemotron-nas-form.js';
 import { encodePerLayer, PER_LAYER_KEY, PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
 import { isRecord } from '../../../engine/files/read-json.js';
 import { findFamily } from '../../../engine/families/find-family.js';
+import { NEMOTRON_NAS } from '../../../engine/families/nemotron-nas.js';
 import type { StockForm } from '../../../engine/families/family.js';
-import { MODELLING_FILE, namePerLayerClasses } from './modelling-file.js';
+import { DECILM_CLASSES, MODELLING_FILE, namePerLayerClasses } from './modelling-file.js';
 
-/** Entries of a source in the per-layer form that a new export writes anew. */
-const STATED_AFRESH = new Set([PER_LAYER_KEY, 'auto_map', '_name_or_path']);
+/** Entries of a source whose layers differ that a new export writes anew. */
+const STATED_AFRESH = new Set([PER_LAYER_KEY, 'block_configs', 'qkv_bias', 'auto_map', '_name_or_path']);
+
+/** Entries that vLLM would look for windows in. */
+const WINDOW_ENTRIES = ['sliding_window', 'use_sliding_window', 'max_window_layers', 'layer_types'];
 
 /**
  * config.json of a model whose layers have one shape: the source's own, with the kept counts and an explicit head_dim.
@@ -34,19 +39,51 @@ export function buildStockConfig({ config, shape }: PrunedModel, stock: StockFor
  */
 export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<string, unknown> {
   const classes = namePerLayerClasses(findFamily(shape.family).modelling);
+  return {
+    ...keepEntries(config),
+    ...nameClasses(config, classes),
+    model_type: `${PER_LAYER_PREFIX}${shape.family}`,
+    head_dim: shape.headDim,
+    [PER_LAYER_KEY]: encodePerLayer(shape),
+  };
+}
+
+/**
+ * config.json of the form of Nemotron-NAS (src/engine/checkpoint/nemotron-nas-form.ts), for a model without windows.
+ * The counts of one layer stand where a Llama has those of all: those of the first attention, and the widest FFN.
+ */
+export function buildDecilmConfig({ config, shape }: PrunedModel): Record<string, unknown> {
+  const attention = shape.layers.find(({ kvHeads }) => kvHeads > 0);
+  const kvHeads = attention?.kvHeads ?? 1;
+  return {
+    ...keepEntries(config, WINDOW_ENTRIES),
+    ...nameClasses(config, DECILM_CLASSES),
+    model_type: NEMOTRON_NAS,
+    num_attention_heads: kvHeads * (attention?.queryHeadsPerKv ?? 1),
+    num_key_value_heads: kvHeads,
+    intermediate_size: Math.max(1, ...shape.layers.map(({ ffnChannels }) => ffnChannels)),
+    head_dim: shape.headDim,
+    attention_bias: shape.biases.attentionOutput,
+    qkv_bias: shape.biases.queryKeyValue,
+    mlp_bias: shape.biases.ffn,
+    block_configs: encodeBlockConfigs(shape),
+  };
+}
+
+/** The classes of the modelling file that transformers loads. */
+function nameClasses(
+  config: PrunedModel['config'],
+  classes: { readonly config: string; readonly model: string },
+): Record<string, unknown> {
   const module = MODELLING_FILE.replace(/\.py$/, '');
   const tokenizer = findTokenizer(config);
   return {
-    ...keepEntries(config),
     architectures: [classes.model],
-    model_type: `${PER_LAYER_PREFIX}${shape.family}`,
     auto_map: {
       AutoConfig: `${module}.${classes.config}`,
       AutoModelForCausalLM: `${module}.${classes.model}`,
       ...(tokenizer === undefined ? {} : { AutoTokenizer: tokenizer }),
     },
-    head_dim: shape.headDim,
-    [PER_LAYER_KEY]: encodePerLayer(shape),
   };
 }
 
@@ -56,6 +93,11 @@ function findTokenizer(config: Readonly<Record<string, unknown>>): unknown {
   return isRecord(map) ? map['AutoTokenizer'] : undefined;
 }
 
-function keepEntries(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).filter(([key]) => !STATED_AFRESH.has(key)));
+function keepEntries(
+  config: Readonly<Record<string, unknown>>,
+  dropped: readonly string[] = [],
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).filter(([key]) => !STATED_AFRESH.has(key) && !dropped.includes(key)),
+  );
 }

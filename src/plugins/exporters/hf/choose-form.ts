@@ -1,11 +1,12 @@
 import type { Architecture, ModelShape } from '../../../core/model/shape.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import type { StockForm } from '../../../engine/families/family.js';
+import { findDecilmMisfit } from './decilm-form.js';
 
 /** How a pruned model is written. */
 export type ChosenForm =
   | { readonly kind: 'stock'; readonly stock: StockForm }
-  | { readonly kind: 'per-layer' }
+  | { readonly kind: 'per-layer' | 'decilm' }
   | { readonly kind: 'none'; readonly reason: string };
 
 export type WrittenForm = Exclude<ChosenForm, { readonly kind: 'none' }>;
@@ -18,9 +19,13 @@ export type WrittenForm = Exclude<ChosenForm, { readonly kind: 'none' }>;
 export function chooseForm(
   shape: ModelShape,
   architecture: Architecture,
-  asked: 'auto' | 'stock' | 'per-layer',
+  asked: 'auto' | 'stock' | 'per-layer' | 'decilm',
 ): ChosenForm {
   if (asked === 'per-layer') return { kind: 'per-layer' };
+  if (asked === 'decilm') {
+    const reason = findDecilmMisfit(shape, architecture);
+    return reason === undefined ? { kind: 'decilm' } : { kind: 'none', reason };
+  }
   const stock = findStockForm(shape, architecture);
   if (typeof stock !== 'string') return { kind: 'stock', stock };
   return asked === 'auto'

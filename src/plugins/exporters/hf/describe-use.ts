@@ -1,12 +1,13 @@
 import type { CardFacts } from '../folder/model-card.js';
+import type { WrittenForm } from './choose-form.js';
 import { MODELLING_FILE } from './modelling-file.js';
 
 /** What a card says of a folder for transformers, and the lines of Python that load it. */
 export function describeUse(
-  form: 'stock' | 'per-layer',
+  form: WrittenForm['kind'],
   hasTokenizer: boolean,
 ): Pick<CardFacts, 'library' | 'tags' | 'use'> {
-  const isOwn = form === 'per-layer';
+  const isOwn = form !== 'stock';
   const trust = isOwn ? ', trust_remote_code=True' : '';
   const code = [
     `from transformers import AutoModelForCausalLM${hasTokenizer ? ', AutoTokenizer' : ''}`,
@@ -18,9 +19,13 @@ export function describeUse(
   const why = isOwn
     ? `\n\nIts layers have different shapes, or some have lost a half. \`trust_remote_code\` runs \`${MODELLING_FILE}\` of this folder; \`prunecast.json\` has the digest of that file.`
     : '';
+  const serve =
+    form === 'decilm'
+      ? '\n\nvLLM has code of its own for it: `vllm serve FOLDER --trust-remote-code` takes only the configuration from that file.'
+      : '';
   return {
     library: 'transformers',
     tags: isOwn ? ['custom_code'] : [],
-    use: `\`\`\`python\n${code}\n\`\`\`${why}`,
+    use: `\`\`\`python\n${code}\n\`\`\`${why}${serve}`,
   };
 }

@@ -1,5 +1,7 @@
-import { FAMILIES } from '../../../engine/families/find-family.js';
+import { FAMILIES, findFamilyOf } from '../../../engine/families/find-family.js';
+import { NEMOTRON_NAS } from '../../../engine/families/nemotron-nas.js';
 import type { ModellingClasses } from '../../../engine/families/family.js';
+import { FFN_MULTIPLE } from '../../../engine/checkpoint/nemotron-nas-form.js';
 import { PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
 
 /** Name of the modelling file in a per-layer export; `auto_map` in its config.json refers to it. */
@@ -21,6 +23,10 @@ export function namePerLayerClasses({ classPrefix }: ModellingClasses): {
   };
 }
 
+/** The classes of the modelling file for the form of Nemotron-NAS; vLLM goes by the name of the model. */
+export const DECILM_CLASSES = { config: 'DeciLMConfig', model: 'DeciLMForCausalLM' } as const;
+
+const DECILM_BASE = findFamilyOf({}, NEMOTRON_NAS).modelling;
 const EARLY = FAMILIES.filter(({ modelling }) => modelling.since === undefined);
 const LATE = FAMILIES.flatMap(({ id, modelling }) =>
   modelling.since === undefined ? [] : [{ id, modelling, since: modelling.since }],
@@ -36,7 +42,7 @@ export const MODELLING_SOURCE = `# Written by Prunecast: loads a pruned checkpoi
 #
 # config.json has "prunecast": {"layers": [{"kv_heads", "query_heads_per_kv", "ffn_channels"}, ...], "biases": {...}}.
 # A half-block with 0 is not there: nothing is computed, and nothing is added to the residual stream but, with
-# "biases": {"dropped": true}, a constant of its own.
+# "biases": {"dropped": true}, a constant of its own. Or it has the "block_configs" of Nemotron-NAS, which say the same.
 import copy
 
 import torch
@@ -147,6 +153,62 @@ def match_bias(module, name, wanted):
 
 
 ${EARLY.map(({ id, modelling }) => defineClasses(id, modelling)).join('\n\n')}
+
+class Entries(dict):
+    """Entries of config.json that are attributes too: vLLM reads block_configs[0].attention.no_op."""
+
+    def __init__(self, entries):
+        super().__init__({name: Entries(value) if isinstance(value, dict) else value for name, value in entries.items()})
+
+    def __getattr__(self, name):
+        if name in self:
+            return self[name]
+        raise AttributeError(name)
+
+    def __reduce__(self):
+        return Entries, (dict(self),)
+
+
+class ${DECILM_CLASSES.config}(${DECILM_BASE.classPrefix}Config):
+    model_type = "nemotron-nas"
+
+    def __init__(self, block_configs=None, num_attention_heads=32, num_key_value_heads=None, qkv_bias=False, **kwargs):
+        # 1: transformers 5 refuses heads that do not divide the hidden size.
+        super().__init__(num_attention_heads=1, num_key_value_heads=1, **kwargs)
+        self.num_attention_heads = num_attention_heads
+        self.num_key_value_heads = num_key_value_heads
+        self.block_configs = [Entries(block) for block in block_configs or []]
+        self.qkv_bias = qkv_bias
+
+    def validate(self):
+        pass
+
+    @property
+    def prunecast(self):
+        return {
+            "layers": [self.sizes_of(block.attention, block.ffn) for block in self.block_configs],
+            "biases": {
+                "query_key_value": self.qkv_bias,
+                "attention_output": self.attention_bias,
+                "ffn": self.mlp_bias,
+            },
+        }
+
+    def sizes_of(self, attention, ffn):
+        heads = 0 if attention.no_op else attention.n_heads_in_group
+        width = 0 if ffn.no_op else int(2 * ffn.ffn_mult * self.hidden_size / 3)
+        return {
+            "kv_heads": self.num_attention_heads // heads if heads else 0,
+            "query_heads_per_kv": heads,
+            "ffn_channels": -(-width // ${FFN_MULTIPLE}) * ${FFN_MULTIPLE},
+        }
+
+
+class ${DECILM_CLASSES.model}(PerLayerModel, ${DECILM_BASE.classPrefix}ForCausalLM):
+    config_class = ${DECILM_CLASSES.config}
+    block = ${namePerLayerClasses(DECILM_BASE).layer}
+    _no_split_modules = ["${namePerLayerClasses(DECILM_BASE).layer}"]
+
 
 ${LATE.map(defineLate).join('\n')}
 
