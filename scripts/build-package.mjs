@@ -1,29 +1,20 @@
-// Builds what the package has of dist, without anything of an earlier build: scripts without maps and comments, and of the
+// Builds what the package has of dist, without anything of an earlier build: modules bundled without maps, and of the
 // declarations, whose comments editors show, those that an entry of the package leads to.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { bundleModules } from './bundle-modules.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const built = join(root, 'dist/src');
 const run = (...args) => execFileSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-const compile = (...flags) =>
-  run(
-    'node_modules/typescript/bin/tsc',
-    '-p',
-    'tsconfig.build.json',
-    '--incremental',
-    'false',
-    '--sourceMap',
-    'false',
-    ...flags,
-  );
 
 rmSync(built, { recursive: true, force: true });
 rmSync(join(root, 'dist/.tsbuildinfo'), { force: true });
+const declarations = ['--incremental', 'false', '--noCheck', '--emitDeclarationOnly'];
+run('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...declarations);
 run('scripts/bundle-pages.mjs');
-compile('--declaration', 'false', '--removeComments');
-compile('--noCheck', '--emitDeclarationOnly');
+await bundleModules({ maps: false });
 
 const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const reached = new Set();

@@ -1,8 +1,9 @@
 // Bundles the scripts of pages for browsers: one file each under dist, with the licences of the libraries inside it; and
 // puts the other files of the dashboard beside its script.
-import { copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
+import { writeNotice } from './write-notice.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const DASHBOARD = 'dist/src/dashboard/page';
@@ -29,18 +30,3 @@ for (const [entry, outfile] of Object.entries(PAGES)) {
 
 for (const name of ['index.html', 'dashboard.css', 'icon.svg'])
   copyFileSync(resolve(root, 'src/dashboard/browser', name), resolve(root, DASHBOARD, name));
-
-/** The licence texts of all packages that the bundled files come from, each once. */
-function writeNotice(inputs) {
-  const folders = [...new Set(inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))];
-  const byText = new Map();
-  for (const folder of folders.sort()) {
-    const { name, version, license } = JSON.parse(readFileSync(resolve(root, folder, 'package.json'), 'utf8'));
-    const file = readdirSync(resolve(root, folder)).find((path) => /^licen[cs]e/i.test(path));
-    if (file === undefined) throw new Error(`${name} has no licence file, so it cannot be bundled`);
-    const text = `${license}\n${readFileSync(resolve(root, folder, file), 'utf8').trim()}`;
-    byText.set(text, [...(byText.get(text) ?? []), `${name} ${version}`]);
-  }
-  const notices = [...byText].map(([text, names]) => `${names.join(', ')}: ${text}`);
-  return `/*!\n${notices.join('\n\n')}\n*/`.replaceAll(/<\//g, '< /');
-}

@@ -400,13 +400,13 @@ describe('a thread', () => {
       const loaded = new Set(open);
       for (let file = open.pop(); file !== undefined; file = open.pop())
         for (const [, target = ''] of readFileSync(file, 'utf8').matchAll(
-          /^(?:import|export) (?:.*? from )?'(.+)';$/gm,
+          /^(?:import |export |} from )(?:.* from )?"(.+)";$/gm,
         )) {
           const found = target.startsWith('.') ? resolve(dirname(file), target) : target;
           if (target.startsWith('.') && !loaded.has(found)) open.push(found);
           loaded.add(found);
         }
-      expect(loaded.size).toBeGreaterThan(15);
+      expect(loaded.size).toBeGreaterThan(10);
       expect(loaded).not.toContain('zod');
     },
   );

@@ -74,13 +74,13 @@ describe('the package of a clone that was never built', () => {
     skipOffline(context);
     const { files, natives } = await listLoadedFiles('prunecast', installation.user);
     expect(natives).toEqual([]);
-    const own = files.map((file) => /\/node_modules\/prunecast\/dist\/src\/(\w[\w-]*)\//.exec(file)?.[1]);
-    expect([...new Set(own.filter((folder) => folder !== undefined))].sort()).toEqual([
-      'client',
-      'core',
-      'gen',
-      'state-folder',
-    ]);
+    const bundles = files.filter((file) => file.includes('/node_modules/prunecast/'));
+    const scripts = await Promise.all(bundles.map((file) => readFile(file, 'utf8')));
+    // Each module of a bundle begins with its path.
+    const own = scripts.flatMap((script) =>
+      [...script.matchAll(/^\/\/ src\/([\w-]+)\//gm)].map(([, folder]) => folder),
+    );
+    expect([...new Set(own)].sort()).toEqual(['client', 'core', 'gen', 'state-folder']);
   });
 
   it('runs once it is installed', { timeout: 300_000 }, async (context) => {

@@ -9,5 +9,6 @@ export default function build(): void {
     [resolve(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck'],
     { cwd: root, stdio: 'inherit' },
   );
-  execFileSync(process.execPath, [resolve(root, 'scripts/bundle-pages.mjs')], { cwd: root, stdio: 'inherit' });
+  for (const script of ['bundle-pages.mjs', 'bundle-modules.mjs'])
+    execFileSync(process.execPath, [resolve(root, 'scripts', script)], { cwd: root, stdio: 'inherit' });
 }
