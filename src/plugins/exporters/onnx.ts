@@ -13,15 +13,11 @@ import { listNumberBytes } from './folder/number-bytes.js';
 import { buildConfig } from './onnx/build-config.js';
 import { buildDecoderGraph } from './onnx/decoder-graph.js';
 import { describeUse } from './onnx/describe-use.js';
+import { GRAPH_FILES, GRAPH_FOLDER } from './onnx/graph-files.js';
 import { listLoaders } from './onnx/list-loaders.js';
 
+import { openGraphExport } from './onnx/open-export.js';
 import { refuseManyFiles } from './onnx/refuse-many-files.js';
-
-/** The folder in which transformers.js looks for graphs. */
-const FOLDER = 'onnx';
-
-/** Names of the graph by its type, as transformers.js knows them. */
-const FILES = { float32: 'model.onnx', float16: 'model_fp16.onnx' } as const;
 
 /**
  * A folder for transformers.js: one decoder graph with a cache of keys and values in `onnx/`, config.json, the source's
@@ -61,22 +57,30 @@ export default defineExporter({
       : { ok: false, reason };
   },
   write: async (model, directory, work, { dtype, shard_bytes: fileBytes }) => {
-    const file = FILES[dtype];
-    await mkdir(join(directory, FOLDER));
+    const file = GRAPH_FILES[dtype];
+    await mkdir(join(directory, GRAPH_FOLDER));
     const { graph, tensors } = buildDecoderGraph(model, dtype);
-    const written = await writeOnnx({ directory: join(directory, FOLDER), file, graph, tensors, fileBytes, work });
-    const weights = { ...written, files: written.files.map((name) => `${FOLDER}/${name}`) };
+    const written = await writeOnnx({
+      directory: join(directory, GRAPH_FOLDER),
+      file,
+      graph,
+      tensors,
+      fileBytes,
+      work,
+    });
+    const weights = { ...written, files: written.files.map((name) => `${GRAPH_FOLDER}/${name}`) };
     const card = writeModelCard(model, {
-      ...describeUse(model, `${FOLDER}/${file}`),
+      ...describeUse(model, `${GRAPH_FOLDER}/${file}`),
       loadsIn: listLoaders(model.shape),
       converted: dtype === 'float16' ? dtype : undefined,
     });
     return completeFolder(directory, model, weights, {
       'README.md': card,
       'config.json': toJson(buildConfig(model, { dtype, file, dataFiles: written.files.length - 1 })),
-      [MANIFEST_FILE]: toJson(describe(model, dtype, `${FOLDER}/${file}`)),
+      [MANIFEST_FILE]: toJson(describe(model, dtype, `${GRAPH_FOLDER}/${file}`)),
     });
   },
+  open: openGraphExport,
 });
 
 /** The caller's manifest, with what this exporter adds about itself. */

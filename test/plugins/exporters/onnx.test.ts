@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { measureCost } from '../../../src/core/budget/cost-model.js';
@@ -150,6 +150,26 @@ describe('onnx', () => {
     await withModel(checkpoint, async (model) => {
       await withOnnxDecoder(graph, async (decoder) => expect(await compareLogits(model, decoder)).toBeLessThan(1e-3));
       expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
+    });
+    await truncate(join(exported, 'onnx/model.onnx_data_1'), 1000);
+    await expect(onnx.open?.(exported, unattended)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringContaining('onnx/model.onnx_data_1: ends at 1000'),
+    });
+  });
+
+  it.each([
+    ['dropped halves, mended', HALVES, MENDED, 'float32', 1e-3],
+    ['layers that differ, in float16', UNEVEN, new Map(), 'float16', 0.1],
+  ])('opens what it wrote by ONNX Runtime: %s', async (_, kept, replace, dtype, tolerance) => {
+    const { exported, checkpoint } = await write(DEMO_DIRECTORY, kept, { dtype }, replace);
+    await withModel(checkpoint, async (model) => {
+      const opened = await onnx.open?.(exported, unattended);
+      expect(opened?.shape).toEqual({ hidden: 64, headDim: 8, vocabulary: 512 });
+      expect(opened?.architecture).toEqual(model.shape.layers);
+      const tokens = Int32Array.from(LONG);
+      expect(largestDifference(await opened?.logits(tokens), await model.logits(tokens))).toBeLessThan(tolerance);
+      await opened?.close();
     });
   });
 
