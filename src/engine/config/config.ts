@@ -17,7 +17,7 @@ export interface ModelConfig {
 export interface RopeConfig {
   readonly theta: number;
   /** undefined: none. */
-  readonly scaling: RopeScaling | undefined;
+  readonly scaling: RopeScaling | FactorsRopeScaling | undefined;
 }
 
 /** How the frequencies are changed so that a model accepts longer texts than it was first trained on. */
@@ -59,4 +59,10 @@ export interface Llama3RopeScaling {
   readonly lowFrequencyFactor: number;
   readonly highFrequencyFactor: number;
   readonly originalMaxPositions: number;
+}
+
+/** Another number for each pair, which its frequency is divided by: no config.json says so, GGUF files do. */
+export interface FactorsRopeScaling {
+  readonly kind: 'factors';
+  readonly factors: Float32Array;
 }

@@ -76,6 +76,8 @@ export function computeRopeFrequencies(
       return { perPosition: blendYarn(plain(theta), theta, headDim, scaling), scale: scaling.attentionFactor };
     case 'llama3':
       return round(plain(theta).map((frequency) => scaleLlama3(frequency, scaling)));
+    case 'factors':
+      return round(plain(theta).map((frequency, pair) => frequency / (scaling.factors[pair] as number)));
   }
 }
 

@@ -13,10 +13,9 @@ import { cannotHold, findObjection } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
 import { listWeights } from './gguf/list-weights.js';
+import { openGgufExport } from './gguf/open-export.js';
 import { planLayers } from './gguf/plan-layers.js';
-import { GGUF_TYPES, type GgufType, type GgufValue, writeGguf } from './gguf/write-gguf.js';
-
-const GGUF_FILE = 'model.gguf';
+import { GGUF_FILE, GGUF_TYPES, writeGguf, type GgufType, type GgufValue } from './gguf/write-gguf.js';
 
 /** The types of matrices, by their names in file names of llama.cpp's models. */
 const TYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
@@ -40,6 +39,7 @@ export default defineExporter({
       ? { ok: false, reason: planned }
       : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, widthsOf(TYPES[type])) };
   },
+  open: openGgufExport,
   refuses: (source) => findObjection(() => describeSource(source)),
   write: async (model, directory, work, { type: asked }) => {
     const type = TYPES[asked];

@@ -1,16 +1,19 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readGgufFileInfo } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
 import { measureCost } from '../../../src/core/budget/cost-model.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
+import { compareLogits, mostShare } from '../../../src/core/compare-logits.js';
+import { withoutEmpty } from '../../../src/core/model/without-empty.js';
 import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
-import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
+import { pruneModel, type ReplacedTensors } from '../../../src/engine/surgery/prune-model.js';
 import gguf from '../../../src/plugins/exporters/gguf.js';
 import { encodeBlocks } from '../../../src/plugins/exporters/gguf/encode-blocks.js';
+import { readGguf } from '../../../src/plugins/exporters/gguf/read-gguf.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
@@ -25,14 +28,14 @@ const UNEVEN = [keepLast(2, 96), keepLast(4, 128), keepLast(3, 172), keepLast(1,
 const HALVES = [keepLast(0, 128), keepLast(4, 0), keepLast(0, 0), keepLast(0, 160), keepLast(4, 0)];
 
 /** What the exporter writes, and the same model for the engine. */
-async function write(source: string, kept: KeptUnits, type = 'f32') {
+async function write(source: string, kept: KeptUnits, type = 'f32', replace: ReplacedTensors = new Map()) {
   const folder = await makeFolder();
   const [file, checkpoint] = [join(folder, 'gguf'), join(folder, 'hf')];
   await mkdir(file);
   await mkdir(checkpoint);
   const opened = await openCheckpoint(source);
   try {
-    const model = pruneModel({ checkpoint: opened, keptUnits: kept, manifest: {} });
+    const model = pruneModel({ checkpoint: opened, keptUnits: kept, manifest: {}, replace });
     await gguf.write(model, file, unattended, gguf.options.parse({ type }));
     await hf.write(model, checkpoint, unattended, hf.options.parse({}));
   } finally {
@@ -53,12 +56,15 @@ function readDemo(file: string): object {
 const tokens: number[] = tokenizer.encode(stories.slice(0, 4).join('\n')).ids;
 const WINDOWS = range(0, 4).map((window) => tokens.slice(128 * window, 128 * (window + 1)));
 
-async function measureEnginePerplexity(directory: string): Promise<number> {
+/** exp of the mean loss over all tokens of the windows but the first of each, and the logits of the first window. */
+async function measureEngine(directory: string) {
   return withModel(directory, async (model) => {
     const { vocabulary } = model.checkpoint.shape;
     const losses: number[] = [];
+    const windows: Float32Array[] = [];
     for (const window of WINDOWS) {
       const logits = await model.logits(Int32Array.from(window));
+      windows.push(logits);
       for (let place = 0; place + 1 < window.length; place += 1) {
         const row = logits.subarray(place * vocabulary, (place + 1) * vocabulary);
         const largest = row.reduce((most, logit) => Math.max(most, logit), -Infinity);
@@ -66,15 +72,42 @@ async function measureEnginePerplexity(directory: string): Promise<number> {
         losses.push(Math.log(weight) + largest - (row[window[place + 1] as number] as number));
       }
     }
-    return Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);
+    const perplexity = Math.exp(losses.reduce((sum, loss) => sum + loss, 0) / losses.length);
+    return { perplexity, logits: windows[0] ?? new Float32Array(), shape: model.checkpoint.shape };
   });
 }
 
-/** llama.cpp's perplexity of what the exporter writes, over the engine's of the same model. */
-async function comparePerplexity(source: string, kept: KeptUnits, type?: string): Promise<number> {
-  const { path, checkpoint } = await write(source, kept, type);
-  const expected = await measureEnginePerplexity(checkpoint);
-  return (await withLlamaModel(path, (model) => measureLlamaPerplexity(model, WINDOWS))) / expected;
+/** What the exporter says of the file by its own path. */
+async function readBack(path: string) {
+  const opened = await gguf.open?.(dirname(path), unattended);
+  if (opened === undefined) throw new TypeError('gguf does not open its exports');
+  try {
+    return { ...opened, found: await opened.logits(Int32Array.from(WINDOWS[0] ?? [])) };
+  } finally {
+    await opened.close();
+  }
+}
+
+/**
+ * Writes a model, and compares the file with the same model as the engine computes it: by the perplexity in llama.cpp,
+ * and by what the exporter reads back of it.
+ */
+async function compare(source: string, kept: KeptUnits, type?: string, replace?: ReplacedTensors) {
+  const { path, checkpoint } = await write(source, kept, type, replace);
+  const expected = await measureEngine(checkpoint);
+  const perplexity = await withLlamaModel(path, (model) => measureLlamaPerplexity(model, WINDOWS));
+  const { shape, architecture, storage, found } = await readBack(path);
+  const { hidden, headDim, vocabulary, layers } = expected.shape;
+  const { share } = compareLogits(expected.logits, found, vocabulary);
+  return {
+    /** How far off it is, as a share. */
+    perplexity: Math.abs(perplexity / expected.perplexity - 1),
+    /** How far off they are, over what rounding explains. */
+    logits: share / mostShare(storage.rounding),
+    written: { hidden, headDim, vocabulary, layers: withoutEmpty(layers) },
+    read: { ...shape, layers: withoutEmpty(architecture) },
+    type: storage.type,
+  };
 }
 
 /** A small model of a family with biases where it has them, which starts with 2 groups of 2 heads and 40 channels. */
@@ -83,6 +116,8 @@ const keepFew = (groups: number, channels: number): LayerKeptUnits => ({
   queryHeads: range(4 - 2 * groups, 4),
   ffnChannels: range(40 - channels, 40),
 });
+
+const makeBias = (step: number): Float32Array => Float32Array.from({ length: 64 }, (_, i) => (step * i) / 64);
 
 describe('gguf', () => {
   it.each([
@@ -94,8 +129,23 @@ describe('gguf', () => {
     ['layers that differ as f32', UNEVEN, 'f32', 0.005],
     ['layers that differ as f16', UNEVEN, 'f16', 0.005],
     ['dropped halves', HALVES, 'f32', 0.005],
-  ])('llama.cpp has the perplexity of the engine: %s', async (_, kept, type, tolerance) => {
-    expect(Math.abs((await comparePerplexity(DEMO_DIRECTORY, kept, type)) - 1)).toBeLessThan(tolerance);
+  ])('llama.cpp and its own reader compute what the engine does: %s', async (_, kept, type, tolerance) => {
+    const { perplexity, logits, read, written, ...found } = await compare(DEMO_DIRECTORY, kept, type);
+    expect(perplexity).toBeLessThan(tolerance);
+    expect(logits).toBeLessThan(1);
+    expect(read).toEqual(written);
+    expect(found.type).toBe(type.toUpperCase());
+  });
+
+  it('keeps the biases that a compensation leaves of dropped halves', async () => {
+    const replace = new Map([
+      ['model.layers.0.self_attn.o_proj.bias', makeBias(0.1)],
+      ['model.layers.2.mlp.down_proj.bias', makeBias(-0.1)],
+    ]);
+    const { perplexity, logits, read, written } = await compare(DEMO_DIRECTORY, HALVES, 'f32', replace);
+    expect(perplexity).toBeLessThan(0.005);
+    expect(logits).toBeLessThan(1);
+    expect(read).toEqual(written);
   });
 
   const few = [keepFew(1, 24), keepFew(1, 24)];
@@ -124,10 +174,13 @@ describe('gguf', () => {
       },
       few,
     ],
-  ])('llama.cpp has the perplexity of the engine: %s', async (_, config, kept) => {
+  ])('llama.cpp and its own reader compute what the engine does: %s', async (_, config, kept) => {
     const source = await writeTrait({ config: { vocab_size: 512, max_position_embeddings: 128, ...config } });
     await copyFile(join(DEMO_DIRECTORY, 'tokenizer.json'), join(source, 'tokenizer.json'));
-    expect(Math.abs((await comparePerplexity(source, kept)) - 1)).toBeLessThan(0.005);
+    const { perplexity, logits, read, written } = await compare(source, kept);
+    expect(perplexity).toBeLessThan(0.005);
+    expect(logits).toBeLessThan(1);
+    expect(read).toEqual(written);
   });
 
   it('llama.cpp splits texts into the same tokens, and knows which begin and end a text', async () => {
@@ -139,6 +192,24 @@ describe('gguf', () => {
     }));
     expect(found.split).toEqual(texts.map((text) => tokenizer.encode(text, { add_special_tokens: false }).ids));
     expect(found.special).toEqual([1, 2, true]);
+  });
+
+  it('reads of its file what another reader does', async () => {
+    const { path } = await write(DEMO_DIRECTORY, UNEVEN, 'f16');
+    const expected = await readGgufFileInfo(path);
+    const file = await readGguf(path);
+    await file.close();
+    const tokens = expected.metadata.tokenizer.ggml.tokens;
+    expect(file.metadata.get('tokenizer.ggml.tokens')).toEqual(tokens);
+    expect(file.metadata.get('deci.feed_forward_length')).toEqual([96, 128, 172, 64, 160]);
+    const start = expected.infoEndOffset ?? 0;
+    expect([...file.tensors.values()].map(({ name, shape, offset }) => [name, shape.toReversed(), offset])).toEqual(
+      expected.tensorInfo?.map(({ name, dimensions, offset }) => [
+        name,
+        dimensions.map(Number),
+        start + Number(offset),
+      ]),
+    );
   });
 
   it('states how many bytes it will write', async () => {

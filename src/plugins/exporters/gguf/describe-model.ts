@@ -63,7 +63,7 @@ export function describeScaling(
   architecture: LlamaCppArchitecture,
 ): Record<string, GgufValue> {
   if (scaling === undefined || scaling.kind === 'dynamic') return {}; // dynamic: only beyond the context_length stated
-  if (scaling.kind === 'llama3') {
+  if (scaling.kind === 'llama3' || scaling.kind === 'factors') {
     if (architecture.readsFrequencyFactors) return {}; // by a tensor: listFrequencyFactors
     throw cannotHold(`llama.cpp has no rope_type llama3 in the architecture ${architecture.name}`);
   }
@@ -72,18 +72,26 @@ export function describeScaling(
     'rope.scaling.factor': { type: 'float32', value: scaling.factor },
   };
   if (scaling.kind === 'linear') return factor;
-  const usual = 0.1 * Math.log(scaling.factor) + 1;
+  const { attentionFactor, ...usual } = usualYarn(scaling.factor);
   if (
-    scaling.betaFast !== 32 ||
-    scaling.betaSlow !== 1 ||
-    scaling.ramp !== 'whole' ||
-    Math.abs(scaling.attentionFactor - usual) > 1e-6
+    scaling.betaFast !== usual.betaFast ||
+    scaling.betaSlow !== usual.betaSlow ||
+    scaling.ramp !== usual.ramp ||
+    Math.abs(scaling.attentionFactor - attentionFactor) > 1e-6
   )
     throw cannotHold(
       'llama.cpp computes rope_type yarn with beta_fast 32, beta_slow 1 and the usual attention_factor, and config.json has others',
     );
   return { ...factor, 'rope.scaling.original_context_length': { type: 'uint32', value: scaling.originalMaxPositions } };
 }
+
+/** What llama.cpp (src/llama-context.cpp) and the paper (arXiv 2309.00071) have by default. */
+export function usualYarn(factor: number) {
+  return { betaFast: 32, betaSlow: 1, ramp: 'whole', attentionFactor: 0.1 * Math.log(factor) + 1 } as const;
+}
+
+/** The tensor that has them. */
+export const FREQUENCY_FACTORS = 'rope_freqs.weight';
 
 /** What llama.cpp divides the frequency of each pair by, for Llama 3.1; none for other models. */
 export function listFrequencyFactors({ config, shape }: Pick<PrunedModel, 'config' | 'shape'>): GgufTensor[] {
@@ -97,7 +105,7 @@ export function listFrequencyFactors({ config, shape }: Pick<PrunedModel, 'confi
   });
   return [
     {
-      name: 'rope_freqs.weight',
+      name: FREQUENCY_FACTORS,
       shape: [factors.length],
       type: 'F32',
       read: async () => new Uint8Array(factors.buffer.slice(0)),

@@ -2,7 +2,7 @@ import type { PrunedModel, PrunedTensor } from '../../../core/ports/exporter.js'
 import type { TensorDtype } from '../../../engine/checkpoint/checkpoint.js';
 import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
 import { decodeInto, DTYPE_BYTES } from '../../../engine/checkpoint/dtype.js';
-import type { BlockPart } from '../../../engine/families/family.js';
+import type { BlockPart, LlamaCppArchitecture } from '../../../engine/families/family.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../../../engine/families/list-tensors.js';
 import { encodeBlocks } from './encode-blocks.js';
@@ -10,7 +10,7 @@ import { listBiases, type PlannedLayers } from './plan-layers.js';
 import type { GgufTensor, GgufType } from './write-gguf.js';
 
 /** llama.cpp's names (gguf-py/gguf/constants.py). */
-const NAMES: Readonly<Record<TensorSpec['part'], string>> = {
+const PARTS: Readonly<Record<TensorSpec['part'], string>> = {
   embedding: 'token_embd',
   finalNorm: 'output_norm',
   head: 'output',
@@ -46,14 +46,13 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       const stored = spec.shape.length === 1 ? 'F32' : type;
       const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
       const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? 'F32' : stored;
-      const isPaired = ROTATED.has(part) && architecture.rotates === 'neighbours';
       return {
-        name: `${layer === undefined ? '' : `blk.${layer}.`}${NAMES[part]}.${kind}`,
+        name: nameWeight(spec),
         shape: spec.shape,
         type: stored,
         read: async () => {
           const bytes = await readBytes(present.get(name), spec.shape, dtype);
-          const paired = isPaired ? pairRows(bytes, spec.shape, shape.headDim) : bytes;
+          const paired = isPaired(spec, architecture) ? pairRows(bytes, spec.shape, shape.headDim) : bytes;
           if (blocks === undefined) return paired;
           const values = new Float32Array(paired.length / DTYPE_BYTES[dtype]);
           decodeInto(values, paired, dtype);
@@ -62,6 +61,22 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       };
     },
   );
+}
+
+/** The name of a tensor in the file. */
+export function nameWeight({ layer, part, kind }: Pick<TensorSpec, 'layer' | 'part' | 'kind'>): string {
+  return `${layer === undefined ? '' : `blk.${layer}.`}${PARTS[part]}.${kind}`;
+}
+
+/** Whether the rows of a tensor are in the order of `pairRow`. */
+export function isPaired({ part }: Pick<TensorSpec, 'part'>, { rotates }: LlamaCppArchitecture): boolean {
+  return ROTATED.has(part) && rotates === 'neighbours';
+}
+
+/** Where a row goes that is rotated with its neighbour: each head has them in the order 0, d/2, 1, d/2 + 1 and so on. */
+export function pairRow(row: number, headDim: number): number {
+  const [inHead, half] = [row % headDim, headDim / 2];
+  return row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
 }
 
 async function readBytes(
@@ -73,15 +88,10 @@ async function readBytes(
   return new Uint8Array(shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]));
 }
 
-/** The rows of each head in the order 0, d/2, 1, d/2 + 1 and so on. */
 function pairRows(bytes: Uint8Array, [rows = 0]: readonly number[], headDim: number): Uint8Array {
   const width = bytes.length / rows;
-  const half = headDim / 2;
   const paired = new Uint8Array(bytes.length);
-  for (let row = 0; row < rows; row += 1) {
-    const inHead = row % headDim;
-    const to = row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
-    paired.set(bytes.subarray(row * width, (row + 1) * width), to * width);
-  }
+  for (let row = 0; row < rows; row += 1)
+    paired.set(bytes.subarray(row * width, (row + 1) * width), pairRow(row, headDim) * width);
   return paired;
 }

@@ -20,7 +20,7 @@ export interface PlannedLayers {
 }
 
 /** The architecture whose layers may differ. It has no norms of queries and keys. */
-const PER_LAYER: LlamaCppArchitecture = {
+export const PER_LAYER: LlamaCppArchitecture = {
   name: 'deci',
   rotates: 'neighbours',
   heads: 'any',
@@ -29,7 +29,7 @@ const PER_LAYER: LlamaCppArchitecture = {
 };
 
 /** Channels of an FFN of zeros: the least that blocks of quantised values allow. */
-const ZERO_CHANNELS = 32;
+export const ZERO_CHANNELS = 32;
 
 /**
  * The layers of the file, or why llama.cpp has none for this model, with the way out. Layers that keep neither half are

@@ -39,10 +39,16 @@ export interface GgufOutput {
   readonly work: WorkContext;
 }
 
-const VERSION = 3;
+/** The name of the file of an export. */
+export const GGUF_FILE = 'model.gguf';
+
+/** The first four bytes. */
+export const MAGIC = 'GGUF';
+
+export const VERSION = 3;
 
 /** The one that readers assume when the metadata name none. */
-const ALIGNMENT = 32;
+export const ALIGNMENT = 32;
 
 /**
  * Writes one GGUF file (ggml's docs/gguf.md, version 3): metadata, the table of tensors, then their values one by one,
@@ -88,7 +94,7 @@ function align(bytes: number): number {
 function encodeHeader(metadata: GgufOutput['metadata'], tensors: readonly GgufTensor[]): Uint8Array {
   const entries = Object.entries(metadata);
   const parts: Uint8Array[] = [
-    new TextEncoder().encode('GGUF'),
+    new TextEncoder().encode(MAGIC),
     uint32(VERSION),
     uint64(tensors.length),
     uint64(entries.length),
@@ -109,7 +115,7 @@ function encodeHeader(metadata: GgufOutput['metadata'], tensors: readonly GgufTe
 }
 
 /** Numbers of the types of metadata. */
-const VALUE_TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
+export const VALUE_TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
 
 function encodeValue({ type, value }: GgufValue): Uint8Array[] {
   switch (type) {
