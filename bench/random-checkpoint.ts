@@ -36,10 +36,11 @@ export interface WeightBytes {
   readonly finalNorm: number;
 }
 
-/** Writes a checkpoint of random BF16 weights, tensor by tensor, in files of at most 4 GiB with an index. */
+/** Writes a checkpoint of random BF16 weights, tensor by tensor, in files of at most `shardBytes` with an index. */
 export async function writeRandomCheckpoint(
   directory: string,
   config: Readonly<Record<string, unknown>>,
+  shardBytes = 4 * 2 ** 30,
 ): Promise<{ readonly shape: ModelShape; readonly bytes: WeightBytes }> {
   const { shape } = parseConfig(config);
   const tensors = listTensors(findFamily(shape.family), shape);
@@ -47,13 +48,13 @@ export async function writeRandomCheckpoint(
   await writeFile(join(directory, 'config.json'), `${JSON.stringify(config, undefined, 2)}\n`);
   await writeSafetensors({
     directory,
-    shardBytes: 4 * 2 ** 30,
+    shardBytes,
     work: { signal: new AbortController().signal },
     tensors: tensors.map((spec, index) => ({
       name: spec.name,
       dtype: 'BF16',
       shape: [...spec.shape],
-      read: async () => fill(spec, noise, index),
+      read: async (rows) => fill(spec, noise, index, rows),
     })),
   });
   const sumBytes = (wanted: (spec: TensorSpec) => boolean): number =>
@@ -79,10 +80,16 @@ function createNoise(): Uint8Array {
 }
 
 /** Norms are ones; matrices are noise, each from another offset. */
-function fill({ shape }: TensorSpec, noise: Uint8Array, index: number): Uint8Array {
-  if (shape.length === 1) return encodeValues(new Float32Array(countValues(shape)).fill(1), 'BF16');
-  const bytes = new Uint8Array(2 * countValues(shape));
-  for (let at = 0, from = (2 * index * 65_537) % noise.length; at < bytes.length; from = 0) {
+function fill(
+  { shape: [all = 1, ...rest] }: TensorSpec,
+  noise: Uint8Array,
+  index: number,
+  { first, count } = { first: 0, count: all },
+): Uint8Array {
+  if (rest.length === 0) return encodeValues(new Float32Array(count).fill(1), 'BF16');
+  const rowBytes = 2 * countValues(rest);
+  const bytes = new Uint8Array(count * rowBytes);
+  for (let at = 0, from = (2 * index * 65_537 + first * rowBytes) % noise.length; at < bytes.length; from = 0) {
     const part = noise.subarray(from, from + bytes.length - at);
     bytes.set(part, at);
     at += part.length;

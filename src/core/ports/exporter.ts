@@ -117,8 +117,14 @@ export interface PrunedTensor {
   readonly name: string;
   readonly dtype: 'F32' | 'F16' | 'BF16';
   readonly shape: readonly number[];
-  /** Little-endian bytes of the tensor. */
-  read(): Promise<Uint8Array>;
+  /** Little-endian bytes of the tensor, or of some of its rows: a large one need not be in memory at once. */
+  read(rows?: RowRange): Promise<Uint8Array>;
+}
+
+/** Neighbouring places along the first dimension of a tensor. */
+export interface RowRange {
+  readonly first: number;
+  readonly count: number;
 }
 
 export interface ExportSummary {

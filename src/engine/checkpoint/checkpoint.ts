@@ -1,4 +1,5 @@
 import type { ModelShape } from '../../core/model/shape.js';
+import type { RowRange } from '../../core/ports/exporter.js';
 import type { ModelConfig } from '../config/config.js';
 import type { CheckpointFiles } from '../files/checkpoint-files.js';
 
@@ -29,8 +30,8 @@ export interface Checkpoint {
   readTensor(name: string): Promise<Float32Array>;
   /** `count` rows of a matrix, starting at row `first`; nothing else is read. */
   readRows(name: string, first: number, count: number): Promise<Float32Array>;
-  /** A tensor's own little-endian bytes. */
-  readBytes(name: string): Promise<Uint8Array>;
+  /** A tensor's own little-endian bytes, or those of some of its rows; nothing else is read. */
+  readBytes(name: string, rows?: RowRange): Promise<Uint8Array>;
   /** Closes the files that were read from; a later read opens them again. */
   close(): Promise<void>;
 }

@@ -49,6 +49,20 @@ export function encodeValues(values: Float32Array, dtype: TensorDtype): Uint8Arr
   return new Uint8Array(halves.buffer);
 }
 
+const halfTables = new Map<string, Uint16Array>();
+
+/** The bits in one dtype of two bytes of every value of the other, indexed by its bits there. Made on first use. */
+export function listHalvesOf(from: 'F16' | 'BF16', to: 'F16' | 'BF16'): Uint16Array {
+  const key = `${from} ${to}`;
+  const known = halfTables.get(key);
+  if (known !== undefined) return known;
+  const values = new Float32Array(0x10000);
+  decodeInto(values, new Uint8Array(Uint16Array.from(values, (_, bits) => bits).buffer), from);
+  const table = new Uint16Array(encodeValues(values, to).buffer as ArrayBuffer);
+  halfTables.set(key, table);
+  return table;
+}
+
 let halfToFloatBits: Uint32Array | undefined;
 
 /**

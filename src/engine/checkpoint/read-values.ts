@@ -42,10 +42,14 @@ export async function readValues(
 }
 
 /** A tensor's own little-endian bytes. Throws MODEL_MALFORMED as `readValues` does. */
-export async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array> {
+export async function readBytes(
+  handle: FileHandle,
+  entry: TensorEntry,
+  state: 'unknown' | 'known finite' = 'unknown',
+): Promise<Uint8Array> {
   const bytes = new Uint8Array(entry.bytes);
   await readFully(handle, bytes, entry.offset, entry.file);
-  await requireAllFinite(bytes, entry);
+  if (state === 'unknown') await requireAllFinite(bytes, entry);
   return bytes;
 }
 
@@ -101,7 +105,10 @@ export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
     dtype === 'F32'
       ? new Uint32Array(aligned.buffer, aligned.byteOffset, count)
       : new Uint16Array(aligned.buffer, aligned.byteOffset, count);
-  const exponent = EXPONENT_BITS[dtype];
+  const [exponent, magnitude] = [EXPONENT_BITS[dtype], dtype === 'F32' ? 0x7fffffff : 0x7fff];
+  let all = 0;
+  for (let place = 0; place < count; place += 1) all = Math.max(all, (bits[place] as number) & magnitude);
+  if (all < exponent) return -1; // without a branch for each value, so in half the time
   for (let place = 0; place < count; place += 1) if (((bits[place] as number) & exponent) === exponent) return place;
   return -1;
 }

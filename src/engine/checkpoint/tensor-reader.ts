@@ -32,9 +32,10 @@ export function createTensorReader(
         readValues(handle, cutRows(entry, first, count), finite.has(name) ? 'known finite' : 'unknown'),
       );
     },
-    readBytes: async (name) => {
+    readBytes: async (name, rows) => {
       const entry = find(name);
-      return files.use(entry.file, (handle) => readBytes(handle, entry));
+      const part = rows === undefined ? entry : cutRows(entry, rows.first, rows.count);
+      return files.use(entry.file, (handle) => readBytes(handle, part, finite.has(name) ? 'known finite' : 'unknown'));
     },
   };
 }

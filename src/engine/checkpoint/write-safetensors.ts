@@ -5,6 +5,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 import { writeFully } from '../files/read-write.js';
 import { DTYPE_BYTES } from './dtype.js';
+import { readPieces } from './read-pieces.js';
 
 export interface SafetensorsOutput {
   /** An existing folder. */
@@ -19,11 +20,11 @@ export interface SafetensorsOutput {
 const ALIGNMENT = 8;
 
 /**
- * Writes tensors one by one: `model.safetensors`, or if they take more than `shardBytes`,
+ * Writes tensors one by one, each in pieces: `model.safetensors`, or if they take more than `shardBytes`,
  * `model-00001-of-0000N.safetensors` and so on, with an index. Each file is synced. Returns the names of the files and
  * their total bytes.
  *
- * Throws the signal's reason when it fires, between two tensors.
+ * Throws the signal's reason when it fires, between two pieces.
  */
 export async function writeSafetensors(
   output: SafetensorsOutput,
@@ -43,14 +44,14 @@ export async function writeSafetensors(
       let written = header.length;
       for (const tensor of shard) {
         work.signal.throwIfAborted();
-        const values = await tensor.read();
-        if (values.length !== countBytes(tensor))
-          throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countBytes(tensor)}`);
-        await writeFully(handle, values);
-        written += values.length;
-        done += values.length;
+        for await (const piece of readPieces(tensor, countBytes(tensor))) {
+          work.signal.throwIfAborted();
+          await writeFully(handle, piece);
+          done += piece.length;
+          work.report?.({ what: 'bytes', done, total });
+        }
+        written += countBytes(tensor);
         fileOf[tensor.name] = file;
-        work.report?.({ what: 'bytes', done, total });
       }
       return written;
     });

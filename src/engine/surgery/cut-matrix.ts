@@ -1,12 +1,11 @@
-import { setImmediate } from 'node:timers/promises';
+import type { RowRange } from '../../core/ports/exporter.js';
 
-/** Values copied in one turn of the event loop; gathered one by one they take a few milliseconds. */
-const SLICE_VALUES = 2 * 1024 * 1024;
+/** Values of the matrix that are in memory at a time. */
+const SLICE_VALUES = 1024 * 1024;
 
 /** What is kept of a matrix. */
 export interface MatrixCut {
-  /** [rows, columns] before the cut; a vector has one column. */
-  readonly rows: number;
+  /** Columns before the cut; a vector has one. */
   readonly columns: number;
   /** Kept rows, ascending; undefined: all. */
   readonly keptRows: Int32Array | undefined;
@@ -16,28 +15,37 @@ export interface MatrixCut {
 }
 
 /**
- * The kept rows and columns of a row-major matrix, bit for bit: values are moved, never converted.
+ * Some of the kept rows of a row-major matrix with their kept columns, bit for bit: values are moved, never converted.
  *
- * @param bytes the matrix, aligned to its value size
+ * @param rows counted among the kept ones
+ * @param read the bytes of neighbouring rows of the whole matrix, aligned to its value size
  */
-export async function cutMatrix(bytes: Uint8Array, cut: MatrixCut): Promise<Uint8Array> {
-  const { columns, keptRows, keptColumns } = cut;
-  if (keptRows === undefined && keptColumns === undefined) return bytes;
-  const count = cut.rows * columns;
-  const source =
-    cut.valueBytes === 2
-      ? new Uint16Array(bytes.buffer, bytes.byteOffset, count)
-      : new Uint32Array(bytes.buffer, bytes.byteOffset, count);
-  const rows = keptRows?.length ?? cut.rows;
+export async function cutMatrix(
+  { columns, keptRows, keptColumns, valueBytes }: MatrixCut,
+  rows: RowRange,
+  read: (rows: RowRange) => Promise<Uint8Array>,
+): Promise<Uint8Array> {
+  if (keptRows === undefined && keptColumns === undefined) return read(rows);
   const width = keptColumns?.length ?? columns;
-  const target = cut.valueBytes === 2 ? new Uint16Array(rows * width) : new Uint32Array(rows * width);
-  const rowsATurn = Math.max(1, Math.floor(SLICE_VALUES / Math.max(1, width)));
-  for (let row = 0; row < rows; row += 1) {
-    if (row > 0 && row % rowsATurn === 0) await setImmediate();
-    const from = (keptRows === undefined ? row : (keptRows[row] as number)) * columns;
-    const to = row * width;
-    if (keptColumns === undefined) target.set(source.subarray(from, from + columns), to);
-    else for (let i = 0; i < width; i += 1) target[to + i] = source[from + (keptColumns[i] as number)] as number;
+  const target = valueBytes === 2 ? new Uint16Array(rows.count * width) : new Uint32Array(rows.count * width);
+  const placeOf = (row: number): number => keptRows?.[row] ?? row;
+  const most = Math.max(1, Math.floor(SLICE_VALUES / columns));
+  const end = rows.first + rows.count;
+  for (let row = rows.first, next = row; row < end; row = next) {
+    const first = placeOf(row);
+    while (next < end && placeOf(next) < first + most) next += 1;
+    const bytes = await read({ first, count: placeOf(next - 1) + 1 - first });
+    const count = bytes.length / valueBytes;
+    const source =
+      valueBytes === 2
+        ? new Uint16Array(bytes.buffer, bytes.byteOffset, count)
+        : new Uint32Array(bytes.buffer, bytes.byteOffset, count);
+    for (let kept = row; kept < next; kept += 1) {
+      const from = (placeOf(kept) - first) * columns;
+      const to = (kept - rows.first) * width;
+      if (keptColumns === undefined) target.set(source.subarray(from, from + columns), to);
+      else for (let i = 0; i < width; i += 1) target[to + i] = source[from + (keptColumns[i] as number)] as number;
+    }
   }
   return new Uint8Array(target.buffer);
 }

@@ -2,10 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { architectureOf, rankKeptFirst, type KeptUnits, type LayerKeptUnits } from '../../core/model/units.js';
-import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import type { PrunedModel, PrunedTensor, RowRange } from '../../core/ports/exporter.js';
 import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
-import { DTYPE_BYTES, DTYPE_LIMITS, encodeValues } from '../checkpoint/dtype.js';
+import { DTYPE_BYTES, encodeValues } from '../checkpoint/dtype.js';
 import { findWrittenDtype } from '../checkpoint/find-written-dtype.js';
+import { findNonFinite } from '../checkpoint/read-values.js';
 import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
 import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
@@ -122,29 +123,44 @@ function prepareTensor(
   const isLeft = isNewlyLeft(checkpoint.shape, spec, kept);
   const entry = isLeft ? undefined : checkpoint.tensors.get(name);
   const dtype = findWrittenDtype(checkpoint, family, spec, isLeft ? 'left-bias' : spec.kind);
+  const [writtenRows = 1] = shape;
+  const all = { first: 0, count: writtenRows };
   const compensated = replace.get(name);
-  if (compensated !== undefined) {
-    return {
-      name,
-      dtype,
-      shape,
-      read: async () =>
-        encodeInTurns(spec, typeof compensated === 'function' ? await compensated() : compensated, dtype),
-    };
+  if (compensated !== undefined)
+    return { name, dtype, shape, read: readCompensated(spec, compensated, dtype, writtenRows) };
+  if (entry === undefined) {
+    const rowBytes = (countValues(shape) / writtenRows) * DTYPE_BYTES[dtype];
+    return { name, dtype, shape, read: async ({ count } = all) => new Uint8Array(count * rowBytes) };
   }
-  if (entry === undefined)
-    return { name, dtype, shape, read: async () => new Uint8Array(countValues(shape) * DTYPE_BYTES[dtype]) };
   const [rows = 1, columns = 1] = entry.shape;
-  const cut = { rows, columns, valueBytes: DTYPE_BYTES[dtype], ...selectKept(spec, checkpoint.shape, kept) };
+  const selected = selectKept(spec, checkpoint.shape, kept);
+  const cut = {
+    columns,
+    keptRows: selected.keptRows?.length === rows ? undefined : selected.keptRows,
+    keptColumns: selected.keptColumns?.length === columns ? undefined : selected.keptColumns,
+    valueBytes: DTYPE_BYTES[dtype],
+  };
   return {
     name,
     dtype,
     shape,
-    read: async () => {
-      const keptRows = cut.keptRows?.length === rows ? undefined : cut.keptRows;
-      const keptColumns = cut.keptColumns?.length === columns ? undefined : cut.keptColumns;
-      return cutMatrix(await checkpoint.readBytes(name), { ...cut, keptRows, keptColumns });
-    },
+    read: (range = all) => cutMatrix(cut, range, (sourceRows) => checkpoint.readBytes(name, sourceRows)),
+  };
+}
+
+/** Computed values are kept until their last row was read. */
+function readCompensated(
+  spec: TensorSpec,
+  compensated: Float32Array | (() => Promise<Float32Array>),
+  dtype: TensorDtype,
+  rows: number,
+): PrunedTensor['read'] {
+  let computed: Promise<Float32Array> | undefined;
+  return async ({ first, count } = { first: 0, count: rows }) => {
+    computed ??= typeof compensated === 'function' ? compensated() : Promise.resolve(compensated);
+    const values = await computed;
+    if (first + count === rows) computed = undefined;
+    return encodeInTurns(spec, values, dtype, { first, count });
   };
 }
 
@@ -201,17 +217,20 @@ async function encodeInTurns(
   { name, shape }: TensorSpec,
   values: Float32Array,
   dtype: TensorDtype,
+  { first, count }: RowRange,
 ): Promise<Uint8Array> {
   if (values.length !== countValues(shape))
     throw new RangeError(`${name} has ${countValues(shape)} values, but ${values.length} were given`);
-  const width = DTYPE_BYTES[dtype];
-  const bytes = new Uint8Array(values.length * width);
-  for (let from = 0; from < values.length; from += SLICE_VALUES) {
-    if (from > 0) await setImmediate();
-    const slice = values.subarray(from, from + SLICE_VALUES);
-    const bad = slice.findIndex((value) => !(Math.abs(value) < DTYPE_LIMITS[dtype]));
+  const width = values.length / (shape[0] ?? 1);
+  const [start, end] = [first * width, (first + count) * width];
+  const bytes = new Uint8Array((end - start) * DTYPE_BYTES[dtype]);
+  for (let from = start; from < end; from += SLICE_VALUES) {
+    if (from > start) await setImmediate();
+    const slice = values.subarray(from, Math.min(end, from + SLICE_VALUES));
+    const encoded = encodeValues(slice, dtype);
+    const bad = findNonFinite(encoded, dtype);
     if (bad !== -1) throw outOfRange(name, dtype, from + bad, slice[bad] as number);
-    bytes.set(encodeValues(slice, dtype), from * width);
+    bytes.set(encoded, (from - start) * DTYPE_BYTES[dtype]);
   }
   return bytes;
 }

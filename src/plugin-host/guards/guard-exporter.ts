@@ -89,7 +89,7 @@ function noteFaults(model: PrunedModel, faults: WeakSet<object>): PrunedModel {
     ...model,
     readSource: (file) => note(model.readSource(file)),
     listCompanions: () => note(model.listCompanions()),
-    tensors: model.tensors.map((tensor) => ({ ...tensor, read: () => note(tensor.read()) })),
+    tensors: model.tensors.map((tensor) => ({ ...tensor, read: (rows) => note(tensor.read(rows)) })),
   };
 }
 

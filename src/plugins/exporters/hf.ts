@@ -125,9 +125,14 @@ function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
   const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
   const tensors = listTensors(findFamily(shape.family), shape).map((spec): PrunedTensor => {
     const dtype = present.get(spec.name.replace(/\.bias$/, '.weight'))?.dtype ?? 'F32';
-    const bytes = spec.shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
+    const [length = 0] = spec.shape; // a bias
     return (
-      present.get(spec.name) ?? { name: spec.name, dtype, shape: spec.shape, read: async () => new Uint8Array(bytes) }
+      present.get(spec.name) ?? {
+        name: spec.name,
+        dtype,
+        shape: spec.shape,
+        read: async ({ count } = { first: 0, count: length }) => new Uint8Array(count * DTYPE_BYTES[dtype]),
+      }
     );
   });
   return { ...model, shape, tensors };

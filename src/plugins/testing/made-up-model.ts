@@ -103,9 +103,11 @@ export function makeUpModel(architecture: Architecture, read: () => void = () =>
         name,
         dtype: 'F32',
         shape: sizes,
-        read: async () => {
+        read: async (rows) => {
           read();
-          return new Uint8Array(values.buffer.slice(0));
+          const { first, count: rowCount } = rows ?? { first: 0, count: sizes[0] ?? 1 };
+          const width = count / (sizes[0] ?? 1);
+          return new Uint8Array(values.slice(first * width, (first + rowCount) * width).buffer);
         },
       };
     }),

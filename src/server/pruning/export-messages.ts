@@ -1,5 +1,5 @@
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
-import type { ExportSummary, PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import type { ExportSummary, PrunedModel, PrunedTensor, RowRange } from '../../core/ports/exporter.js';
 import type { WorkProgress } from '../../core/ports/work-context.js';
 import type { ErrorMessage } from '../../engine/workers/message-errors.js';
 
@@ -16,7 +16,7 @@ export interface ExportTask {
 
 /** A part of the pruned model that an exporter asks for. */
 export type ExportQuestion =
-  | { readonly kind: 'tensor'; readonly index: number }
+  | { readonly kind: 'tensor'; readonly index: number; readonly rows: RowRange | undefined }
   | { readonly kind: 'source'; readonly file: string }
   | { readonly kind: 'companions' };
 

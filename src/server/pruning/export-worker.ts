@@ -35,7 +35,7 @@ async function run({ address, options, directory, model, tensors }: ExportTask):
       ...model,
       readSource: (file) => ask({ kind: 'source', file }),
       listCompanions: () => ask({ kind: 'companions' }),
-      tensors: tensors.map((tensor, index) => ({ ...tensor, read: () => ask({ kind: 'tensor', index }) })),
+      tensors: tensors.map((tensor, index) => ({ ...tensor, read: (rows) => ask({ kind: 'tensor', index, rows }) })),
     };
     send({
       kind: 'written',

@@ -64,6 +64,21 @@ describe('convertTensor', () => {
     });
   });
 
+  it('converts some rows, and counts the place of a value that it refuses from the first of all', async () => {
+    const values = Float32Array.of(0, 1, 2, 3, 4, 65_520);
+    const matrix: PrunedTensor = {
+      name: 'w',
+      dtype: 'F32',
+      shape: [3, 2],
+      read: async ({ first, count } = { first: 0, count: 3 }) =>
+        new Uint8Array(values.slice(2 * first, 2 * (first + count)).buffer),
+    };
+    const converted = convertTensor(matrix, 'F16');
+    const rows = (first: number) => converted.read({ first, count: 1 });
+    expect([...new Uint16Array((await rows(1)).slice().buffer)]).toEqual([0x4000, 0x4200]); // 2 and 3
+    await expect(rows(2)).rejects.toMatchObject({ metadata: { index: '5' } });
+  });
+
   it('returns the tensor itself where it has the dtype', () => {
     const tensor = make('F16', Uint16Array.of(1));
     expect(convertTensor(tensor, 'F16')).toBe(tensor);

@@ -88,6 +88,32 @@ describe('writeSafetensors', () => {
     ).rejects.toThrow('EEXIST');
   });
 
+  it('reads a large tensor in pieces of whole rows, so that memory never holds all of it', async () => {
+    const folder = await makeFolder();
+    const [rows, columns] = [1001, 3000]; // 12 MB
+    const asked: number[] = [];
+    const tensor: PrunedTensor = {
+      name: 'w',
+      dtype: 'F32',
+      shape: [rows, columns],
+      read: async ({ first, count } = { first: 0, count: rows }) => {
+        asked.push(count);
+        return new Uint8Array(Float32Array.from({ length: count * columns }, (_, i) => first * columns + i).buffer);
+      },
+    };
+    await writeSafetensors({ directory: folder, tensors: [tensor], shardBytes: 1e9, work });
+    expect(Math.max(...asked) * columns * 4).toBeLessThanOrEqual(4 * 2 ** 20);
+    const bytes = await readFile(join(folder, 'model.safetensors'));
+    const values = new Float32Array(bytes.buffer.slice(bytes.length - rows * columns * 4));
+    expect(values.length).toBe(rows * columns);
+    expect(values.findIndex((value, i) => value !== i)).toBe(-1);
+    // One that gives all of itself for some of its rows
+    const whole = { ...tensor, read: () => tensor.read() };
+    await expect(
+      writeSafetensors({ directory: await makeFolder(), tensors: [whole], shardBytes: 1e9, work }),
+    ).rejects.toThrow('w has 12012000 bytes from row 0 on, its shape asks for 4188000');
+  });
+
   it('reports bytes up to the total', async () => {
     const seen: number[] = [];
     await writeSafetensors({

@@ -50,6 +50,35 @@ function bias(values: readonly number[]): TinyTensor {
 }
 
 describe('pruneModel', () => {
+  it('reads each row of a tensor, cut or compensated, as it reads the whole', async () => {
+    const kept = [{ kvGroups: [1], queryHeads: [2, 3], ffnChannels: [0, 2] }];
+    const down = Float32Array.of(1, 2, 3, 4);
+    let computed = 0;
+    const replace: ReplacedTensors = new Map<string, Float32Array | (() => Promise<Float32Array>)>([
+      [
+        `${BLOCK}mlp.down_proj.weight`,
+        async () => {
+          computed += 1;
+          return down;
+        },
+      ],
+      [`${BLOCK}self_attn.o_proj.bias`, Float32Array.of(7, 8)],
+    ]);
+    const folder = await writeFolder({ 'config.json': TINY_CONFIG, 'model.safetensors': packTensors(tinyTensors()) });
+    const checkpoint = await openCheckpoint(folder);
+    try {
+      const { tensors } = pruneModel({ checkpoint, keptUnits: kept, replace });
+      for (const { name, shape, read } of tensors) {
+        const rows: Uint8Array[] = [];
+        for (let first = 0; first < (shape[0] ?? 0); first += 1) rows.push(await read({ first, count: 1 }));
+        expect([name, Buffer.concat(rows)]).toEqual([name, Buffer.from(await read())]);
+      }
+      expect(computed).toBe(2); // once for the rows, once for the whole
+    } finally {
+      await checkpoint.close();
+    }
+  });
+
   it('keeps the rows and columns of the kept units, worked out by hand', async () => {
     // Group 1 of 2 with the second of its two heads (head 3 of 4), channels 0 and 2 of 3; heads have 2 rows each.
     const { model, tensors } = await prune([{ kvGroups: [1], queryHeads: [3], ffnChannels: [2, 0] }]);

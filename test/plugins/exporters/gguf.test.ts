@@ -12,6 +12,8 @@ import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { pruneModel, type ReplacedTensors } from '../../../src/engine/surgery/prune-model.js';
 import gguf from '../../../src/plugins/exporters/gguf.js';
+import { listWeights } from '../../../src/plugins/exporters/gguf/list-weights.js';
+import { planLayers } from '../../../src/plugins/exporters/gguf/plan-layers.js';
 import { encodeBlocks } from '../../../src/plugins/exporters/gguf/encode-blocks.js';
 import { readGguf } from '../../../src/plugins/exporters/gguf/read-gguf.js';
 import hf from '../../../src/plugins/exporters/hf.js';
@@ -224,6 +226,39 @@ describe('gguf', () => {
     const last = tensorInfo.at(-1);
     // The last tensor is the final norm, of 64 numbers; each tensor begins at a multiple of 32 bytes, as all sizes here are.
     expect(Number(last?.offset) + 4 * 64).toBe(stated);
+  });
+
+  it('makes some rows of a tensor as it makes the whole, of queries and keys whole heads', async () => {
+    const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+    try {
+      const model = pruneModel({ checkpoint, keptUnits: UNIFORM });
+      for (const type of ['F16', 'Q8_0'] as const) {
+        const planned = planLayers(model.shape, model.architecture, type);
+        if (typeof planned === 'string') throw new Error(planned);
+        for (const { name, shape, rowsTogether = 1, read } of listWeights(model, planned, type)) {
+          const parts: Uint8Array[] = [];
+          const rows = shape[0] ?? 0;
+          const count = rowsTogether * Math.ceil(rows / rowsTogether / 3);
+          for (let first = 0; first < rows; first += count)
+            parts.push(await read({ first, count: Math.min(count, rows - first) }));
+          expect(`${name} ${Buffer.concat(parts).equals(await read())}`).toBe(`${name} true`);
+        }
+      }
+    } finally {
+      await checkpoint.close();
+    }
+  });
+
+  it('stores blocks of 32 values as q8_0 does: a step, then bytes, halves rounded away from zero', () => {
+    const few = [127, -127, 2.5, -2.5, 2.4, -2.4, 0.5, -0.5, 0.4, -0.4]; // the step is 1
+    const bytes = encodeBlocks(
+      Float32Array.from({ length: 32 }, (_, i) => few[i] ?? 0),
+      'Q8_0',
+      'w',
+    );
+    expect([...bytes.subarray(0, 2)]).toEqual([0x00, 0x3c]); // 1 as float16
+    const quants = [127, -127, 3, -3, 2, -2, 1, -1, 0, 0];
+    expect([...new Int8Array(bytes.buffer, 2)]).toEqual(Array.from({ length: 32 }, (_, i) => quants[i] ?? 0));
   });
 
   it('stores blocks of 32 values as q4_0 does: a step, then 4 bits each', () => {

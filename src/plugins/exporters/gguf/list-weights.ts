@@ -1,7 +1,7 @@
-import type { PrunedModel, PrunedTensor } from '../../../core/ports/exporter.js';
+import type { PrunedModel, PrunedTensor, RowRange } from '../../../core/ports/exporter.js';
 import type { TensorDtype } from '../../../engine/checkpoint/checkpoint.js';
 import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
-import { decodeInto, DTYPE_BYTES } from '../../../engine/checkpoint/dtype.js';
+import { DTYPE_BYTES } from '../../../engine/checkpoint/dtype.js';
 import type { BlockPart, LlamaCppArchitecture } from '../../../engine/families/family.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../../../engine/families/list-tensors.js';
@@ -50,13 +50,14 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
         name: nameWeight(spec),
         shape: spec.shape,
         type: stored,
-        read: async () => {
-          const bytes = await readBytes(present.get(name), spec.shape, dtype);
-          const paired = isPaired(spec, architecture) ? pairRows(bytes, spec.shape, shape.headDim) : bytes;
+        rowsTogether: isPaired(spec, architecture) ? shape.headDim : 1,
+        read: async (rows) => {
+          const count = rows?.count ?? spec.shape[0] ?? 1;
+          const bytes = await readBytes(present.get(name), spec.shape, dtype, rows);
+          const paired = isPaired(spec, architecture) ? pairRows(bytes, count, shape.headDim) : bytes;
           if (blocks === undefined) return paired;
-          const values = new Float32Array(paired.length / DTYPE_BYTES[dtype]);
-          decodeInto(values, paired, dtype);
-          return encodeBlocks(values, blocks, name);
+          const { buffer, byteOffset, length } = paired.byteOffset % 4 === 0 ? paired : paired.slice();
+          return encodeBlocks(new Float32Array(buffer, byteOffset, length / 4), blocks, name);
         },
       };
     },
@@ -81,14 +82,16 @@ export function pairRow(row: number, headDim: number): number {
 
 async function readBytes(
   tensor: PrunedTensor | undefined,
-  shape: readonly number[],
+  [all = 1, ...rest]: readonly number[],
   dtype: TensorDtype,
+  rows: RowRange | undefined,
 ): Promise<Uint8Array> {
-  if (tensor !== undefined) return convertTensor(tensor, dtype).read();
-  return new Uint8Array(shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]));
+  if (tensor !== undefined) return convertTensor(tensor, dtype).read(rows);
+  return new Uint8Array([rows?.count ?? all, ...rest].reduce((product, size) => product * size, DTYPE_BYTES[dtype]));
 }
 
-function pairRows(bytes: Uint8Array, [rows = 0]: readonly number[], headDim: number): Uint8Array {
+/** Of whole heads. */
+function pairRows(bytes: Uint8Array, rows: number, headDim: number): Uint8Array {
   const width = bytes.length / rows;
   const paired = new Uint8Array(bytes.length);
   for (let row = 0; row < rows; row += 1)

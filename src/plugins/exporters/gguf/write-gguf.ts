@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { WorkContext } from '../../../core/ports/work-context.js';
+import { readPieces, type ReadableRows } from '../../../engine/checkpoint/read-pieces.js';
 import { writeFileSynced } from '../../../engine/checkpoint/write-safetensors.js';
 import { writeFully } from '../../../engine/files/read-write.js';
 
@@ -23,12 +24,10 @@ export const GGUF_TYPES = {
   Q4_0: { number: 2, blockValues: 32, blockBytes: 18 },
 } as const;
 
-export interface GgufTensor {
-  readonly name: string;
+export interface GgufTensor extends ReadableRows {
   /** As in Hugging Face files, rows first; the file has the length of a row first. */
   readonly shape: readonly number[];
   readonly type: GgufType;
-  read(): Promise<Uint8Array>;
 }
 
 export interface GgufOutput {
@@ -54,21 +53,25 @@ export const ALIGNMENT = 32;
  * Writes one GGUF file (ggml's docs/gguf.md, version 3): metadata, the table of tensors, then their values one by one,
  * each at a multiple of 32 bytes. Returns the bytes written.
  *
- * Throws the signal's reason when it fires, between two tensors.
+ * Throws the signal's reason when it fires, between two pieces of a tensor.
  */
 export async function writeGguf({ path, metadata, tensors, work }: GgufOutput): Promise<number> {
   const total = tensors.reduce((sum, tensor) => sum + countGgufBytes(tensor), 0);
   return writeFileSynced(path, async (handle) => {
-    let written = await writeAligned(handle, encodeHeader(metadata, tensors));
+    const header = encodeHeader(metadata, tensors);
+    await writeFully(handle, header);
+    let written = header.length + (await pad(handle, header.length));
     let done = 0;
     for (const tensor of tensors) {
       work.signal.throwIfAborted();
-      const values = await tensor.read();
-      if (values.length !== countGgufBytes(tensor))
-        throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countGgufBytes(tensor)}`);
-      written += await writeAligned(handle, values);
-      done += values.length;
-      work.report?.({ what: 'bytes', done, total });
+      const bytes = countGgufBytes(tensor);
+      for await (const piece of readPieces(tensor, bytes)) {
+        work.signal.throwIfAborted();
+        await writeFully(handle, piece);
+        done += piece.length;
+        work.report?.({ what: 'bytes', done, total });
+      }
+      written += bytes + (await pad(handle, bytes));
     }
     return written;
   });
@@ -80,11 +83,11 @@ export function countGgufBytes({ shape, type }: Pick<GgufTensor, 'shape' | 'type
   return (shape.reduce((product, size) => product * size, 1) / blockValues) * blockBytes;
 }
 
-async function writeAligned(handle: FileHandle, bytes: Uint8Array): Promise<number> {
-  await writeFully(handle, bytes);
-  const padding = align(bytes.length) - bytes.length;
-  if (padding > 0) await writeFully(handle, new Uint8Array(padding));
-  return bytes.length + padding;
+/** Fills up to the next place that is aligned. Returns the bytes that it took. */
+async function pad(handle: FileHandle, bytes: number): Promise<number> {
+  const padding = new Uint8Array(align(bytes) - bytes);
+  await writeFully(handle, padding);
+  return padding.length;
 }
 
 function align(bytes: number): number {

@@ -1,0 +1,42 @@
+import type { RowRange } from '../../core/ports/exporter.js';
+
+/** A tensor that can be read some rows at a time. */
+export interface ReadableRows {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** How many rows can only be read together. @default 1 */
+  readonly rowsTogether?: number;
+  read(rows?: RowRange): Promise<Uint8Array>;
+}
+
+/** A few megabytes: what is read, converted and written stays in the processor's cache meanwhile. */
+const PIECE_VALUES = 1024 * 1024;
+
+/**
+ * The bytes of a tensor in pieces of whole rows, one after the other. While one is used the next is read.
+ *
+ * Throws RangeError if there are not as many as its shape asks for.
+ *
+ * @param bytes of the whole tensor
+ */
+export async function* readPieces(tensor: ReadableRows, bytes: number): AsyncGenerator<Uint8Array> {
+  const { name, shape, rowsTogether = 1 } = tensor;
+  const [rows = 1, ...rest] = shape;
+  const rowBytes = bytes / Math.max(1, rows);
+  const rowValues = rest.reduce((product, size) => product * size, 1);
+  const count = rowsTogether * Math.max(1, Math.floor(PIECE_VALUES / (rowValues * rowsTogether)));
+  const read = (first: number): Promise<Uint8Array> => {
+    const reading = tensor.read(rows <= count ? undefined : { first, count: Math.min(count, rows - first) });
+    reading.catch(() => undefined); // it is reported when it is awaited, if it ever is
+    return reading;
+  };
+  let next = read(0);
+  for (let first = 0; first < Math.max(1, rows); first += count) {
+    const piece = await next;
+    const wanted = rowBytes * Math.min(count, rows - first);
+    if (piece.length !== wanted)
+      throw new RangeError(`${name} has ${piece.length} bytes from row ${first} on, its shape asks for ${wanted}`);
+    if (first + count < rows) next = read(first + count);
+    yield piece;
+  }
+}
