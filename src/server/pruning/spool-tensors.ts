@@ -1,4 +1,6 @@
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
+import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
+import { readPieces } from '../../engine/checkpoint/read-pieces.js';
 import { openScratchFile, readFully, writeFully } from '../../engine/files/read-write.js';
 
 /** A model whose computed tensors are computed once, however often they are read. */
@@ -23,20 +25,25 @@ export async function spoolTensors(
   const handle = await openScratchFile(directory);
   let end = 0;
   const spool = (tensor: PrunedTensor): PrunedTensor => {
-    let kept: Promise<{ readonly position: number; readonly length: number }> | undefined;
-    const keep = async () => {
-      const bytes = await tensor.read();
-      const place = { position: end, length: bytes.length };
-      end += bytes.length;
-      await writeFully(handle, bytes, place.position);
-      return place;
+    const [rows = 1, ...rest] = tensor.shape;
+    const rowBytes = rest.reduce((product, size) => product * size, DTYPE_BYTES[tensor.dtype]);
+    let kept: Promise<number> | undefined;
+    const keep = async (): Promise<number> => {
+      const position = end;
+      end += rows * rowBytes;
+      let written = position;
+      for await (const piece of readPieces(tensor, rows * rowBytes)) {
+        await writeFully(handle, piece, written);
+        written += piece.length;
+      }
+      return position;
     };
     return {
       ...tensor,
-      read: async () => {
-        const { position, length } = await (kept ??= keep());
-        const bytes = new Uint8Array(length);
-        await readFully(handle, bytes, position, tensor.name);
+      read: async ({ first, count } = { first: 0, count: rows }) => {
+        const position = await (kept ??= keep());
+        const bytes = new Uint8Array(count * rowBytes);
+        await readFully(handle, bytes, position + first * rowBytes, tensor.name);
         return bytes;
       },
     };

@@ -38,6 +38,7 @@ it('computes each of the named tensors once, in whatever order and however often
   expect(first).toEqual([12, 4, 8].map((length) => new Uint8Array(length).fill(length)));
   expect(second).toEqual([4, 8, 12].map((length) => new Uint8Array(length).fill(length)));
   expect(reads.toSorted()).toEqual(['one', 'three', 'two', 'two']);
+  expect(await three.read({ first: 1, count: 2 })).toEqual(new Uint8Array(8).fill(12));
   await spooled.close();
   expect(await readdir(directory)).toEqual([]);
 });
