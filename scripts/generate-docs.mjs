@@ -1,5 +1,5 @@
 // Writes docs/api.md, docs/plugin-api.md, docs/errors.md, docs/limits.md, docs/plugins.md, docs/configuration.md, the
-// flags in docs/cli.md, proto/settings.json, which `prunecast serve --help` reads, and proto/plugins.json, which
+// flags in docs/cli.md, docs/prunecast.schema.json, proto/settings.json, which `prunecast serve --help` reads, and proto/plugins.json, which
 // completion in a shell reads, from the protos and the built sources, so that they cannot lag behind.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -48,6 +48,7 @@ import { MAX_FILE_BYTES } from '../dist/src/server/predictors/read-plugin-files.
 import { MAX_DATA_BYTES, MAX_DATA_FILES } from '../dist/src/server/texts/read-data-files.js';
 import { MAX_TEXT_BYTES } from '../dist/src/server/texts/text-source.js';
 import { MAX_FOLDER_FILES, MAX_DEPTH as MAX_PATH_NAMES } from '../dist/src/server/transfers/upload-names.js';
+import { MANIFEST } from '../dist/src/server/requests/manifest-schema.js';
 import { documentedRegistry } from '../dist/src/server/requests/api-registry.js';
 import { describeBound, formatNumber } from '../dist/src/server/requests/field-bound.js';
 import { FIELD_BOUNDS } from '../dist/src/server/requests/field-bounds.js';
@@ -172,6 +173,9 @@ write(
 
 const settingFlags = Object.entries(CONFIG_SCHEMA.shape).map(([setting, schema]) => describeFlag(setting, schema));
 writeFileSync(resolve(docs, '../proto/settings.json'), `${JSON.stringify(settingFlags, undefined, 2)}\n`);
+
+const manifest = z.toJSONSchema(MANIFEST, { io: 'input' });
+writeFileSync(resolve(docs, 'prunecast.schema.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
 
 const completions = { plugins: {}, metrics: [] };
 for (const { plugin } of BUILTIN_PLUGINS) {

@@ -64,6 +64,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'core',
       'engine/checkpoint',
       'engine/families',
+      'engine/files/digest',
       'engine/open-language-model',
       'plugin-host',
       'plugins/testing',

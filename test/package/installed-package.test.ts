@@ -35,6 +35,7 @@ describe('the package of a clone that was never built', () => {
       'dist/src/client/index.d.ts',
       'models/stories260k/config.json',
       'docs/cli.md',
+      'docs/prunecast.schema.json',
       'proto/prunecast/v1/service_config.json',
     ];
     expect(files).toEqual(expect.arrayContaining(needed));
@@ -45,7 +46,7 @@ describe('the package of a clone that was never built', () => {
       /^proto\/(?:image\.binpb|plugins\.json|settings\.json)$/,
       /^models\/stories260k\//,
       /^templates\/plugin\//,
-      /^docs\/[\w.-]+\.md$/,
+      /^docs\/(?:[\w.-]+\.md|prunecast\.schema\.json)$/,
       /^(?:ARCHITECTURE\.md|LICENSE|README\.md|SECURITY\.md|package\.json)$/,
     ];
     expect(files.filter((file) => !places.some((place) => place.test(file)))).toEqual([]);

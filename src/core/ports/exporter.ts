@@ -132,4 +132,6 @@ export interface ExportSummary {
   readonly files: readonly string[];
   /** The size of these files together; an output with fewer or more bytes counts as damaged. */
   readonly bytes: number;
+  /** SHA-256 (hex) of files that were hashed while they were written, by their names; the others are read again. */
+  readonly digests?: Readonly<Record<string, string>>;
 }

@@ -1,6 +1,7 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PrunedTensor } from '../../core/ports/exporter.js';
+import type { ExportSummary, PrunedTensor } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 import { writeFully } from '../files/read-write.js';
@@ -21,62 +22,76 @@ const ALIGNMENT = 8;
 
 /**
  * Writes tensors one by one, each in pieces: `model.safetensors`, or if they take more than `shardBytes`,
- * `model-00001-of-0000N.safetensors` and so on, with an index. Each file is synced. Returns the names of the files and
- * their total bytes.
+ * `model-00001-of-0000N.safetensors` and so on, with an index. Each file is synced. Returns the files.
  *
  * Throws the signal's reason when it fires, between two pieces.
  */
-export async function writeSafetensors(
-  output: SafetensorsOutput,
-): Promise<{ readonly files: readonly string[]; readonly bytes: number }> {
+export async function writeSafetensors(output: SafetensorsOutput): Promise<Required<ExportSummary>> {
   const { directory, tensors, work } = output;
   const shards = planShards(tensors, output.shardBytes);
   const total = tensors.reduce((sum, tensor) => sum + countBytes(tensor), 0);
   const fileOf: Record<string, string> = {};
-  const files: string[] = [];
+  const digests: Record<string, string> = {};
   let bytes = 0;
   let done = 0;
+  const add = async (file: string, write: (target: NewFile) => Promise<void>): Promise<void> => {
+    const written = await writeFileSynced(join(directory, file), write);
+    digests[file] = written.sha256;
+    bytes += written.bytes;
+  };
   for (const [index, shard] of shards.entries()) {
     const file = shards.length === 1 ? SINGLE_FILE : `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
-    bytes += await writeFileSynced(join(directory, file), async (handle) => {
-      const header = encodeHeader(shard);
-      await writeFully(handle, header);
-      let written = header.length;
+    await add(file, async (target) => {
+      await target.write(encodeHeader(shard));
       for (const tensor of shard) {
         work.signal.throwIfAborted();
         for await (const piece of readPieces(tensor, countBytes(tensor))) {
           work.signal.throwIfAborted();
-          await writeFully(handle, piece);
+          await target.write(piece);
           done += piece.length;
           work.report?.({ what: 'bytes', done, total });
         }
-        written += countBytes(tensor);
         fileOf[tensor.name] = file;
       }
-      return written;
     });
-    files.push(file);
   }
   if (shards.length > 1) {
-    const index = new TextEncoder().encode(
-      `${JSON.stringify({ metadata: { total_size: total }, weight_map: fileOf }, undefined, 2)}\n`,
+    const index = { metadata: { total_size: total }, weight_map: fileOf };
+    await add(INDEX_FILE, (target) =>
+      target.write(new TextEncoder().encode(`${JSON.stringify(index, undefined, 2)}\n`)),
     );
-    bytes += await writeFileSynced(join(directory, INDEX_FILE), async (handle) => {
-      await writeFully(handle, index);
-      return index.length;
-    });
-    files.push(INDEX_FILE);
   }
-  return { files, bytes };
+  return { files: Object.keys(digests), bytes, digests };
 }
 
-/** Writes a new file and syncs it before it is closed; fails if it exists. Returns what `write` returns. */
-export async function writeFileSynced<T>(path: string, write: (handle: FileHandle) => Promise<T>): Promise<T> {
+/** A file that is being written, from its beginning to its end. */
+export interface NewFile {
+  /** The bytes must not change until this resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** A file that is there whole. */
+export interface WrittenFile {
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Writes a new file, which is hashed meanwhile, and syncs it before it is closed; fails if it exists. */
+export async function writeFileSynced(path: string, write: (file: NewFile) => Promise<void>): Promise<WrittenFile> {
   const handle = await open(path, 'wx');
+  const sha = createHash('sha256');
+  let count = 0;
   try {
-    const result = await write(handle);
+    await write({
+      write: async (bytes) => {
+        const written = writeFully(handle, bytes); // by a thread of Node, while this one hashes
+        sha.update(bytes);
+        count += bytes.length;
+        await written;
+      },
+    });
     await handle.sync();
-    return result;
+    return { bytes: count, sha256: sha.digest('hex') };
   } finally {
     await handle.close();
   }

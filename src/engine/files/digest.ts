@@ -44,7 +44,7 @@ export async function digestOpened(
   stamp: FileStamp,
   hashing: Hashing = {},
 ): Promise<string | undefined> {
-  const digest = known.get(stamp) ?? (await hash(handle, hashing));
+  const digest = known.get(stamp) ?? (await hashOpened(handle, hashing));
   if (stampOf(await handle.stat({ bigint: true })) !== stamp) return undefined;
   if (known.size >= MAX_KNOWN) known.clear();
   known.set(stamp, digest);
@@ -65,7 +65,18 @@ export async function digestFile(path: string, signal?: AbortSignal): Promise<st
   }
 }
 
-async function hash(handle: FileHandle, { signal, tell }: Hashing): Promise<string> {
+/** SHA-256 of a file as it is on the disk now, whatever was known of it. */
+export async function hashFile(path: string): Promise<string> {
+  const handle = await open(path);
+  try {
+    return await hashOpened(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The same of an open file. Throws the signal's reason. */
+export async function hashOpened(handle: FileHandle, { signal, tell }: Hashing = {}): Promise<string> {
   const sha = createHash('sha256');
   const chunk = new Uint8Array(CHUNK_BYTES);
   for (let position = 0; ; ) {

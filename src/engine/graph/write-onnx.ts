@@ -1,9 +1,9 @@
-import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ExportSummary } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
-import { writeFileSynced } from '../checkpoint/write-safetensors.js';
-import { writeFully } from '../files/read-write.js';
+import { writeFileSynced, type NewFile } from '../checkpoint/write-safetensors.js';
+
 import { ELEMENT_TYPES, type GraphBuilder } from './graph-builder.js';
 
 /** A tensor that a graph uses by its name; its values are read when they are written. */
@@ -38,58 +38,61 @@ const ALIGNMENT = 4096;
 /**
  * Writes a graph with its tensors one by one: all in one file, or if they take more than `fileBytes`, its matrices in
  * `<file>_data`, `<file>_data_1` and so on, as transformers.js names them, and the rest in the file. Each file is synced.
- * Returns the names of the files, those of values first, and their total bytes.
+ * Returns the files, those of values first.
  *
  * Throws the signal's reason when it fires, between two tensors.
  */
-export async function writeOnnx({ directory, file, graph, tensors, fileBytes, work }: OnnxOutput): Promise<{
-  readonly files: readonly string[];
-  readonly bytes: number;
-}> {
+export async function writeOnnx({
+  directory,
+  file,
+  graph,
+  tensors,
+  fileBytes,
+  work,
+}: OnnxOutput): Promise<Required<ExportSummary>> {
   const total = sumBytes(tensors);
   const shards = planShards(tensors, fileBytes);
   const apart = new Set(shards.flat());
   const inside = tensors.filter((tensor) => !apart.has(tensor));
-  const files: string[] = [];
+  const digests: Record<string, string> = {};
   let [bytes, done] = [0, 0];
-  const write = async (handle: FileHandle, tensor: StoredTensor): Promise<number> => {
+  const add = async (name: string, write: (target: NewFile) => Promise<void>): Promise<void> => {
+    const written = await writeFileSynced(join(directory, name), write);
+    digests[name] = written.sha256;
+    bytes += written.bytes;
+  };
+  const write = async (target: NewFile, tensor: StoredTensor): Promise<number> => {
     work.signal.throwIfAborted();
     const values = await tensor.read();
     if (values.length !== countTensorBytes(tensor))
       throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countTensorBytes(tensor)}`);
-    await writeFully(handle, values);
+    await target.write(values);
     done += values.length;
     work.report?.({ what: 'bytes', done, total });
     return values.length;
   };
 
   const outside: TensorProto[] = [];
-  for (const shard of shards) {
-    const name = `${file}_data${files.length === 0 ? '' : `_${files.length}`}`;
-    bytes += await writeFileSynced(join(directory, name), async (handle) => {
+  for (const [index, shard] of shards.entries()) {
+    const name = `${file}_data${index === 0 ? '' : `_${index}`}`;
+    await add(name, async (target) => {
       let offset = 0;
       for (const tensor of shard) {
         const padding = align(offset) - offset;
-        await writeFully(handle, new Uint8Array(padding));
+        await target.write(new Uint8Array(padding));
         outside.push(placeOutside(tensor, name, offset + padding));
-        offset += padding + (await write(handle, tensor));
+        offset += padding + (await write(target, tensor));
       }
-      return offset;
     });
-    files.push(name);
   }
-  bytes += await writeFileSynced(join(directory, file), async (handle) => {
-    const header = encodeHeader(graph.model(), outside, inside);
-    await writeFully(handle, header);
-    let written = header.length;
+  await add(file, async (target) => {
+    await target.write(encodeHeader(graph.model(), outside, inside));
     for (const tensor of inside) {
-      const frame = encodeFrame(tensor);
-      await writeFully(handle, frame);
-      written += frame.length + (await write(handle, tensor));
+      await target.write(encodeFrame(tensor));
+      await write(target, tensor);
     }
-    return written;
   });
-  return { files: [...files, file], bytes };
+  return { files: Object.keys(digests), bytes, digests };
 }
 
 /** Bytes of a tensor's values. */

@@ -70,7 +70,7 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
         throw toPluginError(error, call);
       }
       if (isSummary(summary)) return summary;
-      throw pluginInvalid(call, `gave ${nameType(summary)} in place of {files, bytes}: what it wrote`);
+      throw pluginInvalid(call, `gave ${nameType(summary)} in place of {files, bytes, digests}: what it wrote`);
     },
   };
 }
@@ -101,7 +101,8 @@ function isSupport(value: unknown): value is ExportSupport {
 
 function isSummary(value: unknown): value is ExportSummary {
   if (typeof value !== 'object' || value === null || !('files' in value) || !('bytes' in value)) return false;
-  return isTexts(value.files) && Number.isSafeInteger(value.bytes);
+  const digests: unknown = 'digests' in value ? value.digests : undefined;
+  return isTexts(value.files) && Number.isSafeInteger(value.bytes) && DIGESTS.safeParse(digests).success;
 }
 
 /** An opened export whose logits are as many as they should be, and numbers. */
@@ -145,6 +146,8 @@ const OPENED = z.object({
   logits: method,
   close: method,
 });
+
+const DIGESTS = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional();
 
 function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string');

@@ -6,7 +6,6 @@ import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { parseConfig } from '../../engine/checkpoint/parse-config.js';
 import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
 import { findFamily } from '../../engine/families/find-family.js';
-import { writeFully } from '../../engine/files/read-write.js';
 import { defineExporter } from '../define.js';
 import { listNumberBytes } from './folder/number-bytes.js';
 import { cannotHold, findObjection } from './gguf/cannot-hold.js';
@@ -52,14 +51,18 @@ export default defineExporter({
     const manifest = new TextEncoder().encode(
       `${JSON.stringify({ ...model.manifest, exporter: { id: 'gguf', type: asked, architecture: planned.architecture.name } }, undefined, 2)}\n`,
     );
-    const bytes = await writeGguf({
+    const weights = await writeGguf({
       path: join(directory, GGUF_FILE),
       metadata,
       tensors: [...listFrequencyFactors(model), ...listWeights(model, planned, type)],
       work,
     });
-    await writeFileSynced(join(directory, MANIFEST_FILE), (handle) => writeFully(handle, manifest));
-    return { files: [GGUF_FILE, MANIFEST_FILE], bytes: bytes + manifest.length };
+    const { bytes } = await writeFileSynced(join(directory, MANIFEST_FILE), (file) => file.write(manifest));
+    return {
+      files: [GGUF_FILE, MANIFEST_FILE],
+      bytes: weights.bytes + bytes,
+      digests: { [GGUF_FILE]: weights.sha256 },
+    };
   },
 });
 

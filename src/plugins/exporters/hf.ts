@@ -138,7 +138,7 @@ function fillBiases(model: PrunedModel, biases: BlockBiases): PrunedModel {
   return { ...model, shape, tensors };
 }
 
-/** The caller's manifest, with the architecture and what this exporter adds about itself. */
+/** The caller's manifest, with what this exporter adds about itself. */
 function describe(
   model: PrunedModel,
   chosen: WrittenForm,
@@ -147,11 +147,6 @@ function describe(
   const caller = model.manifest['exporter'];
   return {
     ...model.manifest,
-    architecture: model.architecture.map((layer) => ({
-      kv_heads: layer.kvHeads,
-      query_heads_per_kv: layer.queryHeadsPerKv,
-      ffn_channels: layer.ffnChannels,
-    })),
     exporter: {
       id: 'hf',
       ...(isRecord(caller) ? caller : {}),

@@ -8,6 +8,7 @@ import type { Exporter, ExportSummary, OpenedExport, PrunedModel } from '../../c
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { withoutEmpty } from '../../core/model/without-empty.js';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
+import { hashFile } from '../../engine/files/digest.js';
 import { openLanguageModel } from '../../engine/open-language-model.js';
 import { guardExporter } from '../../plugin-host/guards/guard-exporter.js';
 import {
@@ -74,7 +75,7 @@ export function listExporterChecks<Options>(
       },
     },
     {
-      name: `writes the files that it names and no others, with as many bytes as it says; ${MANIFEST_FILE} is among them`,
+      name: `writes the files that it names and no others, with as many bytes as it says and the digests that it may give; ${MANIFEST_FILE} is among them`,
       run: async () => {
         for (const [name, architecture] of await listSupported())
           await inFolder(async (directory) => {
@@ -92,6 +93,8 @@ export function listExporterChecks<Options>(
               sizes.reduce((sum, size) => sum + size, 0),
               `${name}: the bytes of the files`,
             );
+            for (const [file, digest] of Object.entries(summary.digests ?? {}))
+              deepStrictEqual(digest, await hashFile(join(directory, file)), `${name}: the digest of ${file}`);
             ok(summary.files.includes(MANIFEST_FILE), `${MANIFEST_FILE} is missing, by which an output is known`);
           });
       },

@@ -4,12 +4,13 @@ import type { Budget } from '../../core/budget/budget.js';
 import { measureCost } from '../../core/budget/cost-model.js';
 import { createCostModel } from '../../core/budget/cost-spec.js';
 import type { ModelShape } from '../../core/model/shape.js';
-import type { KeptUnits } from '../../core/model/units.js';
+import { architectureOf, type KeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { Cost } from '../../gen/prunecast/v1/common.js';
 import { VERSION } from '../config/version.js';
 import { BUDGET_CODES } from '../requests/codes.js';
 import { describeKeptUnits } from '../requests/decode-manifest.js';
+import { MANIFEST, MANIFEST_VERSION } from '../requests/manifest-schema.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
 
 /** What is known of a pruned model besides its units; it goes into the manifest. */
@@ -64,7 +65,7 @@ export function describeOutput(
   };
 }
 
-/** What a manifest says of what a model costs, beside the unpruned one, in the form of `COSTS_SCHEMA`. */
+/** What a manifest says of what a model costs, beside the unpruned one. */
 export function describeCosts(costs: readonly Cost[]): Readonly<Record<string, unknown>>[] {
   return costs.map(({ kind, value, denseValue }) => ({
     kind: Object.entries(BUDGET_CODES).find(([, code]) => code === kind)?.[0],
@@ -75,13 +76,12 @@ export function describeCosts(costs: readonly Cost[]): Readonly<Record<string, u
 
 /** The form of `describeCosts`, with the API's numbers for the kinds. */
 export const COSTS_SCHEMA = z.array(
-  z
-    .object({
-      kind: z.enum(Object.keys(BUDGET_CODES) as (keyof typeof BUDGET_CODES)[]).transform((kind) => BUDGET_CODES[kind]),
-      value: z.number(),
-      dense_value: z.number(),
-    })
-    .transform(({ dense_value, ...cost }) => ({ ...cost, denseValue: dense_value, measured: undefined })),
+  MANIFEST.shape.costs.unwrap().element.transform(({ kind, value, dense_value }) => ({
+    kind: BUDGET_CODES[kind],
+    value,
+    denseValue: dense_value,
+    measured: undefined,
+  })),
 );
 
 /** What a manifest says of what was cut from which checkpoint. */
@@ -92,6 +92,7 @@ export function describeCut(
 ) {
   const parameters = createCostModel(shape, { kind: 'parameters' });
   return {
+    schema_version: MANIFEST_VERSION,
     prunecast_version: VERSION,
     source: {
       model: publicName(name),
@@ -99,6 +100,11 @@ export function describeCut(
       checkpoint_digest: checkpointDigest,
       parameters: measureCost(parameters, shape.layers),
     },
+    architecture: architectureOf(keptUnits).map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+      kv_heads: kvHeads,
+      query_heads_per_kv: queryHeadsPerKv,
+      ffn_channels: ffnChannels,
+    })),
     rates: keptUnits.map(({ kvGroups, queryHeads, ffnChannels }, layer) => {
       const own = shape.layers[layer];
       return {

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE, type SealFolder } from '../../core/ports/outputs.js';
 import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
-import { writeFully } from '../../engine/files/read-write.js';
 import type { Cost, WrittenExport } from '../../gen/prunecast/v1/common.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import { exportInThread } from './export-in-thread.js';
@@ -34,6 +33,7 @@ export async function writeForms(
   const { output, directory, seal } = place;
   const spooled = await spoolTensors(pruned, computed, directory);
   const exports: WrittenExport[] = [];
+  const digests: Record<string, string> = {};
   try {
     for (const { planned, manifest, costs, loadsIn } of forms) {
       const { folder } = planned;
@@ -44,7 +44,8 @@ export async function writeForms(
         join(directory, folder),
         workContext(context, `writing ${folder}`),
       );
-      const { files, bytes } = await seal(folder, written);
+      const { files, bytes, digests: sealed = {} } = await seal(folder, written);
+      for (const [file, digest] of Object.entries(sealed)) digests[`${folder}/${file}`] = digest;
       exports.push({
         output: `${output}/${folder}`,
         exporter: planned.exporter.id,
@@ -58,7 +59,7 @@ export async function writeForms(
     await spooled.close();
   }
   const manifest = Buffer.from(`${JSON.stringify(describeForms(forms), undefined, 2)}\n`);
-  await writeFileSynced(join(directory, MANIFEST_FILE), (handle) => writeFully(handle, manifest));
+  await writeFileSynced(join(directory, MANIFEST_FILE), (file) => file.write(manifest));
   return {
     summary: {
       files: [
@@ -66,6 +67,7 @@ export async function writeForms(
         MANIFEST_FILE,
       ],
       bytes: exports.reduce((sum, { bytes }) => sum + Number(bytes), manifest.length),
+      digests,
     },
     exports,
   };

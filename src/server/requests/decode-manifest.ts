@@ -1,55 +1,19 @@
 import { z } from 'zod';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
-import { packUnits, unpackUnits } from '../../core/model/unit-bitmap.js';
+import { packUnits } from '../../core/model/unit-bitmap.js';
 import type { KeptUnits } from '../../core/model/units.js';
+import { MANIFEST, MOST_UNITS } from './manifest-schema.js';
 
-/** More than any layer has of one kind. */
-const MOST_UNITS = 1_048_576;
-
-/**
- * A kind of units as this version writes it: how many are kept of how many, and the bitmap of `packUnits` in base64.
- */
-const packed = z
-  .object({ kept: z.int().min(0), of: z.int().min(0).max(MOST_UNITS), bitmap: z.base64() })
-  .transform(({ kept, of, bitmap }, context) => {
-    const bytes = Buffer.from(bitmap, 'base64');
-    const units = unpackUnits(bytes);
-    if (bytes.length === Math.ceil(of / 8) && units.length === kept && (units.at(-1) ?? -1) < of) return units;
-    context.addIssue(
-      `is not a bitmap of ${kept} units out of ${of}: it has ${bytes.length} bytes and ${units.length} units`,
-    );
-    return z.NEVER;
-  });
-
-/** The same in manifests of earlier versions: the list of kept units. */
-const listed = z.array(z.int().min(0)).max(MOST_UNITS);
-
+/** Kept units, and in manifests of versions before the first release the list of them. */
 const units = z.unknown().transform((value, context) => {
   const parsed = (Array.isArray(value) ? listed : packed).safeParse(value);
   if (parsed.success) return parsed.data;
   for (const { message, path } of parsed.error.issues) context.addIssue({ code: 'custom', message, path: [...path] });
   return z.NEVER;
 });
-
-const plugin = z.object({ id: z.string(), options: z.record(z.string(), z.unknown()) });
-const share = z.number().min(0).max(1);
-
-const recipeSchema = z.object({
-  digest: z.string(),
-  criterion: plugin,
-  compensation: plugin,
-  calibration: z.object({
-    textDigest: z.string(),
-    sequences: z.int(),
-    sequenceTokens: z.int(),
-    bos: z.boolean(),
-    bosToken: z.int().optional(),
-  }),
-  streamCalibration: z.object({ sequences: z.int() }).optional(),
-  calibration_text: z.object({ path: z.string().nullable(), part: z.object({ from: share, to: share }) }),
-  seed: z.int(),
-});
+const listed = z.array(z.int().min(0)).max(MOST_UNITS);
+const packed = MANIFEST.shape.kept_units.element.shape.kv_groups;
 
 const schema = z.object({
   recipe: z
@@ -61,6 +25,12 @@ const schema = z.object({
     .array(z.object({ kv_groups: units, query_heads: units, ffn_channels: units }))
     .min(1)
     .max(10_000),
+});
+
+/** A recipe that mended weights: it has a text. */
+const recipeSchema = MANIFEST.shape.recipe.unwrap().extend({
+  calibration: MANIFEST.shape.recipe.unwrap().shape.calibration.unwrap(),
+  calibration_text: MANIFEST.shape.recipe.unwrap().shape.calibration_text.unwrap(),
 });
 
 /** The recipe that compensated an output, as its prunecast.json has it. */

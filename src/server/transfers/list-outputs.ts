@@ -8,31 +8,21 @@ import { surveyCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { type ListOutputsRequest, type ListOutputsResponse, OutputSummary } from '../../gen/prunecast/v1/file.js';
 import { toTimestamp } from '../encoding/timestamp.js';
 import { COSTS_SCHEMA } from '../pruning/describe-output.js';
+import { MANIFEST } from '../requests/manifest-schema.js';
 import { readPageSize } from '../requests/fields.js';
 import { takeNamedPage } from '../requests/named-pages.js';
 
-const MEASURED = z.object({ fingerprint: z.string(), metrics: z.record(z.string(), z.number()) });
-
-/** What is told of a manifest. Versions before the first release had no architecture and no list of files. */
-const MANIFEST = z.object({
-  source: z.object({ model: z.string(), checkpoint_digest: z.string(), parameters: z.int().min(0) }),
-  architecture: z
-    .array(z.object({ kv_heads: z.int().min(0), query_heads_per_kv: z.int().min(0), ffn_channels: z.int().min(0) }))
-    .optional(),
+/** What is told of a manifest. Versions before the first release had less in it. */
+const TOLD = z.object({
+  source: MANIFEST.shape.source.pick({ model: true, parameters: true }).extend({ checkpoint_digest: z.string() }),
+  architecture: MANIFEST.shape.architecture.optional(),
   recipe: z.object({ digest: z.string() }).nullish(),
-  /** Left out where several exports have a folder each. */
-  exporter: z.object({ id: z.string() }).optional(),
-  measurements: z
-    .object({
-      study_id: z.string().optional(),
-      verify: MEASURED.optional(),
-      verify_before_recovery: MEASURED.optional(),
-    })
-    .optional(),
+  exporter: MANIFEST.shape.exporter,
+  measurements: MANIFEST.shape.measurements.optional(),
   costs: COSTS_SCHEMA.default([]),
-  job_id: z.string().default(''),
+  job_id: MANIFEST.shape.job_id.default(''),
   recovery: z.unknown().optional(),
-  files: z.record(z.string(), z.int().min(0)).default({}),
+  files: MANIFEST.shape.files.default({}),
 });
 
 /**
@@ -63,7 +53,7 @@ async function summarise(
   output: string,
 ): Promise<OutputSummary> {
   try {
-    const manifest = MANIFEST.safeParse(await outputs.readManifest(output, 'output'));
+    const manifest = TOLD.safeParse(await outputs.readManifest(output, 'output'));
     if (!manifest.success) {
       const [issue] = manifest.error.issues;
       return withFault(output, `${MANIFEST_FILE}: ${issue?.path.join('.')}: ${issue?.message}`);

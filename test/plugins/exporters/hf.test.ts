@@ -189,14 +189,13 @@ describe('hf', () => {
     expect(second.config).not.toHaveProperty('prunecast');
   });
 
-  it("keeps the caller's manifest and adds the architecture and its own form", async () => {
+  it("keeps the caller's manifest and adds its own form", async () => {
     const { manifest } = await write(STORIES, UNIFORM, {
       manifest: { recipe: { digest: 'abc' }, exporter: { id: 'hf', options: { form: 'auto' } } },
     });
     expect(manifest).toMatchObject({
       recipe: { digest: 'abc' },
       exporter: { id: 'hf', options: { form: 'auto' }, form: 'stock' },
-      architecture: UNIFORM.map(() => ({ kv_heads: 2, query_heads_per_kv: 2, ffn_channels: 130 })),
     });
   });
 

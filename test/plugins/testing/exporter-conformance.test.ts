@@ -66,6 +66,16 @@ describe('listExporterChecks', () => {
       /the bytes of the files/,
     ],
     [
+      'gives a wrong digest',
+      {
+        write: async (...given) => {
+          const { digests, ...summary } = await honest.write(...given);
+          return { ...summary, digests: { ...digests, 'config.json': digests?.['model.safetensors'] ?? '' } };
+        },
+      },
+      /the digest of config\.json/,
+    ],
+    [
       'writes the time',
       spoil('config.json', (bytes) => String(bytes).replace('{', `{"at": "${process.hrtime.bigint()}",`)),
       /writes the same bytes again/,

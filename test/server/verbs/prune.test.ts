@@ -8,6 +8,7 @@ import {
   type EvaluateTarget,
   type PruneRequest,
 } from '../../../src/client/index.js';
+import { MANIFEST } from '../../../src/server/requests/manifest-schema.js';
 import { CRITERIA, keptUnitsOf } from '../../support/criteria-reference.js';
 import {
   CALIBRATION,
@@ -263,6 +264,7 @@ describe('Prune', () => {
       string,
       unknown
     >;
+    expect(MANIFEST.safeParse(manifest).error).toBeUndefined();
     await verbs.client.runPrune({
       model: DEMO,
       selection: { $case: 'manifest', value: manifest },

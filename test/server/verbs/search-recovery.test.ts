@@ -15,6 +15,7 @@ import {
   type SearchRequest,
   type StudyReport,
 } from '../../../src/client/index.js';
+import { MANIFEST } from '../../../src/server/requests/manifest-schema.js';
 import { writeDemoIn } from '../../support/demo-in-dtype.js';
 import { DEMO_DIRECTORY } from '../../support/demo-model.js';
 import { startServerChild } from '../../support/server-child.js';
@@ -157,6 +158,7 @@ describe('a Search with a recovery', () => {
     // 200 sequences of 128 tokens, of which one of 16 is held out, twice, in steps of 8.
     expect(report.recovery?.tokens).toBe(BigInt(Math.ceil((2 * (200 - 12)) / 8) * 8 * 128));
     const manifest = JSON.parse(await readFile(verbs.path('outputs', 'trained', 'prunecast.json'), 'utf8')) as object;
+    expect(MANIFEST.safeParse(manifest).error).toBeUndefined();
     expect(manifest).toMatchObject({
       recovery: {
         plugin: { id: 'distill', options: { passes: 2 } },

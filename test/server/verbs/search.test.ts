@@ -15,6 +15,7 @@ import {
   type StudyReport,
   type Trial,
 } from '../../../src/client/index.js';
+import { MANIFEST } from '../../../src/server/requests/manifest-schema.js';
 import { makeNetwork } from '../../support/regressors.js';
 import {
   countDemoParameters,
@@ -202,7 +203,9 @@ describe('Search', () => {
     expect((await verbs.client.services.models.inspectModel({ model: 'winner' })).parameters).toBe(
       report.winner?.parameters,
     );
-    expect(JSON.parse(await readFile(verbs.path('outputs/winner/prunecast.json'), 'utf8'))).toMatchObject({
+    const manifest: unknown = JSON.parse(await readFile(verbs.path('outputs/winner/prunecast.json'), 'utf8'));
+    expect(MANIFEST.safeParse(manifest).error).toBeUndefined();
+    expect(manifest).toMatchObject({
       measurements: { study_id: report.studyId },
       recipe: { compensation: { id: 'least-squares' } },
       kept_units: report.winnerUnits?.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({

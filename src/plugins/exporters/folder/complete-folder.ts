@@ -2,7 +2,6 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExportSummary, PrunedModel } from '../../../core/ports/exporter.js';
 import { writeFileSynced } from '../../../engine/checkpoint/write-safetensors.js';
-import { writeFully } from '../../../engine/files/read-write.js';
 
 /**
  * Writes beside the weights of an export its texts, and the companions of its source that these do not replace; then
@@ -18,12 +17,14 @@ export async function completeFolder(
   texts: Readonly<Record<string, string>>,
 ): Promise<ExportSummary> {
   const files = [...weights.files];
+  const digests: Record<string, string> = { ...weights.digests };
   let { bytes } = weights;
   const add = async (file: string, content: Uint8Array): Promise<void> => {
     if (file.includes('/')) await mkdir(dirname(join(directory, file)), { recursive: true });
-    await writeFileSynced(join(directory, file), (handle) => writeFully(handle, content));
+    const written = await writeFileSynced(join(directory, file), (target) => target.write(content));
     files.push(file);
-    bytes += content.length;
+    digests[file] = written.sha256;
+    bytes += written.bytes;
   };
   for (const [file, text] of Object.entries(texts)) await add(file, new TextEncoder().encode(text));
   for (const file of await model.listCompanions()) {
@@ -31,7 +32,7 @@ export async function completeFolder(
     if (content !== undefined) await add(file, content);
   }
   for (const folder of new Set(files.map((file) => dirname(file)))) await syncDirectory(join(directory, folder));
-  return { files, bytes };
+  return { files, bytes, digests };
 }
 
 /** As JSON for people to read too. */

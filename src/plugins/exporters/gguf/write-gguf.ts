@@ -1,8 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
 import type { WorkContext } from '../../../core/ports/work-context.js';
 import { readPieces, type ReadableRows } from '../../../engine/checkpoint/read-pieces.js';
-import { writeFileSynced } from '../../../engine/checkpoint/write-safetensors.js';
-import { writeFully } from '../../../engine/files/read-write.js';
+import { writeFileSynced, type NewFile, type WrittenFile } from '../../../engine/checkpoint/write-safetensors.js';
 
 /** A value of the metadata, with its type in the file. */
 export type GgufValue =
@@ -51,29 +49,28 @@ export const ALIGNMENT = 32;
 
 /**
  * Writes one GGUF file (ggml's docs/gguf.md, version 3): metadata, the table of tensors, then their values one by one,
- * each at a multiple of 32 bytes. Returns the bytes written.
+ * each at a multiple of 32 bytes.
  *
  * Throws the signal's reason when it fires, between two pieces of a tensor.
  */
-export async function writeGguf({ path, metadata, tensors, work }: GgufOutput): Promise<number> {
+export async function writeGguf({ path, metadata, tensors, work }: GgufOutput): Promise<WrittenFile> {
   const total = tensors.reduce((sum, tensor) => sum + countGgufBytes(tensor), 0);
-  return writeFileSynced(path, async (handle) => {
+  return writeFileSynced(path, async (file) => {
     const header = encodeHeader(metadata, tensors);
-    await writeFully(handle, header);
-    let written = header.length + (await pad(handle, header.length));
+    await file.write(header);
+    await pad(file, header.length);
     let done = 0;
     for (const tensor of tensors) {
       work.signal.throwIfAborted();
       const bytes = countGgufBytes(tensor);
       for await (const piece of readPieces(tensor, bytes)) {
         work.signal.throwIfAborted();
-        await writeFully(handle, piece);
+        await file.write(piece);
         done += piece.length;
         work.report?.({ what: 'bytes', done, total });
       }
-      written += bytes + (await pad(handle, bytes));
+      await pad(file, bytes);
     }
-    return written;
   });
 }
 
@@ -83,11 +80,9 @@ export function countGgufBytes({ shape, type }: Pick<GgufTensor, 'shape' | 'type
   return (shape.reduce((product, size) => product * size, 1) / blockValues) * blockBytes;
 }
 
-/** Fills up to the next place that is aligned. Returns the bytes that it took. */
-async function pad(handle: FileHandle, bytes: number): Promise<number> {
-  const padding = new Uint8Array(align(bytes) - bytes);
-  await writeFully(handle, padding);
-  return padding.length;
+/** Fills up to the next place that is aligned. */
+async function pad(file: NewFile, bytes: number): Promise<void> {
+  await file.write(new Uint8Array(align(bytes) - bytes));
 }
 
 function align(bytes: number): number {

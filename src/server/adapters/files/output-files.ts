@@ -3,6 +3,7 @@ import { open, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import type { ExportSummary } from '../../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../../core/ports/outputs.js';
+import { digestBytes, digestOf, hashFile } from '../../../engine/files/digest.js';
 import { createCheckpointFiles } from '../../../engine/files/checkpoint-files.js';
 import { isRecord } from '../../../engine/files/read-json.js';
 
@@ -10,9 +11,9 @@ import { isRecord } from '../../../engine/files/read-json.js';
 const MOST_MANIFEST_BYTES = 2 ** 26;
 
 /**
- * Compares what an exporter wrote with what it says it wrote, and adds the list of all files with their sizes to the
- * manifest, so that files added later can be told apart. Returns the summary including the final manifest, or what is
- * wrong with the output.
+ * Compares what an exporter wrote with what it says it wrote, and adds the list of all files with their sizes and digests
+ * to the manifest, so that files that are added or changed later can be told. Returns the summary including the final
+ * manifest, or what is wrong with the output.
  */
 export async function sealOutput(
   directory: string,
@@ -25,15 +26,17 @@ export async function sealOutput(
   const bytes = summary.files.reduce((sum, file) => sum + (sizes.get(file) ?? 0), 0);
   if (bytes !== summary.bytes) return { problem: `its files have ${bytes} bytes, the exporter wrote ${summary.bytes}` };
   const others = [...sizes].filter(([file]) => file !== MANIFEST_FILE).sort(([a], [b]) => (a < b ? -1 : 1));
-  const manifest = Buffer.from(
-    `${JSON.stringify({ ...(await readManifest(directory)), files: Object.fromEntries(others) }, undefined, 2)}\n`,
-  );
+  const digests: Record<string, string> = {};
+  for (const [file] of others) digests[file] = summary.digests?.[file] ?? (await hashFile(join(directory, file)));
+  const sealed = { ...(await readManifest(directory)), files: Object.fromEntries(others), digests };
+  const manifest = Buffer.from(`${JSON.stringify({ ...sealed, manifest_digest: digestOf(sealed) }, undefined, 2)}\n`);
   await writeFile(join(directory, MANIFEST_FILE), manifest);
   const known = summary.files.includes(MANIFEST_FILE);
   return {
     summary: {
       files: known ? summary.files : [...summary.files, MANIFEST_FILE],
       bytes: bytes - (known ? (sizes.get(MANIFEST_FILE) ?? 0) : 0) + manifest.length,
+      digests: { ...digests, [MANIFEST_FILE]: digestBytes(manifest) },
     },
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -83,7 +84,13 @@ describe('write', () => {
     expect(await readdir(join(root, 'a/b'))).toEqual(['model']);
     expect(files).toEqual(['sub/model.txt', 'prunecast.json']);
     const manifest = await readFile(join(root, 'a/b/model/prunecast.json'), 'utf8');
-    expect(JSON.parse(manifest)).toEqual({ a: 1, files: { 'sub/model.txt': 3 } });
+    // By sha256sum; the digest of the manifest is that of the rest of it, written here by hand.
+    const digest = '11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437';
+    const rest = `{"a":1,"digests":{"sub/model.txt":"${digest}"},"files":{"sub/model.txt":3}}`;
+    expect(JSON.parse(manifest)).toEqual({
+      ...(JSON.parse(rest) as object),
+      manifest_digest: createHash('sha256').update(rest).digest('hex'),
+    });
     expect(bytes).toBe(3 + manifest.length);
   });
 
