@@ -7,7 +7,7 @@ import { parseConfig } from '../../engine/checkpoint/parse-config.js';
 import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { defineExporter } from '../define.js';
-import { listNumberBytes } from './folder/number-bytes.js';
+import { listNumberBytes, type NumberWidths } from './folder/number-bytes.js';
 import { cannotHold, findObjection } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
@@ -36,7 +36,7 @@ export default defineExporter({
     const planned = planLayers(written, architecture, TYPES[type]);
     return typeof planned === 'string'
       ? { ok: false, reason: planned }
-      : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, widthsOf(TYPES[type])) };
+      : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, architecture, widthsOf(TYPES[type])) };
   },
   open: openGgufExport,
   refuses: (source) => findObjection(() => describeSource(source)),
@@ -76,7 +76,7 @@ async function describeSource(source: ExportSource): Promise<Record<string, Gguf
 }
 
 /** Bytes of a number of each kind: quantised ones with their share of the step of a block. */
-function widthsOf(type: GgufType): { readonly matrix: number; readonly vector: number } {
+function widthsOf(type: GgufType): NumberWidths {
   const { blockBytes, blockValues } = GGUF_TYPES[type];
-  return { matrix: blockBytes / blockValues, vector: GGUF_TYPES.F32.blockBytes };
+  return { matrix: () => blockBytes / blockValues, vector: GGUF_TYPES.F32.blockBytes };
 }

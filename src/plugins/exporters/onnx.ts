@@ -9,7 +9,7 @@ import { TYPE_BYTES, writeOnnx } from '../../engine/graph/write-onnx.js';
 import { defineExporter } from '../define.js';
 import { completeFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
-import { listNumberBytes } from './folder/number-bytes.js';
+import { listNumberBytes, type NumberWidths } from './folder/number-bytes.js';
 import { buildConfig } from './onnx/build-config.js';
 import { buildDecoderGraph } from './onnx/decoder-graph.js';
 import { describeUse } from './onnx/describe-use.js';
@@ -18,6 +18,7 @@ import { listLoaders } from './onnx/list-loaders.js';
 
 import { openGraphExport } from './onnx/open-export.js';
 import { refuseManyFiles } from './onnx/refuse-many-files.js';
+import type { MatrixType } from './onnx/weights.js';
 
 /**
  * A folder for transformers.js: one decoder graph with a cache of keys and values in `onnx/`, config.json, the source's
@@ -31,10 +32,10 @@ export default defineExporter({
   summary: 'An ONNX graph with a cache for ONNX Runtime and transformers.js; layers may differ.',
   options: z.strictObject({
     dtype: z
-      .enum(['float32', 'float16'])
+      .enum(['float32', 'float16', 'int8'])
       .default('float32')
       .describe(
-        'The type of matrices, of their products and of the cache; norms, biases, softmax, the residual stream and logits are always float32. A weight that `float16` cannot hold (65,520 and more) is refused by name.',
+        'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each output channel. Norms, biases, softmax, the residual stream and logits are always float32.',
       ),
     shard_bytes: z
       .int()
@@ -52,7 +53,7 @@ export default defineExporter({
       ? {
           ok: true,
           loadsIn: listLoaders(shape),
-          numberBytes: listNumberBytes(source, { matrix: TYPE_BYTES[dtype], vector: TYPE_BYTES.float32 }),
+          numberBytes: listNumberBytes(source, architecture, widthsOf(dtype)),
         }
       : { ok: false, reason };
   },
@@ -72,7 +73,7 @@ export default defineExporter({
     const card = writeModelCard(model, {
       ...describeUse(model, `${GRAPH_FOLDER}/${file}`),
       loadsIn: listLoaders(model.shape),
-      converted: dtype === 'float16' ? dtype : undefined,
+      converted: dtype === 'float32' ? undefined : dtype,
     });
     return completeFolder(directory, model, weights, {
       'README.md': card,
@@ -87,4 +88,13 @@ export default defineExporter({
 function describe({ manifest }: PrunedModel, dtype: string, file: string): Record<string, unknown> {
   const caller = manifest['exporter'];
   return { ...manifest, exporter: { id: 'onnx', ...(isRecord(caller) ? caller : {}), dtype, file } };
+}
+
+/** Bytes of a number: 8-bit matrices have a float32 scale for each row. */
+function widthsOf(type: MatrixType): NumberWidths {
+  const bytes = TYPE_BYTES[type];
+  return {
+    matrix: (inner) => (type === 'int8' ? bytes + TYPE_BYTES.float32 / Math.max(1, inner) : bytes),
+    vector: TYPE_BYTES.float32,
+  };
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { measureCost } from '../../../src/core/budget/cost-model.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
+import { compareLogits, mostShare } from '../../../src/core/compare-logits.js';
 import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import type { LanguageModel } from '../../../src/engine/language-model.js';
@@ -80,7 +81,7 @@ function largestDifference(actual: ArrayLike<number> | undefined, expected: Arra
  * By how much logits differ from the engine's: of whole sequences, of one that comes in parts and then token by token,
  * and of two that are as long as the longer by padding on the left.
  */
-async function compareLogits(model: LanguageModel, decoder: OnnxDecoder): Promise<number> {
+async function findLargestDifference(model: LanguageModel, decoder: OnnxDecoder): Promise<number> {
   const [long, short] = [await model.logits(Int32Array.from(LONG)), await model.logits(Int32Array.from(SHORT))];
   const padding = range(0, LONG.length - SHORT.length);
   const [whole] = await decoder.run([LONG]);
@@ -122,7 +123,7 @@ describe('onnx', () => {
     const { exported, checkpoint, graph } = await write(DEMO_DIRECTORY, kept, {}, replace);
     await withModel(checkpoint, async (model) => {
       await withOnnxDecoder(graph, async (decoder) => {
-        expect(await compareLogits(model, decoder)).toBeLessThan(1e-3);
+        expect(await findLargestDifference(model, decoder)).toBeLessThan(1e-3);
         const caches = [...decoder.inputs].filter(([name]) => name.endsWith('.key')).map(([, [, heads]]) => heads);
         expect(caches).toEqual(kept.map(({ kvGroups }) => kvGroups.length).filter((heads) => heads > 0));
       });
@@ -148,7 +149,9 @@ describe('onnx', () => {
       'onnx/model.onnx',
     ]);
     await withModel(checkpoint, async (model) => {
-      await withOnnxDecoder(graph, async (decoder) => expect(await compareLogits(model, decoder)).toBeLessThan(1e-3));
+      await withOnnxDecoder(graph, async (decoder) =>
+        expect(await findLargestDifference(model, decoder)).toBeLessThan(1e-3),
+      );
       expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
     });
     await truncate(join(exported, 'onnx/model.onnx_data_1'), 1000);
@@ -161,6 +164,7 @@ describe('onnx', () => {
   it.each([
     ['dropped halves, mended', HALVES, MENDED, 'float32', 1e-3],
     ['layers that differ, in float16', UNEVEN, new Map(), 'float16', 0.1],
+    ['layers that differ, in int8', UNEVEN, MENDED, 'int8', 1],
   ])('opens what it wrote by ONNX Runtime: %s', async (_, kept, replace, dtype, tolerance) => {
     const { exported, checkpoint } = await write(DEMO_DIRECTORY, kept, { dtype }, replace);
     await withModel(checkpoint, async (model) => {
@@ -177,14 +181,27 @@ describe('onnx', () => {
     const { exported, checkpoint, graph } = await write(DEMO_DIRECTORY, UNEVEN, { dtype: 'float16' });
     expect(graph).toMatch(/model_fp16\.onnx$/);
     await withModel(checkpoint, async (model) => {
-      const difference = await withOnnxDecoder(graph, (decoder) => compareLogits(model, decoder));
+      const difference = await withOnnxDecoder(graph, (decoder) => findLargestDifference(model, decoder));
       expect(difference).toBeLessThan(0.1); // 11 significant bits, of logits up to 20
       expect(difference).toBeGreaterThan(1e-3);
       expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
     });
   });
 
-  it.each(['float32', 'float16'])('states how many bytes of weights it will write as %s', async (dtype) => {
+  it('stores weights in 8 bits if asked to, which explain how far its logits are from those of the engine', async () => {
+    const { exported, checkpoint, graph } = await write(DEMO_DIRECTORY, UNEVEN, { dtype: 'int8' }, MENDED);
+    expect(graph).toMatch(/model_quantized\.onnx$/);
+    await withModel(checkpoint, async (model) => {
+      const expected = await model.logits(Int32Array.from(LONG));
+      const [found = new Float32Array()] = await withOnnxDecoder(graph, ({ run }) => run([LONG], [20, 1, 1, 1, 1]));
+      const { share } = compareLogits(expected, found, model.shape.vocabulary);
+      expect(share).toBeLessThan(mostShare(1 / 254));
+      expect(share).toBeGreaterThan(mostShare(2 ** -11));
+      expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
+    });
+  });
+
+  it.each(['float32', 'float16', 'int8'])('states how many bytes of weights it will write as %s', async (dtype) => {
     const { graph, checkpoint: written } = await write(DEMO_DIRECTORY, UNEVEN, { dtype });
     const checkpoint = await openCheckpoint(written);
     await checkpoint.close();
@@ -255,7 +272,9 @@ describe.skipIf(!hasShared)(`onnx, families (${skipReason})`, () => {
     ];
     const { exported, checkpoint: written, graph } = await write(sharedPath('reference/families', name), kept);
     await withModel(written, async (model) => {
-      await withOnnxDecoder(graph, async (decoder) => expect(await compareLogits(model, decoder)).toBeLessThan(1e-3));
+      await withOnnxDecoder(graph, async (decoder) =>
+        expect(await findLargestDifference(model, decoder)).toBeLessThan(1e-3),
+      );
       expect(await generateInTransformersJs(exported, SHORT, 20)).toEqual(await generate(model, SHORT, 20));
     });
   });

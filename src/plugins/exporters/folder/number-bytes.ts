@@ -1,32 +1,45 @@
-import type { ModelShape, NumberBytes } from '../../../core/model/shape.js';
+import type { Architecture, ModelShape, NumberBytes } from '../../../core/model/shape.js';
 
-/** Bytes of a number in each tensor, if all matrices are equally wide and all norms and biases are. */
+/** Bytes of a number. */
+export interface NumberWidths {
+  /** In a matrix whose rows have so many, with its share of what is stored once a row. */
+  readonly matrix: (inner: number) => number;
+  /** In norms and biases. */
+  readonly vector: number;
+}
+
+/** Bytes of a number in each tensor of an architecture. */
 export function listNumberBytes(
-  { layers }: Pick<ModelShape, 'layers'>,
-  { matrix, vector }: { readonly matrix: number; readonly vector: number },
-): number | NumberBytes {
-  if (matrix === vector) return vector;
-  const layer = {
-    attentionNorm: vector,
-    query: matrix,
-    key: matrix,
-    value: matrix,
-    output: matrix,
-    queryNorm: vector,
-    keyNorm: vector,
-    queryBias: vector,
-    keyBias: vector,
-    valueBias: vector,
-    outputBias: vector,
-    ffnNorm: vector,
-    gate: matrix,
-    up: matrix,
-    down: matrix,
-    gateBias: vector,
-    upBias: vector,
-    downBias: vector,
-    outputLeft: vector,
-    downLeft: vector,
+  { hidden, headDim }: Pick<ModelShape, 'hidden' | 'headDim'>,
+  architecture: Architecture,
+  { matrix, vector }: NumberWidths,
+): NumberBytes {
+  const wide = matrix(hidden);
+  return {
+    embedding: wide,
+    head: wide,
+    finalNorm: vector,
+    layers: architecture.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+      attentionNorm: vector,
+      query: wide,
+      key: wide,
+      value: wide,
+      output: matrix(kvHeads * queryHeadsPerKv * headDim),
+      queryNorm: vector,
+      keyNorm: vector,
+      queryBias: vector,
+      keyBias: vector,
+      valueBias: vector,
+      outputBias: vector,
+      ffnNorm: vector,
+      gate: wide,
+      up: wide,
+      down: matrix(ffnChannels),
+      gateBias: vector,
+      upBias: vector,
+      downBias: vector,
+      outputLeft: vector,
+      downLeft: vector,
+    })),
   };
-  return { embedding: matrix, head: matrix, finalNorm: vector, layers: layers.map(() => layer) };
 }

@@ -2,7 +2,7 @@ import type { LayerArchitecture } from '../../../core/model/shape.js';
 import type { GraphBuilder } from '../../../engine/graph/graph-builder.js';
 import { cast } from './cast.js';
 import { BATCH, PAST, type TokenInputs, TOTAL } from './token-inputs.js';
-import type { MatrixType } from './weights.js';
+import type { FloatType } from './weights.js';
 
 export interface AttentionLayer extends Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
   /** Its number, in the names of its cache. */
@@ -10,7 +10,7 @@ export interface AttentionLayer extends Pick<LayerArchitecture, 'kvHeads' | 'que
   readonly headDim: number;
   readonly slidingWindow: number | undefined;
   /** Of the cache, and of the products of queries, keys and values. */
-  readonly type: MatrixType;
+  readonly type: FloatType;
   /** RMSNorm over each head; undefined: none. */
   readonly queryNorm?: ((heads: string) => string) | undefined;
   readonly keyNorm?: ((heads: string) => string) | undefined;

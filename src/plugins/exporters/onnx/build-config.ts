@@ -6,7 +6,7 @@ import { chooseForm } from '../hf/choose-form.js';
 import type { MatrixType } from './weights.js';
 
 /** Names of the types in transformers.js. */
-const DTYPES: Readonly<Record<MatrixType, string>> = { float32: 'fp32', float16: 'fp16' };
+const DTYPES: Readonly<Record<MatrixType, string>> = { float32: 'fp32', float16: 'fp16', int8: 'q8' };
 
 export interface WrittenGraph {
   readonly dtype: MatrixType;

@@ -7,7 +7,7 @@ import { createGraphBuilder, type GraphBuilder } from '../../../engine/graph/gra
 import type { StoredTensor } from '../../../engine/graph/write-onnx.js';
 import { addAttention } from './attention.js';
 import { addTokenInputs, BATCH, LENGTH } from './token-inputs.js';
-import { createGraphWeights, type MatrixType } from './weights.js';
+import { createGraphWeights, type MatrixType, productType } from './weights.js';
 
 /**
  * The graph of a pruned model in standard operators, as Optimum and transformers.js name its parts, with the tensors
@@ -56,7 +56,7 @@ export function buildDecoderGraph(
           queryHeadsPerKv,
           headDim: shape.headDim,
           slidingWindow: slidingWindows[layer],
-          type,
+          type: productType(type),
           queryNorm: normHeads('queryNorm'),
           keyNorm: normHeads('keyNorm'),
         },

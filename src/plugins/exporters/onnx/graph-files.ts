@@ -7,4 +7,5 @@ export const GRAPH_FOLDER = 'onnx';
 export const GRAPH_FILES: Readonly<Record<MatrixType, string>> = {
   float32: 'model.onnx',
   float16: 'model_fp16.onnx',
+  int8: 'model_quantized.onnx',
 };

@@ -14,6 +14,7 @@ import { readJsonObject } from '../../../engine/files/read-json.js';
 import { type DescribedTensor, readOnnxTensors } from '../../../engine/graph/read-onnx.js';
 import { detectThreads } from '../../../engine/runtime/resource-limits.js';
 import { GRAPH_FILES, GRAPH_FOLDER } from './graph-files.js';
+import { quantisedName, scaleName } from './quantise-tensor.js';
 import type { MatrixType } from './weights.js';
 
 type Tensors = ReadonlyMap<string, DescribedTensor>;
@@ -22,6 +23,7 @@ type Tensors = ReadonlyMap<string, DescribedTensor>;
 const STORAGE: Readonly<Record<MatrixType, WeightStorage>> = {
   float32: { type: 'FLOAT', rounding: 2 ** -24 },
   float16: { type: 'FLOAT16', rounding: 2 ** -11 },
+  int8: { type: 'INT8', rounding: 1 / 254 },
 };
 
 /** Opens a folder with a graph by ONNX Runtime: config.json, the graph, and the files of weights beside it. */
@@ -31,7 +33,7 @@ export async function openGraphExport(directory: string, work: WorkContext): Pro
   const config = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES).finally(() => files.close());
   if (config === undefined) throw malformed(CONFIG_FILE, 'is missing');
   const [type, file] = await findGraph(directory);
-  const tensors = await readOnnxTensors(place, file);
+  const tensors = nameMatrices(await readOnnxTensors(place, file), file);
   const { shape } = parseConfig(config);
   const layers = readArchitecture(shape, tensors, file);
   requireTensors({ ...shape, ...findBiases(shape, layers, tensors), layers }, tensors, type, file);
@@ -55,6 +57,21 @@ export async function openGraphExport(directory: string, work: WorkContext): Pro
     logits: (tokens) => thread.call('logits', tokens, work),
     close: () => thread.close(),
   };
+}
+
+/** The same with quantised matrices as checkpoints have them: under their own names, [out, in]. */
+function nameMatrices(stored: Tensors, file: string): Tensors {
+  const ending = quantisedName('');
+  return new Map(
+    [...stored].map(([storedName, tensor]) => {
+      if (!storedName.endsWith(ending)) return [storedName, tensor];
+      const name = storedName.slice(0, -ending.length);
+      const shape = tensor.shape.toReversed();
+      if (stored.get(scaleName(name))?.shape.join() !== String(shape[0]))
+        throw malformed(file, `must have ${shape[0]} scales`, { tensor: scaleName(name) });
+      return [name, { ...tensor, shape }];
+    }),
+  );
 }
 
 async function findGraph(directory: string): Promise<readonly [MatrixType, string]> {
