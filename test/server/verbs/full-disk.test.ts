@@ -1,7 +1,8 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CallError, JobState, type JobEvent } from '../../../src/client/index.js';
+import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
 import { CAN_MOUNT, makeSmallDisk, type SmallDisk } from '../../support/small-disk.js';
 import {
   DEMO,
@@ -13,10 +14,17 @@ import {
   type VerbServer,
 } from './verb-server.js';
 
+const EXPORTERS: readonly string[] = BUILTIN_PLUGINS.flatMap(({ plugin }) =>
+  plugin.kind === 'exporter' ? [plugin.id] : [],
+);
+
+/** Bytes that are left on the disk: too few for any output, and enough to begin one. */
+const ROOM = 100_000;
+
 const TURNS: ReadonlySet<string> = new Set(['ended', 'paused', 'queued', 'started']);
 
-/** Takes the rest of a disk. */
-async function fill({ folder }: SmallDisk): Promise<() => Promise<void>> {
+/** Takes the rest of a disk, but for some bytes. */
+async function fill({ folder }: SmallDisk, left = 0): Promise<() => Promise<void>> {
   const path = join(folder, 'filler');
   for (const bytes of [2 ** 20, 2 ** 16, 4096, 1])
     while (
@@ -25,6 +33,7 @@ async function fill({ folder }: SmallDisk): Promise<() => Promise<void>> {
         () => false,
       )
     );
+  await truncate(path, (await stat(path)).size - left);
   return () => rm(path);
 }
 
@@ -107,37 +116,64 @@ describe.skipIf(!CAN_MOUNT)('a full disk', () => {
     expect(report.trials).toBe((await listTrials(other.client, studyId)).length);
   });
 
-  it('of the output root pauses a Prune, leaves nothing half-written and the old output as it was; it goes on by itself', async () => {
-    const request = {
-      model: DEMO,
-      output: 'model',
-      overwrite: true,
-      recipe: MAGNITUDE,
-      selection: { $case: 'uniformRate', value: 0.3 },
-    } as const;
-    await verbs.client.runPrune(request);
-    const before = await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8');
-    const free = await fill(disks.outputs);
-    const events: JobEvent[] = [];
-    for await (const event of verbs.client.prune({ ...request, selection: { $case: 'uniformRate', value: 0.1 } })) {
-      events.push(event);
-      if (event.payload?.$case !== 'paused') continue;
-      expect(CallError.fromStatus(event.payload.value.error ?? { code: 0, message: '', details: [] })).toMatchObject({
-        code: 'RESOURCE_EXHAUSTED',
-        reason: 'STORAGE_FULL',
-        metadata: {
-          folder: 'outputRoot',
+  it.each(EXPORTERS)(
+    'of the output root pauses a Prune while %s writes, leaves nothing half-written and the old output as it was; it goes on by itself',
+    async (id) => {
+      const request = {
+        model: DEMO,
+        output: 'model',
+        overwrite: true,
+        recipe: MAGNITUDE,
+        selection: { $case: 'uniformRate', value: 0.3 },
+        exporter: { id },
+      } as const;
+      await verbs.client.runPrune(request);
+      const before = await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8');
+      const free = await fill(disks.outputs, ROOM);
+      const events: JobEvent[] = [];
+      for await (const event of verbs.client.prune({ ...request, selection: { $case: 'uniformRate', value: 0.1 } })) {
+        events.push(event);
+        if (event.payload?.$case !== 'paused') continue;
+        expect(CallError.fromStatus(event.payload.value.error ?? { code: 0, message: '', details: [] })).toMatchObject({
+          code: 'RESOURCE_EXHAUSTED',
+          reason: 'STORAGE_FULL',
+          metadata: {
+            folder: 'outputRoot',
+            output: 'model',
+            free_bytes: expect.stringMatching(/^\d+$/) as string,
+            needed_bytes: expect.stringMatching(/^\d+$/) as string,
+          },
+        });
+        expect((await readdir(disks.outputs.folder)).toSorted()).toEqual(['filler', 'model']);
+        expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).toBe(before);
+        await free();
+      }
+      expect(turns(events)).toEqual(['started', 'paused', 'queued', 'started', 'ended']);
+      expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).not.toBe(before);
+      expect(await readdir(disks.outputs.folder)).toEqual(['model']);
+    },
+  );
+
+  it('that is read-only is told before any work', async () => {
+    disks.outputs.remount('ro');
+    try {
+      await expect(
+        verbs.client.runPrune({
+          model: DEMO,
           output: 'model',
-          free_bytes: '0',
-          needed_bytes: expect.stringMatching(/^\d+$/) as string,
-        },
+          overwrite: true,
+          recipe: MAGNITUDE,
+          selection: { $case: 'uniformRate', value: 0.2 },
+        }),
+      ).rejects.toMatchObject({
+        reason: 'OUTPUT_NOT_WRITTEN',
+        message: expect.stringContaining(
+          'the file system of the output root is read-only: name another output root',
+        ) as string,
       });
-      expect((await readdir(disks.outputs.folder)).toSorted()).toEqual(['filler', 'model']);
-      expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).toBe(before);
-      await free();
+    } finally {
+      disks.outputs.remount('rw');
     }
-    expect(turns(events)).toEqual(['started', 'paused', 'queued', 'started', 'ended']);
-    expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).not.toBe(before);
     expect(await readdir(disks.outputs.folder)).toEqual(['model']);
   });
 
