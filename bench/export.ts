@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -40,6 +40,8 @@ interface Sample {
   readonly exportSeconds: number;
 }
 
+const MODELS = resolve(import.meta.dirname, '../../models');
+
 const TICKS_PER_SECOND = 100;
 
 const runs = Number(flags.runs);
@@ -47,6 +49,7 @@ const folder = await mkdtemp(join(resolve(flags.folder), 'prunecast-export-'));
 try {
   const source = join(folder, 'models', 'large');
   await mkdir(source, { recursive: true });
+  await copyFile(join(MODELS, 'stories260k/tokenizer.json'), join(source, 'tokenizer.json')); // GGUF needs one
   await writeRandomCheckpoint(source, describeLlama7b(Number(flags.layers)), 2 ** 30);
   const server = await startLocalServer({
     environment: {
@@ -140,7 +143,6 @@ async function prune(
   const cpuSeconds = (await readCpuSeconds(processId)) - before;
   const { job } = await client.services.jobs.getJob({ jobId });
   const exportSeconds = job?.phases.find(({ name }) => name === 'export')?.elapsedSeconds ?? NaN;
-  console.log(job?.phases.map((p) => [p.name, p.elapsedSeconds]));
   await rm(join(folder, 'outputs', 'pruned'), { recursive: true });
   return { seconds, cpuSeconds, bytes: Number(bytes), exportSeconds };
 }

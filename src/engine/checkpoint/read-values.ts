@@ -96,19 +96,28 @@ function indexOf(place: number, shape: readonly number[]): number[] {
 const EXPONENT_BITS = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const satisfies Record<TensorDtype, number>;
 
 /**
- * The place of the first value that is NaN or infinite; -1 if there is none. Takes about as long as converting them.
+ * 32 bits at a time, one value or two: the bits of their exponents, the lowest of each, and where it carries to if it
+ * is added to an exponent whose bits are all set.
  */
+const WORD_BITS = {
+  F32: { exponents: 0x7f800000, lowest: 0x00800000, carries: 0x80000000 },
+  F16: { exponents: 0x7c007c00, lowest: 0x04000400, carries: 0x80008000 },
+  BF16: { exponents: 0x7f807f80, lowest: 0x00800080, carries: 0x80008000 },
+} as const satisfies Record<TensorDtype, unknown>;
+
+/** The place of the first value that is NaN or infinite; -1 if there is none. */
 export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
-  const count = bytes.length / DTYPE_BYTES[dtype];
-  const aligned = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();
-  const bits =
-    dtype === 'F32'
-      ? new Uint32Array(aligned.buffer, aligned.byteOffset, count)
-      : new Uint16Array(aligned.buffer, aligned.byteOffset, count);
-  const [exponent, magnitude] = [EXPONENT_BITS[dtype], dtype === 'F32' ? 0x7fffffff : 0x7fff];
-  let all = 0;
-  for (let place = 0; place < count; place += 1) all = Math.max(all, (bits[place] as number) & magnitude);
-  if (all < exponent) return -1; // without a branch for each value, so in half the time
-  for (let place = 0; place < count; place += 1) if (((bits[place] as number) & exponent) === exponent) return place;
+  const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const { exponents, lowest, carries } = WORD_BITS[dtype];
+  const words = new Int32Array(buffer, byteOffset, length >> 2);
+  let sums = 0;
+  // No branch for each value: it takes a third of the time of a search.
+  for (let i = 0; i < words.length; i += 1) sums |= ((words[i] as number) & exponents) + lowest;
+  if ((sums & carries) === 0 && length % 4 === 0) return -1;
+  const exponent = EXPONENT_BITS[dtype];
+  const values =
+    dtype === 'F32' ? new Uint32Array(buffer, byteOffset, length / 4) : new Uint16Array(buffer, byteOffset, length / 2);
+  for (let place = 0; place < values.length; place += 1)
+    if (((values[place] as number) & exponent) === exponent) return place;
   return -1;
 }
