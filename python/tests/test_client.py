@@ -259,7 +259,10 @@ def test_tells_the_request_and_the_result_of_a_job(client: prunecast.Client) -> 
         assert (job.request.uniform_rate, job.request.output) == (0.25, "told")
         assert isinstance(job.result, prunecast.PruneResult)
         assert job.result.output == "told"
-        assert [(form.output, form.exporter) for form in job.result.exports] == [("told/hf", "hf"), ("told/f32", "gguf")]
+        assert [(form.output, form.exporter) for form in job.result.exports] == [
+            ("told/hf", "hf"),
+            ("told/f32", "gguf"),
+        ]
         assert "model.gguf" in job.result.exports[1].files
 
 

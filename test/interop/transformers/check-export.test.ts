@@ -15,8 +15,10 @@ import { findTrait, type Trait, writeTrait } from '../../support/trait-checkpoin
 /** A Python with torch and transformers; any other is a reason to skip. */
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
 const hasTransformers =
-  spawnSync(PYTHON, ['-c', 'import torch, transformers; assert int(transformers.__version__.split(".")[0]) >= 5'])
-    .status === 0;
+  spawnSync(PYTHON, [
+    '-c',
+    'from importlib.metadata import version; version("torch"); assert int(version("transformers").split(".")[0]) >= 5',
+  ]).status === 0;
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 
 interface Case {
