@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ExportSummary } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
@@ -23,7 +23,7 @@ export type StoredType = keyof typeof TYPE_BYTES;
 export interface OnnxOutput {
   /** An existing folder. */
   readonly directory: string;
-  /** Name of the model's file. */
+  /** The model's file, relative to that folder; the files of values lie beside it. */
   readonly file: string;
   readonly graph: GraphBuilder;
   readonly tensors: readonly StoredTensor[];
@@ -80,7 +80,7 @@ export async function writeOnnx({
       for (const tensor of shard) {
         const padding = align(offset) - offset;
         await target.write(new Uint8Array(padding));
-        outside.push(placeOutside(tensor, name, offset + padding));
+        outside.push(placeOutside(tensor, basename(name), offset + padding));
         offset += padding + (await write(target, tensor));
       }
     });

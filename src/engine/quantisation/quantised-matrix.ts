@@ -67,7 +67,7 @@ const MOST = 127;
 /**
  * Adding and subtracting 1.5 * 2^52 rounds a double to an integer, ties to even: several times as fast as Math.round.
  */
-function roundEven(value: number): number {
+export function roundEven(value: number): number {
   return value + ROUNDING - ROUNDING;
 }
 

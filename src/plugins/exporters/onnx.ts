@@ -17,6 +17,7 @@ import { GRAPH_FILES, GRAPH_FOLDER } from './onnx/graph-files.js';
 import { listLoaders } from './onnx/list-loaders.js';
 
 import { openGraphExport } from './onnx/open-export.js';
+import { BLOCK } from './onnx/quantise-tensor.js';
 import { refuseManyFiles } from './onnx/refuse-many-files.js';
 import type { MatrixType } from './onnx/weights.js';
 
@@ -35,7 +36,7 @@ export default defineExporter({
       .enum(['float32', 'float16', 'int8'])
       .default('float32')
       .describe(
-        'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each output channel. Norms, biases, softmax, the residual stream and logits are always float32.',
+        'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each 32 inputs of an output channel. Norms, biases, softmax, the residual stream and logits are always float32.',
       ),
     shard_bytes: z
       .int()
@@ -58,27 +59,18 @@ export default defineExporter({
       : { ok: false, reason };
   },
   write: async (model, directory, work, { dtype, shard_bytes: fileBytes }) => {
-    const file = GRAPH_FILES[dtype];
+    const file = `${GRAPH_FOLDER}/${GRAPH_FILES[dtype]}`;
     await mkdir(join(directory, GRAPH_FOLDER));
-    const { graph, tensors } = buildDecoderGraph(model, dtype);
-    const written = await writeOnnx({
-      directory: join(directory, GRAPH_FOLDER),
-      file,
-      graph,
-      tensors,
-      fileBytes,
-      work,
-    });
-    const weights = { ...written, files: written.files.map((name) => `${GRAPH_FOLDER}/${name}`) };
+    const weights = await writeOnnx({ ...buildDecoderGraph(model, dtype), directory, file, fileBytes, work });
     const card = writeModelCard(model, {
-      ...describeUse(model, `${GRAPH_FOLDER}/${file}`),
+      ...describeUse(model, file),
       loadsIn: listLoaders(model.shape),
       converted: dtype === 'float32' ? undefined : dtype,
     });
     return completeFolder(directory, model, weights, {
       'README.md': card,
-      'config.json': toJson(buildConfig(model, { dtype, file, dataFiles: written.files.length - 1 })),
-      [MANIFEST_FILE]: toJson(describe(model, dtype, `${GRAPH_FOLDER}/${file}`)),
+      'config.json': toJson(buildConfig(model, dtype, weights.files.length - 1)),
+      [MANIFEST_FILE]: toJson(describe(model, dtype, file)),
     });
   },
   open: openGraphExport,
@@ -90,11 +82,12 @@ function describe({ manifest }: PrunedModel, dtype: string, file: string): Recor
   return { ...manifest, exporter: { id: 'onnx', ...(isRecord(caller) ? caller : {}), dtype, file } };
 }
 
-/** Bytes of a number: 8-bit matrices have a float32 scale for each row. */
+/** Bytes of a number: 8-bit matrices have a float32 scale for each block. */
 function widthsOf(type: MatrixType): NumberWidths {
   const bytes = TYPE_BYTES[type];
-  return {
-    matrix: (inner) => (type === 'int8' ? bytes + TYPE_BYTES.float32 / Math.max(1, inner) : bytes),
-    vector: TYPE_BYTES.float32,
-  };
+  return { matrix: (inner) => bytes + (type === 'int8' ? shareOfScale(inner) : 0), vector: TYPE_BYTES.float32 };
+}
+
+function shareOfScale(inner: number): number {
+  return inner === 0 ? 0 : (TYPE_BYTES.float32 * Math.ceil(inner / BLOCK)) / inner;
 }

@@ -196,7 +196,7 @@ describe('onnx', () => {
       const [found = new Float32Array()] = await withOnnxDecoder(graph, ({ run }) => run([LONG], [20, 1, 1, 1, 1]));
       const { share } = compareLogits(expected, found, model.shape.vocabulary);
       expect(share).toBeLessThan(mostShare(1 / 254));
-      expect(share).toBeGreaterThan(mostShare(2 ** -11));
+      expect(share).toBeGreaterThan(1e-3);
       expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
     });
   });

@@ -3,30 +3,25 @@ import { findFamily } from '../../../engine/families/find-family.js';
 import { isRecord } from '../../../engine/files/read-json.js';
 import { buildPerLayerConfig, buildStockConfig } from '../hf/build-config.js';
 import { chooseForm } from '../hf/choose-form.js';
+import { GRAPH_FILES } from './graph-files.js';
 import type { MatrixType } from './weights.js';
 
 /** Names of the types in transformers.js. */
 const DTYPES: Readonly<Record<MatrixType, string>> = { float32: 'fp32', float16: 'fp16', int8: 'q8' };
 
-export interface WrittenGraph {
-  readonly dtype: MatrixType;
-  /** The graph's file. */
-  readonly file: string;
-  /** Files of weights beside it. */
-  readonly dataFiles: number;
-}
-
 /**
  * config.json for transformers.js: as `hf` writes it if all layers have one shape, else with the counts of the source,
  * of which nothing depends, and each layer's own under `prunecast`. The entry `transformers.js_config` says which file
  * to load, so that `from_pretrained` needs no options.
+ *
+ * @param dataFiles how many files of weights lie beside the graph
  */
-export function buildConfig(model: PrunedModel, { dtype, file, dataFiles }: WrittenGraph): Record<string, unknown> {
+export function buildConfig(model: PrunedModel, dtype: MatrixType, dataFiles: number): Record<string, unknown> {
   return {
     ...buildModelConfig(model),
     'transformers.js_config': {
       dtype: DTYPES[dtype],
-      ...(dataFiles === 0 ? {} : { use_external_data_format: { [file]: dataFiles } }),
+      ...(dataFiles === 0 ? {} : { use_external_data_format: { [GRAPH_FILES[dtype]]: dataFiles } }),
       // Read by versions before 4.2.
       ...(dtype === 'float16' ? { kv_cache_dtype: { [DTYPES[dtype]]: dtype } } : {}),
     },

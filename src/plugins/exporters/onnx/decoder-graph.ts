@@ -23,7 +23,7 @@ export function buildDecoderGraph(
   const { rope, rmsNormEpsilon, slidingWindows } = parseConfig(config);
   const family = findFamily(shape.family);
   const { names } = family;
-  const graph = createGraphBuilder('decoder');
+  const graph = createGraphBuilder('decoder', { opset: type === 'int8' ? 21 : 18 });
   const weights = createGraphWeights(graph, tensors, type);
   const tokens = addTokenInputs(graph, rope, shape.headDim);
   const norm = (values: string, name: string): string =>

@@ -14,7 +14,7 @@ import { readJsonObject } from '../../../engine/files/read-json.js';
 import { type DescribedTensor, readOnnxTensors } from '../../../engine/graph/read-onnx.js';
 import { detectThreads } from '../../../engine/runtime/resource-limits.js';
 import { GRAPH_FILES, GRAPH_FOLDER } from './graph-files.js';
-import { quantisedName, scaleName } from './quantise-tensor.js';
+import { BLOCK, quantisedName, scaleName } from './quantise-tensor.js';
 import type { MatrixType } from './weights.js';
 
 type Tensors = ReadonlyMap<string, DescribedTensor>;
@@ -66,10 +66,11 @@ function nameMatrices(stored: Tensors, file: string): Tensors {
     [...stored].map(([storedName, tensor]) => {
       if (!storedName.endsWith(ending)) return [storedName, tensor];
       const name = storedName.slice(0, -ending.length);
-      const shape = tensor.shape.toReversed();
-      if (stored.get(scaleName(name))?.shape.join() !== String(shape[0]))
-        throw malformed(file, `must have ${shape[0]} scales`, { tensor: scaleName(name) });
-      return [name, { ...tensor, shape }];
+      const [inner = 0, out = 0] = tensor.shape;
+      const scales = [Math.ceil(inner / BLOCK), out];
+      if (stored.get(scaleName(name))?.shape.join() !== scales.join())
+        throw malformed(file, `must be there, with the shape [${scales.join(', ')}]`, { tensor: scaleName(name) });
+      return [name, { ...tensor, shape: [out, inner] }];
     }),
   );
 }
