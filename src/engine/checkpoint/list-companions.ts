@@ -30,6 +30,9 @@ const TEMPLATE_FOLDER = 'additional_chat_templates';
 
 const TOKENIZER_CONFIG = 'tokenizer_config.json';
 
+/** Recognises by name the terms of a model. */
+export const LICENCE = /^(licen[cs]e|notice|copying|copyright|use_policy|acceptable_use_policy)([._-][\w.-]*)?$/i;
+
 /** Recognises by name what belongs to a model but is neither its weights nor their configuration. */
 const COMPANIONS: readonly RegExp[] = [
   /^(tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab|tekken|chat_template|generation_config)\.json$/,
@@ -40,7 +43,7 @@ const COMPANIONS: readonly RegExp[] = [
   /^[\w.-]+\.tiktoken$/,
   /^chat_template\.jinja$/,
   /^tokenization_\w+\.py$/,
-  /^(licen[cs]e|notice|copying|copyright|use_policy|acceptable_use_policy)([._-][\w.-]*)?$/i,
+  LICENCE,
 ];
 
 /** What it reads from. */

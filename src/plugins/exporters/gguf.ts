@@ -1,15 +1,19 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
-import type { ExportSource } from '../../core/ports/exporter.js';
+import type { ExportSource, PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { parseConfig } from '../../engine/checkpoint/parse-config.js';
-import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
+import { LICENCE } from '../../engine/checkpoint/list-companions.js';
 import { findFamily } from '../../engine/families/find-family.js';
+import { isRecord } from '../../engine/files/read-json.js';
 import { defineExporter } from '../define.js';
+import { completeFolder, toJson } from './folder/complete-folder.js';
+import { writeModelCard } from './folder/model-card.js';
 import { listNumberBytes, type NumberWidths } from './folder/number-bytes.js';
 import { cannotHold, findObjection } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
+import { describeSampling } from './gguf/describe-sampling.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
 import { listWeights } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
@@ -19,7 +23,10 @@ import { GGUF_FILE, GGUF_TYPES, writeGguf, type GgufType, type GgufValue } from 
 /** The types of matrices, by their names in file names of llama.cpp's models. */
 const TYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
 
-/** One GGUF file with the tokenizer in it, which llama.cpp and what builds on it load, and prunecast.json. */
+/**
+ * One GGUF file with the tokenizer in it, which llama.cpp and what builds on it load; the source's licences, a model card
+ * (README.md), and prunecast.json.
+ */
 export default defineExporter({
   id: 'gguf',
   summary: 'One GGUF file for llama.cpp, with its tokenizer; layers may differ.',
@@ -36,7 +43,7 @@ export default defineExporter({
     const planned = planLayers(written, architecture, TYPES[type]);
     return typeof planned === 'string'
       ? { ok: false, reason: planned }
-      : { ok: true, loadsIn: ['llama.cpp'], numberBytes: listNumberBytes(shape, architecture, widthsOf(TYPES[type])) };
+      : { ok: true, loadsIn: LOADERS, numberBytes: listNumberBytes(shape, architecture, widthsOf(TYPES[type])) };
   },
   open: openGgufExport,
   refuses: (source) => findObjection(() => describeSource(source)),
@@ -46,25 +53,47 @@ export default defineExporter({
     if (typeof planned === 'string') throw cannotHold(planned);
     const metadata = {
       ...describeModel(model, planned, type),
+      ...(await describeSampling(model)),
       ...(await describeTokenizer(model, model.shape.vocabulary)),
     };
-    const manifest = new TextEncoder().encode(
-      `${JSON.stringify({ ...model.manifest, exporter: { id: 'gguf', type: asked, architecture: planned.architecture.name } }, undefined, 2)}\n`,
-    );
     const weights = await writeGguf({
       path: join(directory, GGUF_FILE),
       metadata,
       tensors: [...listFrequencyFactors(model), ...listWeights(model, planned, type)],
       work,
     });
-    const { bytes } = await writeFileSynced(join(directory, MANIFEST_FILE), (file) => file.write(manifest));
-    return {
-      files: [GGUF_FILE, MANIFEST_FILE],
-      bytes: weights.bytes + bytes,
-      digests: { [GGUF_FILE]: weights.sha256 },
-    };
+    const card = writeModelCard(model, { ...USE, loadsIn: LOADERS, converted: asked === 'f32' ? undefined : asked });
+    // The tokenizer and how to sample are in the file.
+    const listCompanions = async (): Promise<readonly string[]> =>
+      (await model.listCompanions()).filter((file) => LICENCE.test(file));
+    return completeFolder(
+      directory,
+      { ...model, listCompanions },
+      { files: [GGUF_FILE], bytes: weights.bytes, digests: { [GGUF_FILE]: weights.sha256 } },
+      { 'README.md': card, [MANIFEST_FILE]: toJson(describe(model, asked, planned.architecture.name)) },
+    );
   },
 });
+
+const LOADERS = ['llama.cpp'];
+
+/** What a card says of it. */
+const USE = {
+  library: 'gguf',
+  tags: [],
+  use: `\`\`\`sh
+llama-cli -m ${GGUF_FILE}
+llama-server -m ${GGUF_FILE}
+\`\`\`
+
+These are programs of [llama.cpp](https://github.com/ggml-org/llama.cpp); what builds on it loads the file too. It has the tokenizer and the chat template in it.`,
+} as const;
+
+/** The caller's manifest, with what this exporter adds about itself. */
+function describe({ manifest }: PrunedModel, type: string, architecture: string): Record<string, unknown> {
+  const caller = manifest['exporter'];
+  return { ...manifest, exporter: { id: 'gguf', ...(isRecord(caller) ? caller : {}), type, architecture } };
+}
 
 /** What is the same in the files of all architectures. Throws EXPORT_UNSUPPORTED. */
 async function describeSource(source: ExportSource): Promise<Record<string, GgufValue>> {

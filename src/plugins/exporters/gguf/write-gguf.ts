@@ -4,7 +4,7 @@ import { writeFileSynced, type NewFile, type WrittenFile } from '../../../engine
 
 /** A value of the metadata, with its type in the file. */
 export type GgufValue =
-  | { readonly type: 'uint32' | 'float32'; readonly value: number }
+  | { readonly type: 'uint32' | 'int32' | 'float32'; readonly value: number }
   | { readonly type: 'bool'; readonly value: boolean }
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'uint32s' | 'int32s' | 'float32s'; readonly value: readonly number[] }
@@ -119,6 +119,8 @@ function encodeValue({ type, value }: GgufValue): Uint8Array[] {
   switch (type) {
     case 'uint32':
       return [uint32(VALUE_TYPES.uint32), uint32(value)];
+    case 'int32':
+      return [uint32(VALUE_TYPES.int32), bytesOf(Int32Array.of(value))];
     case 'float32':
       return [uint32(VALUE_TYPES.float32), bytesOf(Float32Array.of(value))];
     case 'bool':
