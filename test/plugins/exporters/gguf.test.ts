@@ -1,6 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { readFileSync } from 'node:fs';
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readGgufFileInfo } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
@@ -21,7 +21,8 @@ import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { keepLast, range } from '../../support/keep-last.js';
-import { measureLlamaPerplexity, withLlamaModel } from '../../support/llama-cpp.js';
+import { measureLlamaPerplexity, predictLlama, tokenizeLlama, withLlamaModel } from '../../../bench/llama-cpp.js';
+import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
 import { writeTrait } from '../../support/trait-checkpoint.js';
 
 const DENSE = Array.from({ length: 5 }, () => keepLast(4, 172));
@@ -51,7 +52,11 @@ const tokenizer = new Tokenizer(readDemo('tokenizer.json'), readDemo('tokenizer_
 const stories = readDemo('stories.json') as string[];
 
 function readDemo(file: string): object {
-  return JSON.parse(readFileSync(join(DEMO_DIRECTORY, file), 'utf8')) as object;
+  return readJson(DEMO_DIRECTORY, file);
+}
+
+function readJson(folder: string, file: string): object {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as object;
 }
 
 /** 4 windows of 128 tokens. */
@@ -121,6 +126,62 @@ const keepFew = (groups: number, channels: number): LayerKeptUnits => ({
 
 const makeBias = (step: number): Float32Array => Float32Array.from({ length: 64 }, (_, i) => (step * i) / 64);
 
+/** The tokens that the engine finds most likely, one after the other. */
+async function predictEngine(directory: string, prompt: readonly number[], count: number): Promise<number[]> {
+  return withModel(directory, async (model) => {
+    const predicted: number[] = [];
+    while (predicted.length < count) {
+      const logits = await model.logits(Int32Array.of(...prompt, ...predicted));
+      const last = logits.subarray(-model.shape.vocabulary);
+      predicted.push(last.indexOf(last.reduce((most, logit) => Math.max(most, logit), -Infinity)));
+    }
+    return predicted;
+  });
+}
+
+const ODD = ['', ' two  spaces ', 'Ünïcode 日本\n\ttabs', "it's 1,234 o'clock\r\n", '🙂👍🏽 <|im_end|>'];
+
+interface Reference {
+  readonly input_ids: readonly (readonly number[])[];
+  readonly cases: Readonly<Record<string, { readonly mean_nll: number }>>;
+}
+
+const reference = hasShared
+  ? (readJson(sharedPath('reference/families'), 'expected.json') as Reference)
+  : { input_ids: [], cases: {} };
+
+/** One of bytes with as many tokens as the reference's models; what they stand for does not matter. */
+const BYTES = {
+  added_tokens: [],
+  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
+  model: {
+    type: 'BPE',
+    vocab: Object.fromEntries(range(0, 96).map((id) => [String.fromCodePoint(id < 94 ? 33 + id : 67 + id), id])),
+    merges: [],
+  },
+};
+
+describe.skipIf(!hasShared)(`gguf, families (${skipReason})`, () => {
+  it.each(Object.entries(reference.cases))(
+    'llama.cpp has the loss of transformers for %s',
+    async (name, { mean_nll: loss }) => {
+      const source = await makeFolder();
+      await cp(sharedPath('reference/families', name), source, { recursive: true });
+      await writeFile(join(source, 'tokenizer.json'), JSON.stringify(BYTES));
+      const checkpoint = await openCheckpoint(source);
+      await checkpoint.close();
+      const dense = checkpoint.shape.layers.map(({ kvHeads, queryHeadsPerKv, ffnChannels }) => ({
+        kvGroups: range(0, kvHeads),
+        queryHeads: range(0, kvHeads * queryHeadsPerKv),
+        ffnChannels: range(0, ffnChannels),
+      }));
+      const { path } = await write(source, dense);
+      const perplexity = await withLlamaModel(path, (model) => measureLlamaPerplexity(model, reference.input_ids));
+      expect(Math.abs(Math.log(perplexity) - loss)).toBeLessThan(0.001);
+    },
+  );
+});
+
 describe('gguf', () => {
   it.each([
     ['the whole model as f32', DENSE, 'f32', 0.005],
@@ -128,6 +189,7 @@ describe('gguf', () => {
     // Values of 8 bits: the same file in bf16 has 0.3 % more, in q8_0 0.4 %.
     ['layers of one shape as bf16', UNIFORM, 'bf16', 0.02],
     ['layers of one shape as q8_0', UNIFORM, 'q8_0', 0.02],
+    ['layers of one shape as q4_0', UNIFORM, 'q4_0', 0.25],
     ['layers that differ as f32', UNEVEN, 'f32', 0.005],
     ['layers that differ as f16', UNEVEN, 'f16', 0.005],
     ['dropped halves', HALVES, 'f32', 0.005],
@@ -185,15 +247,55 @@ describe('gguf', () => {
     expect(read).toEqual(written);
   });
 
-  it('llama.cpp splits texts into the same tokens, and knows which begin and end a text', async () => {
-    const { path } = await write(DEMO_DIRECTORY, DENSE);
-    const texts = [...stories.slice(0, 3), '', ' two  spaces ', 'Ünïcode 日本\n\ttabs', '</s>'];
+  it('llama.cpp splits texts into the same tokens, knows which begin and end a text, and finds the same likeliest', async () => {
+    const { path, checkpoint } = await write(DEMO_DIRECTORY, UNEVEN);
+    const texts = [...stories.slice(0, 40), '', ' two  spaces ', 'Ünïcode 日本\n\ttabs', '</s>'];
+    const prompt = tokens.slice(0, 8);
     const found = await withLlamaModel(path, async (model) => ({
-      split: texts.map((text) => [...model.tokenize(text, true)]),
+      split: texts.map((text) => tokenizeLlama(model, text)),
       special: [model.tokens.bos, model.tokens.eos, model.tokens.shouldPrependBosToken],
+      likeliest: await predictLlama(model, prompt, 20),
     }));
     expect(found.split).toEqual(texts.map((text) => tokenizer.encode(text, { add_special_tokens: false }).ids));
     expect(found.special).toEqual([1, 2, true]);
+    expect(found.likeliest).toEqual(await predictEngine(checkpoint, prompt, 20));
+  });
+
+  it.skipIf(!hasShared)(`llama.cpp splits texts into the same tokens of bytes (${skipReason})`, async () => {
+    const source = await writeTrait({ config: { vocab_size: 49_152 } });
+    const folder = sharedPath('models/smollm2-135m-instruct');
+    for (const file of ['tokenizer.json', 'tokenizer_config.json'])
+      await copyFile(join(folder, file), join(source, file));
+    const { path } = await write(source, [keepFew(2, 24), keepFew(2, 24)]);
+    const texts = [readFileSync(sharedPath('data/wikitext2/wiki.test.raw'), 'utf8').slice(0, 30_000), ...ODD];
+    const expected = new Tokenizer(readJson(folder, 'tokenizer.json'), readJson(folder, 'tokenizer_config.json'));
+    const found = await withLlamaModel(path, async (model) => ({
+      split: texts.map((text) => tokenizeLlama(model, text)),
+      template: model.fileInfo.metadata.tokenizer.chat_template,
+    }));
+    expect(found.split).toEqual(texts.map((text) => expected.encode(text, { add_special_tokens: false }).ids));
+    expect(found.template).toBe((readJson(folder, 'tokenizer_config.json') as { chat_template: string }).chat_template);
+  });
+
+  it('has beside it the licence, a model card, and in it how its makers sample', async () => {
+    const source = await writeTrait({ config: { vocab_size: 512, max_position_embeddings: 128 } });
+    await copyFile(join(DEMO_DIRECTORY, 'tokenizer.json'), join(source, 'tokenizer.json'));
+    await writeFile(join(source, 'LICENSE.txt'), 'As you like it.');
+    const sampling = {
+      do_sample: true,
+      temperature: 0.5,
+      top_k: 20,
+      top_p: 0.75,
+      repetition_penalty: 1.25,
+      max_length: 9,
+    };
+    await writeFile(join(source, 'generation_config.json'), JSON.stringify(sampling));
+    const { path } = await write(source, few);
+    const folder = dirname(path);
+    expect((await readdir(folder)).toSorted()).toEqual(['LICENSE.txt', 'README.md', 'model.gguf', 'prunecast.json']);
+    expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain('llama-cli -m model.gguf');
+    const { metadata } = await readGgufFileInfo(path);
+    expect(metadata.general).toMatchObject({ sampling: { temp: 0.5, top_k: 20, top_p: 0.75, penalty_repeat: 1.25 } });
   });
 
   it('reads of its file what another reader does', async () => {

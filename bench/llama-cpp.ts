@@ -44,3 +44,24 @@ export async function measureLlamaPerplexity(
     await context.dispose();
   }
 }
+
+/** The tokens that a model finds most likely, one after the other. */
+export async function predictLlama(model: LlamaModel, prompt: readonly number[], count: number): Promise<number[]> {
+  const context = await model.createContext({ contextSize: 256, batchSize: 128, threads: 1, flashAttention: false });
+  try {
+    const predicted: number[] = [];
+    const sequence = context.getSequence();
+    for await (const token of sequence.evaluate(prompt as Token[], { temperature: 0, yieldEogToken: true })) {
+      predicted.push(token);
+      if (predicted.length === count) break;
+    }
+    return predicted;
+  } finally {
+    await context.dispose();
+  }
+}
+
+/** How it splits a text; the names of special tokens stand for these. */
+export function tokenizeLlama(model: LlamaModel, text: string): readonly number[] {
+  return model.tokenize(text, true);
+}
