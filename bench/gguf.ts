@@ -12,7 +12,7 @@ import { loadTokenizer } from '../src/engine/tokenizer/tokenizer.js';
 import { measureLlamaPerplexity, predictLlama, tokenizeLlama, withLlamaModel } from './llama-cpp.js';
 
 /*
- * npm run bench:gguf -- --model DIR [--model DIR ...] --text FILE [--json FILE]: prunes models to several shapes by the
+ * npm run bench:gguf -- --model DIR [--model DIR ...] --text FILE [--shape NAME] [--json FILE]: prunes models to several shapes by the
  * command line, each written as a checkpoint and as GGUF files of several types, and compares the files in llama.cpp
  * with the checkpoint in the engine: the perplexity on 4 windows of 128 tokens, 20 greedy tokens after the first 16, and
  * how the text is split.
@@ -22,6 +22,8 @@ const { values: flags } = parseArgs({
   options: {
     model: { type: 'string', multiple: true, default: [] },
     text: { type: 'string', default: '' },
+    /** Part of the name of a shape; all shapes by default. */
+    shape: { type: 'string', default: '' },
     json: { type: 'string' },
   },
 });
@@ -54,6 +56,7 @@ const rows: Row[] = [];
 for (const directory of flags.model.map((model) => resolve(model))) {
   const { shape } = await openCheckpoint(directory);
   for (const [name, architecture, compensation] of listShapes(shape.layers)) {
+    if (!name.includes(flags.shape)) continue;
     const row = await measureShape(directory, name, architecture, compensation);
     rows.push(row);
     console.log(JSON.stringify(row));

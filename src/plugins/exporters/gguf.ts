@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
+import type { Architecture, ModelShape, NumberBytes } from '../../core/model/shape.js';
 import type { ExportSource, PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { parseConfig } from '../../engine/checkpoint/parse-config.js';
@@ -10,12 +11,12 @@ import { isRecord } from '../../engine/files/read-json.js';
 import { defineExporter } from '../define.js';
 import { completeFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
-import { listNumberBytes, type NumberWidths } from './folder/number-bytes.js';
+import { listNumberBytes } from './folder/number-bytes.js';
 import { cannotHold, findObjection } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
-import { listWeights } from './gguf/list-weights.js';
+import { listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
 import { planLayers } from './gguf/plan-layers.js';
 import { GGUF_FILE, GGUF_TYPES, writeGguf, type GgufType, type GgufValue } from './gguf/write-gguf.js';
@@ -35,7 +36,7 @@ export default defineExporter({
       .enum(['f32', 'f16', 'bf16', 'q8_0', 'q4_0'])
       .default('f16')
       .describe(
-        'How matrices are stored; norms and biases are always f32. `q8_0` and `q4_0` need widths that are multiples of 32.',
+        'How matrices are stored; norms and biases are always f32, and embeddings and the head q8_0 in place of `q4_0`. `q8_0` and `q4_0` need widths that are multiples of 32.',
       ),
   }),
   supports: (shape, architecture, biases, { type }) => {
@@ -43,7 +44,7 @@ export default defineExporter({
     const planned = planLayers(written, architecture, TYPES[type]);
     return typeof planned === 'string'
       ? { ok: false, reason: planned }
-      : { ok: true, loadsIn: LOADERS, numberBytes: listNumberBytes(shape, architecture, widthsOf(TYPES[type])) };
+      : { ok: true, loadsIn: LOADERS, numberBytes: countWidths(shape, architecture, TYPES[type]) };
   },
   open: openGgufExport,
   refuses: (source) => findObjection(() => describeSource(source)),
@@ -104,8 +105,14 @@ async function describeSource(source: ExportSource): Promise<Record<string, Gguf
   };
 }
 
-/** Bytes of a number of each kind: quantised ones with their share of the step of a block. */
-function widthsOf(type: GgufType): NumberWidths {
+/** Bytes of a number of each tensor: quantised ones with their share of the step of a block. */
+function countWidths(shape: ModelShape, architecture: Architecture, type: GgufType): NumberBytes {
+  const table = widthOf(tableType(type));
+  const widths = listNumberBytes(shape, architecture, { matrix: () => widthOf(type), vector: widthOf('F32') });
+  return { ...widths, embedding: table, head: table };
+}
+
+function widthOf(type: GgufType): number {
   const { blockBytes, blockValues } = GGUF_TYPES[type];
-  return { matrix: () => blockBytes / blockValues, vector: GGUF_TYPES.F32.blockBytes };
+  return blockBytes / blockValues;
 }

@@ -43,7 +43,7 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       const { layer, part, kind } = spec;
       const source = layer === undefined ? undefined : layers[layer]?.source;
       const name = source === undefined ? spec.name : nameBlockTensor(family, source, part as BlockPart, kind);
-      const stored = spec.shape.length === 1 ? 'F32' : type;
+      const stored = chooseType(spec, type);
       const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
       const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? 'F32' : stored;
       return {
@@ -67,6 +67,20 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
 /** The name of a tensor in the file. */
 export function nameWeight({ layer, part, kind }: Pick<TensorSpec, 'layer' | 'part' | 'kind'>): string {
   return `${layer === undefined ? '' : `blk.${layer}.`}${PARTS[part]}.${kind}`;
+}
+
+/** The type of a tensor in a file of a type. */
+export function chooseType({ part, shape }: Pick<TensorSpec, 'part' | 'shape'>, type: GgufType): GgufType {
+  if (shape.length === 1) return 'F32';
+  return part === 'embedding' || part === 'head' ? tableType(type) : type;
+}
+
+/**
+ * The type of the embeddings and of the head. Steps of 4 bits are too coarse for them (`npm run bench:gguf`); llama.cpp's own
+ * files of 4 bits keep them finer too.
+ */
+export function tableType(type: GgufType): GgufType {
+  return type === 'Q4_0' ? 'Q8_0' : type;
 }
 
 /** Whether the rows of a tensor are in the order of `pairRow`. */
