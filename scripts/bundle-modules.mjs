@@ -43,7 +43,7 @@ export async function bundleModules({ maps = true } = {}) {
   for (const { path, text } of outputFiles) {
     const inputs = Object.keys(metafile.outputs[relative(root, path)]?.inputs ?? {});
     const notice = path.endsWith('.js') ? writeNotice(inputs) : '';
-    writeFileSync(path, `${placeAddresses(text, path)}${notice && `${notice}\n`}`);
+    writeFileSync(path, `${keepClassNames(placeAddresses(text, path))}${notice && `${notice}\n`}`);
     left.delete(path);
   }
   // Only now: what runs meanwhile may still load them.
@@ -90,6 +90,12 @@ function placeAddresses(text, file) {
     const path = relative(dirname(file), join(built, module));
     return join(built, module) === file ? 'import.meta.url' : `new URL(${JSON.stringify(path)}, import.meta.url).href`;
   });
+}
+
+/** esbuild puts `_` before the names of classes that name themselves: logs and reports of errors would show it. */
+function keepClassNames(text) {
+  const names = [...text.matchAll(/^var (\w+) = class _\1\b/gm)].map(([, name]) => name);
+  return names.length === 0 ? text : text.replaceAll(new RegExp(`\\b_(${names.join('|')})\\b`, 'g'), '$1');
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) await bundleModules();
