@@ -1,6 +1,9 @@
 import { enumForm, enumsForm } from './enum-form.js';
-import type { Json, RequestFlag } from './request-flag.js';
-import { parseCount, parseLayers, parseShare } from './values.js';
+import { getField } from './get-field.js';
+import { writePluginOptions } from './plugin.js';
+import type { Json, JsonObject, RequestFlag } from './request-flag.js';
+import { setField } from './set-field.js';
+import { parseCount, parseLayers, parsePluginOption, parseShare } from './values.js';
 
 const KINDS = ['kv-heads', 'query-heads-per-kv', 'ffn-channels'] as const;
 
@@ -45,12 +48,47 @@ export function spaceFlags(field: string): RequestFlag[] {
       parse: parseCount,
     },
     {
-      flags: '--target <SHAPES>',
-      summary: 'shapes that the target loads: per-layer, or uniform (all layers alike)',
+      flags: '--target <SHAPES|EXPORTER>',
+      summary:
+        'make only what loads there: per-layer or uniform (all layers alike) shapes, or those that an exporter can write, as gguf',
       field: `${field}.target`,
-      ...enumForm('EXPORT_TARGET', ['per-layer', 'uniform']),
+      repeats: true,
+      proposes: { from: 'plugins', kind: 'exporter' },
+      fill: (request, given) => given.map(({ text }) => fillTarget(request, field, text)),
+      take: (request) => takeTargets(request, field),
+    },
+    {
+      flags: '--target-option <NAME=VALUE>',
+      summary: 'an option of the exporter of --target, as type=q8_0',
+      field: `${field}.exporter.options`,
+      repeats: true,
+      ownJson: true,
+      parse: parsePluginOption,
+      write: writePluginOptions,
+      proposes: { from: 'plugin-options', kind: 'exporter' },
+      showsNoDefault: true,
     },
   ];
+}
+
+const SHAPES = ['per-layer', 'uniform'] as const;
+const { parse: parseShapes, write: writeShapes } = enumForm('EXPORT_TARGET', SHAPES);
+
+/** Kinds of shapes have a field of their own. */
+function fillTarget(request: JsonObject, field: string, text: string): string {
+  const isShapes = SHAPES.some((name) => name === text.toLowerCase().replaceAll('_', '-'));
+  return isShapes
+    ? setField(request, `${field}.target`, parseShapes(text))
+    : setField(request, `${field}.exporter.id`, text);
+}
+
+function takeTargets(request: JsonObject, field: string): string[] {
+  const shapes = getField(request, `${field}.target`);
+  const exporter = getField(request, `${field}.exporter.id`);
+  const written = shapes === undefined ? [] : [writeShapes(shapes) ?? []].flat();
+  if (written.length > 0) setField(request, `${field}.target`, null);
+  if (typeof exporter === 'string') setField(request, `${field}.exporter.id`, null);
+  return [...written, ...(typeof exporter === 'string' ? [exporter] : [])];
 }
 
 function writeLayers(list: Json): string {

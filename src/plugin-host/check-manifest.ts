@@ -143,6 +143,6 @@ const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
     'needs pairs {least, most} with runsIn (worker or process), fit() and load(), or with compare()',
   ),
   strategy: z.object({ objectives: z.enum(['one', 'any']), start: method }),
-  exporter: z.object({ supports: method, refuses: method.optional(), write: method }),
+  exporter: z.object({ supports: method, restrict: method.optional(), refuses: method.optional(), write: method }),
   recovery: z.object({ plan: method }),
 };

@@ -133,6 +133,7 @@ const SAMPLES: Readonly<Record<string, Sample>> = {
   '--channel-multiple': { args: ['32'] },
   '--tie-run': { args: ['4'] },
   '--target': { args: ['uniform'] },
+  '--target-option': { args: ['type=q8_0'] },
   '--pairs': { args: ['50'] },
   '--tied-pairs': { args: ['5'] },
   '--pair-tokens': { args: ['2k'] },

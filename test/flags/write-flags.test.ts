@@ -62,6 +62,7 @@ describe('the flags of a stored request', () => {
         --predictor-option text=0x --criterion wanda --strategy-option quoted="1" --exporter-option on=true`,
       ),
     ],
+    ['what the shapes are made for', words('--remove 20% --target uniform --target gguf --target-option type=q8_0')],
     ['one exporter', words('--remove 20% --exporter gguf --exporter-option type=q8_0 --output o')],
     [
       'several exporters, named and by their ids, with options of each',

@@ -1,5 +1,6 @@
 import type { Architecture, BlockBiases, ModelShape } from '../model/shape.js';
 import type { KeptUnits } from '../model/units.js';
+import type { ShapeLimits } from '../space/shape-limits.js';
 import type { PluginManifest } from './plugin.js';
 import type { WorkContext } from './work-context.js';
 
@@ -12,6 +13,12 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
    * result.
    */
   supports(shape: ModelShape, architecture: Architecture, biases: 'none' | 'added', options: Options): ExportSupport;
+  /**
+   * What it asks of all layers of an architecture, so that a search makes only such as `supports` takes. It says no less
+   * than is needed, if it can be said in this form, and no more. Without this method nothing is asked, and a search that
+   * could come to an architecture that `supports` refuses is refused beforehand.
+   */
+  restrict?(shape: ModelShape, biases: 'none' | 'added', options: Options): ShapeLimits;
   /**
    * Why nothing of a checkpoint can be written with these options, whatever its architecture, with the way out: its
    * format cannot hold this tokenizer. undefined if nothing stands against it, as without this method. It is asked

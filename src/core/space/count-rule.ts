@@ -10,6 +10,8 @@ export interface CountRule {
   readonly rateStep?: number;
   /** Only multiples of this; 1 for any. */
   readonly multipleOf: number;
+  /** No fewer than this: 1 keeps the half-block whatever the range. @default 0 */
+  readonly least?: number;
 }
 
 /** Rates 0.1 to 0.5 in steps of 0.1 (arXiv 2309.09507). */
@@ -22,11 +24,11 @@ export const PAPER_GRID = { minRate: 0.1, maxRate: 0.5, rateStep: 0.1 } as const
 export function allowedCounts(
   size: number,
   { minRate, maxRate }: RateRange,
-  { rateStep, multipleOf }: CountRule,
+  { rateStep, multipleOf, least = 0 }: CountRule,
 ): number[] {
   const counts =
     rateStep === undefined ? countsBetween(size, minRate, maxRate) : countsOnGrid(size, minRate, maxRate, rateStep);
-  return counts.filter((count) => count % multipleOf === 0);
+  return counts.filter((count) => count % multipleOf === 0 && count >= least);
 }
 
 function countsBetween(size: number, minRate: number, maxRate: number): number[] {
@@ -46,10 +48,18 @@ function countsOnGrid(size: number, minRate: number, maxRate: number, step: numb
 }
 
 /**
- * The kept count of a rate: floor(size (1 - rate) + 0.5), at least 1 unless the rate is 1.
+ * The kept count of a rate: floor(size (1 - rate) + 0.5), at least 1 unless the rate is 1. Of multiples the nearest one,
+ * at least the first.
  */
-export function keptCount(size: number, rate: number): number {
+export function keptCount(size: number, rate: number, multipleOf = 1): number {
   if (rate >= 1) return 0;
+  const whole = size / multipleOf;
   // Adding the tiny number undoes the rounding error of 1 - rate, so that 0.45 of 10 keeps 6 and not 5.
-  return Math.max(1, Math.floor(size * (1 - rate) + 0.5 + 1e-9 * size));
+  const nearest = Math.floor(whole * (1 - rate) + 0.5 + 1e-9 * whole);
+  return multipleOf * Math.max(1, Math.min(Math.floor(whole), nearest));
+}
+
+/** The largest count that is a multiple. */
+export function largestMultiple(size: number, multipleOf: number): number {
+  return size - (size % multipleOf);
 }

@@ -19,6 +19,8 @@ export interface SearchSpaceOptions {
   readonly rateStep?: number;
   /** Only counts that are multiples of this. @default 1 */
   readonly multipleOf?: Readonly<Partial<Record<DimensionKind, number>>>;
+  /** Whether no half-block is dropped, at no rate; or none of these layers. @default false */
+  readonly keepsHalves?: boolean | readonly number[];
   /** `uniform`: all layers are equal, so none is protected, all are tied, and nothing is dropped. @default per-layer */
   readonly target?: 'per-layer' | 'uniform';
 }
@@ -43,7 +45,11 @@ export function createSearchSpace(shape: ModelShape, options: SearchSpaceOptions
     kinds,
     options.target === 'uniform' ? prunable.length : (options.tieRun ?? 1),
   ).map((run) => {
-    const rule = { multipleOf: multipleOf[run.kind] ?? 1, ...(rateStep === undefined ? {} : { rateStep }) };
+    const rule = {
+      multipleOf: multipleOf[run.kind] ?? 1,
+      ...(rateStep === undefined ? {} : { rateStep }),
+      ...(keepsHalves(run, options) ? { least: 1 } : {}),
+    };
     return createDimension(run, { range, rule, counts: countsOf(run, range, rule, options.target) });
   });
   refuse(
@@ -70,6 +76,10 @@ interface Run {
   readonly kind: DimensionKind;
   readonly layers: readonly number[];
   readonly size: number;
+}
+
+function keepsHalves({ layers }: Run, { keepsHalves: kept = false }: SearchSpaceOptions): boolean {
+  return typeof kept === 'boolean' ? kept : layers.some((layer) => kept.includes(layer));
 }
 
 function createDimension(

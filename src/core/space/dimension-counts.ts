@@ -15,7 +15,7 @@ export function rememberCounts(): (
   return ({ kind, size }, range, rule, target) => {
     // A kept group has at least one query head: only kv_heads 0 drops attention, so that there is only one form of it.
     const drops = kind !== 'query_heads_per_kv' && target !== 'uniform';
-    const key = [size, range.minRate, range.maxRate, rule.rateStep, rule.multipleOf, drops].join(' ');
+    const key = [size, range.minRate, range.maxRate, rule.rateStep, rule.multipleOf, rule.least, drops].join(' ');
     const found = known.get(key) ?? allowedCounts(size, range, rule).filter((count) => count > 0 || drops);
     known.set(key, found);
     return found;

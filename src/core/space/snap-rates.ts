@@ -19,7 +19,7 @@ export interface SnappedRate {
 
 /**
  * The point whose counts are nearest to these rates, one per dimension in the order of the space. Any count of the
- * model may result, whether the space allows it or not. A rate is exact if it differs from its count's by no more than
+ * model may result that is a multiple of what the space asks for, whether its rates allow it or not. A rate is exact if it differs from its count's by no more than
  * float32 rounding.
  *
  * @param field the path of the rates in the request, for the violations
@@ -34,12 +34,12 @@ export function snapRates(space: SearchSpace, rates: ArrayLike<number>, field = 
     );
   }
   const snapped: SnappedRate[] = [];
-  const counts = space.dimensions.map(({ name, size }, index) => {
+  const counts = space.dimensions.map(({ name, size, rule: { multipleOf } }, index) => {
     const rate = rates[index] ?? Number.NaN;
     if (!(rate >= 0 && rate <= 1))
       throw PrunecastError.ofField(`${field}[${index}]`, `is ${rate}; allowed is 0 to 1`, 'SPACE_INVALID');
     // A float32 next to 1 is not taken as 1: a half-block is never dropped by rounding.
-    const count = keptCount(size, rate);
+    const count = keptCount(size, rate, multipleOf);
     const snappedTo = 1 - count / size;
     if (Math.abs(snappedTo - rate) > FLOAT32_STEP) snapped.push({ dimension: name, rate, snappedTo });
     return count;

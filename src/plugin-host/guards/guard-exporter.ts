@@ -8,9 +8,26 @@ import type {
   OpenedExport,
   PrunedModel,
 } from '../../core/ports/exporter.js';
+import type { ModelShape } from '../../core/model/shape.js';
+import { DIMENSION_KINDS } from '../../core/space/search-space.js';
+import type { ShapeLimits } from '../../core/space/shape-limits.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { contextsOf, type PluginHost } from '../context/plugin-context.js';
 import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
+
+const SHAPE_LIMITS = z.strictObject({
+  uniform: z.boolean().optional(),
+  keepsHalves: z.union([z.boolean(), z.array(z.int().min(0))]).optional(),
+  multipleOf: z
+    .partialRecord(
+      z.enum(DIMENSION_KINDS),
+      z
+        .int()
+        .min(1)
+        .max(2 ** 20),
+    )
+    .optional(),
+});
 
 /** An exporter whose answers are checked: what will load an output, and what was written. */
 export function guardExporter(exporter: Exporter, limit: CallLimit, host?: PluginHost): Exporter {
@@ -43,6 +60,21 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
       if (isSupport(support)) return support;
       throw pluginInvalid(call, `gave ${nameType(support)} in place of {ok: true, loadsIn} or {ok: false, reason}`);
     },
+    ...(exporter.restrict === undefined
+      ? {}
+      : {
+          restrict: (shape: ModelShape, biases: 'none' | 'added', options: unknown) => {
+            const call = { kind: 'exporter', id, method: 'restrict' } as const;
+            const limits: unknown = callPlugin(call, limit, () => exporter.restrict?.(shape, biases, options));
+            const parsed = SHAPE_LIMITS.safeParse(limits);
+            if (parsed.success) return parsed.data as ShapeLimits;
+            const [issue] = parsed.error.issues;
+            throw pluginInvalid(
+              call,
+              `gave ${['limits', ...(issue?.path ?? [])].join('.')}: ${issue?.message} (of {uniform, keepsHalves, multipleOf})`,
+            );
+          },
+        }),
     ...(exporter.refuses === undefined
       ? {}
       : {

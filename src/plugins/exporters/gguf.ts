@@ -19,6 +19,7 @@ import { describeTokenizer } from './gguf/describe-tokenizer.js';
 import { listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
 import { planLayers } from './gguf/plan-layers.js';
+import { restrictLayers } from './gguf/restrict-layers.js';
 import { GGUF_FILE, GGUF_TYPES, writeGguf, type GgufType, type GgufValue } from './gguf/write-gguf.js';
 
 /** The types of matrices, by their names in file names of llama.cpp's models. */
@@ -47,6 +48,7 @@ export default defineExporter({
       : { ok: true, loadsIn: LOADERS, numberBytes: countWidths(shape, architecture, TYPES[type]) };
   },
   open: openGgufExport,
+  restrict: (shape, _biases, { type }) => restrictLayers(shape, TYPES[type]),
   refuses: (source) => findObjection(() => describeSource(source)),
   write: async (model, directory, work, { type: asked }) => {
     const type = TYPES[asked];

@@ -19,6 +19,7 @@ import { writeModelCard } from './folder/model-card.js';
 import { buildDecilmConfig, buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type WrittenForm } from './hf/choose-form.js';
 import { describeUse } from './hf/describe-use.js';
+import { restrictForm } from './hf/restrict-form.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
 
 /**
@@ -88,6 +89,7 @@ export default defineExporter({
       [MANIFEST_FILE]: toJson(describe(written, chosen, config)),
     });
   },
+  restrict: (shape, biases, { form }) => restrictForm(shape, biases, form),
   open: openCheckpointExport,
 });
 

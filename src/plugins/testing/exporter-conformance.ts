@@ -11,6 +11,7 @@ import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { hashFile } from '../../engine/files/digest.js';
 import { openLanguageModel } from '../../engine/open-language-model.js';
 import { guardExporter } from '../../plugin-host/guards/guard-exporter.js';
+import { checkRestriction, LARGER } from './check-restriction.js';
 import {
   completeOptions,
   listManifestChecks,
@@ -72,6 +73,16 @@ export function listExporterChecks<Options>(
             if (answer.ok) ok(answer.loadsIn.length > 0, 'loadsIn must name what loads the output');
             else ok(answer.reason !== '', 'a refusal needs its reason');
           }
+      },
+    },
+    {
+      name: 'asks of all layers what `supports` needs of them, and no more',
+      run: async () => {
+        for (const biases of ['none', 'added'] as const) {
+          const supports = (architecture: Architecture) => guarded.supports(LARGER, architecture, biases, options());
+          const limits = guarded.restrict?.(LARGER, biases, options());
+          if (limits !== undefined && supports(LARGER.layers).ok) checkRestriction(limits, supports);
+        }
       },
     },
     {

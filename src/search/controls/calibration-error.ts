@@ -1,4 +1,5 @@
 import type { Budget } from '../../core/budget/budget.js';
+import { largestMultiple } from '../../core/space/count-rule.js';
 import type { Counts, Dimension, SearchSpace } from '../../core/space/search-space.js';
 import { chooseOptions, type Choice } from './choose-options.js';
 import { listControlCosts } from './control-costs.js';
@@ -59,7 +60,7 @@ export async function findCalibrationErrorAllocation(
 
 /** The counts that the control may take. */
 function listCounts({ kind, size, rule: { multipleOf } }: Dimension): number[] {
-  if (kind === 'query_heads_per_kv') return [size];
+  if (kind === 'query_heads_per_kv') return [largestMultiple(size, multipleOf)];
   return Array.from({ length: Math.floor(size / multipleOf) }, (_, index) => (index + 1) * multipleOf);
 }
 

@@ -1,6 +1,6 @@
 import { meetsBudgets, type Budget } from '../../core/budget/budget.js';
 import type { ModelShape } from '../../core/model/shape.js';
-import { keptCount } from '../../core/space/count-rule.js';
+import { keptCount, largestMultiple } from '../../core/space/count-rule.js';
 import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import { distinctPoints, type Counts, type DimensionKind, type SearchSpace } from '../../core/space/search-space.js';
 
@@ -14,7 +14,7 @@ export interface UniformPoint {
 /**
  * Control `uniform-paper`: one rate for key-value groups and channels in every layer of the space. The counts are those
  * just past the lowest rate that meets all budgets, whatever that leaves unspent. A control may use any count of the
- * model, also one that the space does not allow. A kept group keeps all of its query heads, unless nothing else takes
+ * model that is a multiple of what the space asks for, also one beyond the rates of the space. A kept group keeps all of its query heads, unless nothing else takes
  * part. Undefined if even one unit of each kind in every layer costs too much.
  */
 export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[]): UniformPoint | undefined {
@@ -26,7 +26,9 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
     const inside = (rate + (rates[index + 1] ?? 1)) / 2;
     return {
       rate,
-      counts: space.dimensions.map(({ kind, size }) => (moved.has(kind) ? keptCount(size, inside) : size)),
+      counts: space.dimensions.map(({ kind, size, rule: { multipleOf } }) =>
+        moved.has(kind) ? keptCount(size, inside, multipleOf) : largestMultiple(size, multipleOf),
+      ),
     };
   };
   let [low, high] = [0, rates.length - 1];
@@ -46,23 +48,32 @@ export function findUniformPaper(space: SearchSpace, budgets: readonly Budget[])
  * candidate.
  */
 export function listUniformBest(space: SearchSpace, budgets: readonly Budget[]): Counts[] {
-  const most = (kind: string): number =>
-    space.dimensions.reduce((size, dimension) => (dimension.kind === kind ? Math.max(size, dimension.size) : size), 0);
   const heads = listMovedKinds(space).has('query_heads_per_kv') ? 'query_heads_per_kv' : 'kv_heads';
-  const [groups, channels] = [most(heads), most('ffn_channels')];
+  const [groups, channels] = [listMultiples(space, heads), listMultiples(space, 'ffn_channels')];
   const point = (kvHeads: number, ffnChannels: number): Counts =>
-    space.dimensions.map(({ kind, size }) =>
-      Math.min(size, kind === heads ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size),
+    space.dimensions.map(({ kind, size, rule: { multipleOf } }) =>
+      Math.min(
+        largestMultiple(size, multipleOf),
+        kind === heads ? kvHeads : kind === 'ffn_channels' ? ffnChannels : size,
+      ),
     );
   const fits = (counts: Counts): boolean => meetsBudgets(space, counts, budgets);
-  if (channels === 0) {
+  if (channels.length === 0) {
     const kvHeads = findMost(groups, (count) => fits(point(count, 0)));
-    return kvHeads === 0 ? [] : [point(kvHeads, 0)];
+    return kvHeads === undefined ? [] : [point(kvHeads, 0)];
   }
-  return Array.from({ length: Math.max(1, groups) }, (_, index) => index + 1).flatMap((kvHeads) => {
+  return (groups.length === 0 ? [1] : groups).flatMap((kvHeads) => {
     const ffnChannels = findMost(channels, (count) => fits(point(kvHeads, count)));
-    return ffnChannels === 0 ? [] : [point(kvHeads, ffnChannels)];
+    return ffnChannels === undefined ? [] : [point(kvHeads, ffnChannels)];
   });
+}
+
+/** The counts of a kind that a level point may have, ascending, without 0; none if the kind does not take part. */
+function listMultiples({ dimensions }: SearchSpace, wanted: DimensionKind): number[] {
+  const ofKind = dimensions.filter(({ kind }) => kind === wanted);
+  const multipleOf = ofKind[0]?.rule.multipleOf ?? 1;
+  const most = ofKind.reduce((largest, { size }) => Math.max(largest, size), 0);
+  return Array.from({ length: Math.floor(most / multipleOf) }, (_, index) => (index + 1) * multipleOf);
 }
 
 /** The points of both uniform controls, each once: one rate, or one pair of counts, in every layer. */
@@ -107,20 +118,24 @@ function listMovedKinds({ dimensions }: SearchSpace): ReadonlySet<DimensionKind>
 
 /** All rates below 1 at which some dimension's count changes, ascending, from 0. */
 function listBreakpoints(space: SearchSpace, moved: ReadonlySet<DimensionKind>): number[] {
-  const sizes = new Set(space.dimensions.flatMap(({ kind, size }) => (moved.has(kind) ? [size] : [])));
+  const wholes = new Set(
+    space.dimensions.flatMap(({ kind, size, rule: { multipleOf } }) => (moved.has(kind) ? [size / multipleOf] : [])),
+  );
   // n (1 - rate) + 0.5 is the integer k at rate 1 - (k - 0.5) / n; past it k - 1 are kept. One always stays.
-  const rates = [...sizes].flatMap((size) => Array.from({ length: size - 1 }, (_, k) => 1 - (k + 1.5) / size));
+  const rates = [...wholes].flatMap((whole) =>
+    Array.from({ length: Math.floor(whole) - 1 }, (_, k) => 1 - (k + 1.5) / whole),
+  );
   const sorted = [0, ...rates].sort((a, b) => a - b);
   return sorted.filter((rate, index) => index === 0 || rate - (sorted[index - 1] ?? 0) > 1e-12);
 }
 
-/** The largest count from 1 to `most` that fits, as costs rise with the count; 0 if none does. */
-function findMost(most: number, fits: (count: number) => boolean): number {
-  let [low, high] = [0, most];
+/** The largest of ascending counts that fits, as costs rise with the count; undefined if none does. */
+function findMost(counts: readonly number[], fits: (count: number) => boolean): number | undefined {
+  let [low, high] = [0, counts.length];
   while (low < high) {
     const middle = (low + high + 1) >> 1;
-    if (fits(middle)) low = middle;
+    if (fits(counts[middle - 1] ?? 0)) low = middle;
     else high = middle - 1;
   }
-  return low;
+  return counts[low - 1];
 }

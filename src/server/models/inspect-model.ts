@@ -2,6 +2,7 @@ import { countParameters } from '../../core/model/parameters.js';
 import { Dtype, type InspectModelRequest, type InspectModelResponse } from '../../gen/prunecast/v1/model.js';
 import { encodeDimension } from '../encoding/costs.js';
 import { decodeSpace } from '../requests/decode-space.js';
+import { resolveTargets } from '../requests/resolve-targets.js';
 import { DEFAULT_MAX_RATE } from '../requests/defaults.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
@@ -19,7 +20,8 @@ export async function inspectModel(
 ): Promise<InspectModelResponse> {
   const { language, tokenizer } = await models.open(request.model);
   const { shape, checkpoint } = language;
-  const space = decodeSpace(shape, request.space, DEFAULT_MAX_RATE);
+  const { limits } = resolveTargets({ plugins, shape }, request, []);
+  const space = decodeSpace(shape, request.space, { maxRate: DEFAULT_MAX_RATE, limits });
   const prunable = new Set(space.dimensions.flatMap(({ layers }) => layers));
   const entries = [...checkpoint.tensors.values()];
   return {

@@ -7,6 +7,8 @@ import { encodeRangeChange } from '../encoding/range-change.js';
 import type { OpenModels } from '../models/open-models.js';
 import { requireText } from '../requests/fields.js';
 import { decodeRefinement } from '../requests/decode-refinement.js';
+import type { PluginLookup } from '../requests/plugin-lookup.js';
+import { resolveTargets } from '../requests/resolve-targets.js';
 import { decodeSpace } from '../requests/decode-space.js';
 import { findMetricPlace, readImportances, traceEffects } from './explain-predictor.js';
 import type { FittedPredictors } from './fitted-predictors.js';
@@ -14,6 +16,7 @@ import type { FittedPredictors } from './fitted-predictors.js';
 export interface RefinementServices {
   readonly predictors: FittedPredictors;
   readonly models: OpenModels;
+  readonly plugins: PluginLookup;
 }
 
 /**
@@ -24,7 +27,7 @@ export interface RefinementServices {
  * signal's reason
  */
 export async function answerRefinement(
-  { predictors, models }: RefinementServices,
+  { predictors, models, plugins }: RefinementServices,
   request: ProposeRefinementRequest,
   signal: AbortSignal,
 ): Promise<ProposeRefinementResponse> {
@@ -32,7 +35,8 @@ export async function answerRefinement(
   const options = decodeRefinement(request.refine);
   const { language } = await models.open(requireText(request.model, 'model'));
   requireSameCheckpoint(open.predictor, language.checkpoint.digest, 'model');
-  const space = decodeSpace(language.shape, request.space);
+  const { limits } = resolveTargets({ plugins, shape: language.shape }, request, []);
+  const space = decodeSpace(language.shape, request.space, { limits });
   requireSameDimensions(open.predictor, space, 'space');
   const place = findMetricPlace(open, request.metric);
   const importances = await readImportances(predictors, open, place);

@@ -1,11 +1,12 @@
 import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { digestOf } from '../../engine/files/digest.js';
 import type { Workload } from '../../engine/runtime/plan-memory.js';
-import { ExportTarget, Recipe, Text, type SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
+import { Recipe, Text } from '../../gen/prunecast/v1/common.js';
 import { LEAD_STEP } from '../../engine/texts/lead.js';
 import type { OpenModel } from '../models/open-models.js';
 import {
@@ -185,7 +186,7 @@ export class RecipeResolver {
   countedShape(
     shape: ModelShape,
     asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[],
-    space: SearchSpaceSpec | undefined,
+    space: Pick<SearchSpaceOptions, 'target'>,
   ): ModelShape {
     const adds = asked.map(
       ({ recipe, field }) =>
@@ -199,7 +200,7 @@ export class RecipeResolver {
     if (!adds.includes(true)) return shape;
     const counted = addOutputBiases(shape);
     const [own] = shape.layers;
-    if (space?.target !== ExportTarget.UNIFORM || own === undefined) return counted;
+    if (space.target !== 'uniform' || own === undefined) return counted;
     const stock = findFamily(shape.family).stateStockForm({
       hidden: shape.hidden,
       headDim: shape.headDim,

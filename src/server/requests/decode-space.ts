@@ -2,6 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import { narrowSpace } from '../../core/space/narrow-space.js';
+import { withLimits, type ShapeLimits } from '../../core/space/shape-limits.js';
 import type { DimensionKind, SearchSpace } from '../../core/space/search-space.js';
 import {
   ExportTarget,
@@ -11,24 +12,28 @@ import {
 import { KIND_CODES } from './codes.js';
 import { DEFAULT_SPACE } from './defaults.js';
 
+/** What a space has besides its spec. */
+interface SpaceSettings {
+  /** The highest rate if the request names none. @default 0.5, or the lowest rate if that is higher */
+  readonly maxRate?: number;
+  /** @default none */
+  readonly limits?: ShapeLimits;
+  /** Its path in the request. @default space */
+  readonly field?: string;
+}
+
 /**
  * The search space of a request.
  *
- * @param maxRate the highest rate if the request names none; by default 0.5, or the lowest rate if that is higher
- * @param field the space's path in the request
  * @throws PrunecastError SPACE_INVALID with one violation per field at fault
  */
 export function decodeSpace(
   shape: ModelShape,
   spec: SearchSpaceSpec | undefined,
-  maxRate?: number,
-  field = 'space',
+  { maxRate, limits = {}, field = 'space' }: SpaceSettings = {},
 ): SearchSpace {
-  const space = createSearchSpace(
-    shape,
-    { ...(maxRate === undefined ? {} : { maxRate }), ...decodeSpaceOptions(spec, field) },
-    field,
-  );
+  const options = withLimits(decodeSpaceOptions(spec, field), limits);
+  const space = createSearchSpace(shape, { ...(maxRate === undefined ? {} : { maxRate }), ...options }, field);
   return spec === undefined || spec.ranges.length === 0 ? space : narrowSpace(space, spec.ranges, `${field}.ranges`);
 }
 

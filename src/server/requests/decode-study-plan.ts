@@ -26,7 +26,6 @@ import { CONTROL_CODES, PHASE_CODES, type ControlRow } from './codes.js';
 import { decodeBudgets } from './decode-budgets.js';
 import { decodeObjectives } from './decode-objectives.js';
 import { decodeRefinement } from './decode-refinement.js';
-import { decodeSpaceOptions } from './decode-space.js';
 import { DEFAULT_INSIDE_SHARE, DEFAULT_PAIRS, DEFAULT_SEED } from './defaults.js';
 import { requireInteger } from './fields.js';
 import { findEffort } from './find-effort.js';
@@ -36,16 +35,17 @@ import type { BudgetedModel } from './services.js';
  * The study that a request asks for.
  *
  * @param counted the model's sizes as budgets count them
+ * @param options those of its space
  * @throws PrunecastError INVALID_REQUEST, SPACE_INVALID, BUDGET_INFEASIBLE with the nearest limit that can be met
  */
 export async function decodeStudyPlan(
   model: BudgetedModel,
   counted: ModelShape,
+  options: SearchSpaceOptions,
   request: SearchRequest,
   measured: Pick<Evaluator, 'id' | 'metrics'>,
 ): Promise<StudyPlan> {
   const budgets = await decodeBudgets(model, request.budgets);
-  const options = decodeSpaceOptions(request.space);
   const space = createStudySpace(counted, budgets, { options, ranges: request.space?.ranges ?? [] });
   requireAttainable(space, budgets);
   const decoded = decodeObjectives(

@@ -1,5 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
-import { decodeCounts, denseCounts, type SearchSpace } from '../../core/space/search-space.js';
+import { decodeCounts, type SearchSpace } from '../../core/space/search-space.js';
 
 /**
  * The architecture of a space that is hardest to export: with a dropped half-block if the space allows it and `least`
@@ -8,9 +8,9 @@ import { decodeCounts, denseCounts, type SearchSpace } from '../../core/space/se
  * @param least the smallest count that is taken from the space
  */
 export function findHardestArchitecture(space: SearchSpace, least: 0 | 1): Architecture {
+  const largest = space.dimensions.map(({ counts, size }) => counts.at(-1) ?? size);
   const smallest = space.dimensions.map(({ counts, size }) => counts.find((count) => count >= least) ?? size);
   const dropped = smallest.indexOf(0);
-  const cut =
-    dropped >= 0 ? dropped : smallest.findIndex((count, index) => count < (space.dimensions[index]?.size ?? 0));
-  return decodeCounts(space, denseCounts(space).with(Math.max(0, cut), smallest[Math.max(0, cut)] ?? 0));
+  const cut = dropped >= 0 ? dropped : smallest.findIndex((count, index) => count < (largest[index] ?? 0));
+  return decodeCounts(space, largest.with(Math.max(0, cut), smallest[Math.max(0, cut)] ?? 0));
 }

@@ -6,7 +6,6 @@ import type { EvaluationPlan } from '../../core/ports/evaluator.js';
 import { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
 import { LAST_PHASES, type StudyPhase, type StudyPlan } from '../../search/study/plan.js';
-import { decodeSpaceOptions } from './decode-space.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
 import {
   PLAN_VERSION,
@@ -61,6 +60,8 @@ export interface SearchPlan extends PlanHead, PlannedExporters {
   /** What space and objectives were made from; needed for other budgets. */
   readonly asked: {
     readonly space: SearchSpaceOptions;
+    /** The exporters whose limits it keeps; left out if there are none. */
+    readonly targets?: readonly PlannedPlugin[];
     readonly ranges: readonly DimensionRange[];
     readonly objectives: readonly { readonly metric: string; readonly weight?: number; readonly limit?: number }[];
   };
@@ -131,7 +132,8 @@ function planSampled(services: PlanServices, request: SearchRequest, resolved: R
     ...(further.length === 0 ? {} : { further: further.map((own) => planFurtherWindows(services, own)) }),
     study: writeStudyPlan(plan),
     asked: {
-      space: decodeSpaceOptions(request.space),
+      space: resolved.space,
+      ...(resolved.targets.planned.length === 0 ? {} : { targets: resolved.targets.planned }),
       ranges: request.space?.ranges ?? [],
       objectives: request.objectives.map(({ metric, weight, limit }) => ({
         metric,

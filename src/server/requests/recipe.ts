@@ -1,7 +1,8 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Compensation, StreamRefit } from '../../core/ports/compensation.js';
 import type { ModelShape } from '../../core/model/shape.js';
-import type { Recipe, SearchSpaceSpec, Text } from '../../gen/prunecast/v1/common.js';
+import type { SearchSpaceOptions } from '../../core/space/create-search-space.js';
+import type { Recipe, Text } from '../../gen/prunecast/v1/common.js';
 import type { CalibrationSequences } from './calibration-sequences.js';
 import type { ManifestRecipe } from './decode-manifest.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
@@ -128,7 +129,7 @@ export interface RecipeSource {
    */
   countedShape(
     asked: readonly { readonly recipe: Recipe | undefined; readonly field: string }[],
-    space: SearchSpaceSpec | undefined,
+    space: Pick<SearchSpaceOptions, 'target'>,
   ): ModelShape;
 }
 

@@ -6,7 +6,10 @@ import { architectureKey } from '../../core/model/architecture-key.js';
 import { DEFAULT_PLUGINS } from './defaults.js';
 import type { ResolvedRecipe } from './recipe.js';
 import { openSpaces, requireUntrained, resolveSelection, type Selection } from './resolve-selection.js';
+import { decodeSpaceOptions } from './decode-space.js';
+import { resolveTargets } from './resolve-targets.js';
 import type { RequestServices } from './services.js';
+import { withLimits } from '../../core/space/shape-limits.js';
 import { planMeasurement } from './plan-measurement.js';
 import { resolveFurther, type NamedEvaluator } from './resolve-further.js';
 
@@ -40,11 +43,13 @@ export async function resolveEvaluate(
   request: EvaluateRequest,
   breathe: () => Promise<void>,
 ): Promise<ResolvedEvaluate> {
-  const { model, recipes } = services;
+  const { model, plugins, recipes } = services;
   const { shape } = model;
   const targets = request.targets.length === 0 ? [DENSE] : request.targets;
-  const counted = recipes.countedShape([{ recipe: request.recipe, field: 'recipe' }], request.space);
-  const spaces = openSpaces(shape, counted, request.space);
+  const asked = [{ recipe: request.recipe, field: 'recipe' }];
+  const { limits } = resolveTargets({ plugins, shape }, request, asked);
+  const counted = recipes.countedShape(asked, withLimits(decodeSpaceOptions(request.space), limits));
+  const spaces = openSpaces(shape, counted, request.space, limits);
   const selections: Selection[] = [];
   for (const [index, { target }] of targets.entries()) {
     await breathe(); // the exact units of a large model take milliseconds

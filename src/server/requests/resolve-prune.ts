@@ -9,7 +9,10 @@ import {
   type Selection,
   type SharedBudgets,
 } from './resolve-selection.js';
+import { decodeSpaceOptions } from './decode-space.js';
+import { resolveTargets } from './resolve-targets.js';
 import type { RequestServices } from './services.js';
+import { withLimits } from '../../core/space/shape-limits.js';
 
 /** A PruneRequest, checked and complete, except for its output. */
 export interface ResolvedPrune {
@@ -26,14 +29,17 @@ export interface ResolvedPrune {
 
 /** Throws as `resolveSelection` and `RecipeSource.resolve`. */
 export async function resolvePrune(services: RequestServices, request: PruneRequest): Promise<ResolvedPrune> {
-  const { model, recipes } = services;
-  const counted = recipes.countedShape([{ recipe: request.recipe, field: 'recipe' }], request.space);
+  const { model, plugins, recipes } = services;
+  const named = [{ recipe: request.recipe, field: 'recipe' }];
+  const targets = resolveTargets({ plugins, shape: model.shape }, request, named);
+  const counted = recipes.countedShape(named, withLimits(decodeSpaceOptions(request.space), targets.limits));
   const selection = await resolveSelection(
     services,
     request.selection,
-    openSpaces(model.shape, counted, request.space),
+    openSpaces(model.shape, counted, request.space, targets.limits),
     '',
   );
+  if (request.space?.exporter !== undefined) targets.require([selection.architecture]);
   if (!asksForTraining(services, request.recovery))
     requireUntrained(selection, 'name the output itself as the model, or ask for a recovery, which trains it anew');
   const recipe = await resolveRecipe(services, request, selection);

@@ -1,4 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { SearchSpaceOptions } from '../../core/space/create-search-space.js';
+import { withLimits } from '../../core/space/shape-limits.js';
 import { Precision, type FidelitySpec, type Recipe } from '../../gen/prunecast/v1/common.js';
 import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';
@@ -8,6 +10,7 @@ import { countPairs } from '../../search/study/pairs.js';
 import type { StudyPlan } from '../../search/study/plan.js';
 import { chooseStrategy } from './choose-strategy.js';
 import { decodeFeatures } from './decode-features.js';
+import { decodeSpaceOptions } from './decode-space.js';
 import { decodeStudyPlan } from './decode-study-plan.js';
 import { DEFAULT_PLUGINS, DEFAULT_STREAM_TOKENS, PAPER_RECIPE } from './defaults.js';
 import { findEffort } from './find-effort.js';
@@ -25,6 +28,7 @@ import {
 import { refuseStreamLabels, type RecipeDefaults, type ResolvedRecipe } from './recipe.js';
 import { resolveRecovery, type ResolvedRecovery } from './resolve-recovery.js';
 import { listMeasured, resolveFurther, type NamedEvaluator } from './resolve-further.js';
+import { drawArchitectures, resolveTargets, type ExportTargets } from './resolve-targets.js';
 import type { RequestServices } from './services.js';
 import type { ResolvedPlugin } from './plugin-lookup.js';
 
@@ -34,6 +38,12 @@ export interface StudyQuestion {
   readonly evaluator: ResolvedPlugin<'evaluator'>;
   /** The evaluators of the further measurements. */
   readonly others: readonly NamedEvaluator[];
+}
+
+/** The same, with what the space of the plan was made from. */
+export interface ResolvedQuestion extends StudyQuestion {
+  readonly space: SearchSpaceOptions;
+  readonly targets: ExportTargets;
 }
 
 /** What a study measures beside its first measurement. */
@@ -54,7 +64,7 @@ export interface StudyRecipes {
 }
 
 /** A SearchRequest, checked and complete. */
-export interface ResolvedSearch extends StudyQuestion {
+export interface ResolvedSearch extends ResolvedQuestion {
   readonly windows: PartPlans;
   readonly further: readonly FurtherMeasurement[];
   readonly recipes: StudyRecipes;
@@ -67,7 +77,7 @@ export interface ResolvedSearch extends StudyQuestion {
 }
 
 /** A SearchRequest of which only the pairs are labelled. */
-export interface ResolvedSample extends StudyQuestion {
+export interface ResolvedSample extends ResolvedQuestion {
   readonly windows: Pick<PartPlans, 'search'>;
   readonly further: readonly FurtherMeasurement[];
   readonly recipes: StudyRecipes;
@@ -75,20 +85,23 @@ export interface ResolvedSample extends StudyQuestion {
 
 /**
  * Space, budgets, objectives and counts of a request. Throws PLUGIN_NOT_FOUND, INVALID_OPTIONS, and as
- * `decodeStudyPlan`.
+ * `decodeStudyPlan` and `resolveTargets`.
  */
 export async function resolveQuestion(
   { model, plugins, recipes }: RequestServices,
   request: SearchRequest,
-): Promise<StudyQuestion> {
+): Promise<ResolvedQuestion> {
+  const asked = request.recipes.length > 0 ? request.recipes : [undefined];
+  const named = asked.map((recipe, index) => ({ recipe, field: `recipes[${index}]` }));
+  const targets = resolveTargets({ plugins, shape: model.shape }, request, named);
+  const space = withLimits(decodeSpaceOptions(request.space), targets.limits);
   const evaluator = plugins.resolve('evaluator', request.evaluator, DEFAULT_PLUGINS.evaluator, 'evaluator');
-  const counted = recipes.countedShape(
-    request.recipes.map((recipe, index) => ({ recipe, field: `recipes[${index}]` })),
-    request.space,
-  );
+  const counted = recipes.countedShape(named.slice(0, request.recipes.length), space);
   const others = resolveFurther(plugins, request.furtherMeasurements);
   const measured = listMeasured(evaluator.plugin, others);
-  return { evaluator, others, plan: await decodeStudyPlan(model, counted, request, measured) };
+  const plan = await decodeStudyPlan(model, counted, space, request, measured);
+  targets.require(drawArchitectures(plan.space));
+  return { evaluator, others, space, targets, plan };
 }
 
 /**

@@ -11,7 +11,8 @@ import {
   type Ranking,
 } from '../../core/model/units.js';
 import { validateArchitecture } from '../../core/model/validate-architecture.js';
-import { decodeCounts, type Dimension, type SearchSpace } from '../../core/space/search-space.js';
+import { decodeCounts, type SearchSpace } from '../../core/space/search-space.js';
+import type { ShapeLimits } from '../../core/space/shape-limits.js';
 import { snapRates, type SnappedRate } from '../../core/space/snap-rates.js';
 import type { SearchSpaceSpec } from '../../gen/prunecast/v1/common.js';
 import type { EvaluateTarget, PruneRequest } from '../../gen/prunecast/v1/pruning.js';
@@ -57,11 +58,19 @@ export interface SelectionSpaces {
   readonly counted: () => SearchSpace;
 }
 
-/** @param counted the model's sizes as budgets count them */
-export function openSpaces(shape: ModelShape, counted: ModelShape, spec: SearchSpaceSpec | undefined): SelectionSpaces {
+/**
+ * @param counted the model's sizes as budgets count them
+ * @param limits what the layers of each architecture have to keep to
+ */
+export function openSpaces(
+  shape: ModelShape,
+  counted: ModelShape,
+  spec: SearchSpaceSpec | undefined,
+  limits: ShapeLimits,
+): SelectionSpaces {
   const once = (sizes: ModelShape): (() => SearchSpace) => {
     let space: SearchSpace | undefined;
-    return () => (space ??= decodeSpace(sizes, spec, DEFAULT_MAX_RATE));
+    return () => (space ??= decodeSpace(sizes, spec, { maxRate: DEFAULT_MAX_RATE, limits }));
   };
   return { own: once(shape), counted: once(counted) };
 }
@@ -98,7 +107,7 @@ export async function resolveSelection(
       return named(
         decodeCounts(
           space,
-          space.dimensions.map(({ size }) => keptCount(size, asked.value)),
+          space.dimensions.map(({ size, rule }) => keptCount(size, asked.value, rule.multipleOf)),
         ),
       );
     }
@@ -188,10 +197,8 @@ function fromManifest(shape: ModelShape, manifest: unknown, field: string): Sele
 }
 
 function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
-  const uniform = findUniformPaper(space, budgets)?.counts.map((count, index) =>
-    toMultiple(count, space.dimensions[index]),
-  );
-  if (uniform?.every((count) => count > 0)) return decodeCounts(space, uniform);
+  const uniform = findUniformPaper(space, budgets);
+  if (uniform !== undefined) return decodeCounts(space, uniform.counts);
   const least = decodeCounts(
     space,
     space.dimensions.map(({ kind, size, rule }) => (kind === 'query_heads_per_kv' ? size : rule.multipleOf)),
@@ -210,10 +217,4 @@ function shareOut({ space, budgets, field }: SharedBudgets): Architecture {
       violations: [{ field: `${field}[${index}]`, description: `the nearest that can be met is ${nearest}` }],
     },
   );
-}
-
-/** The largest allowed count at or below a count, if the space asks for multiples. */
-function toMultiple(count: number, dimension: Dimension | undefined): number {
-  const { kind, rule } = dimension ?? { kind: 'query_heads_per_kv', rule: { multipleOf: 1 } };
-  return kind === 'query_heads_per_kv' ? count : count - (count % rule.multipleOf);
 }

@@ -89,6 +89,22 @@ describe('listExporterChecks', () => {
       /stops at a cancel.*it writes all the same/,
     ],
     [
+      'asks for multiples that it does not need',
+      { restrict: () => ({ multipleOf: { ffn_channels: 2 } }) },
+      /asks of all layers.*multiples of 2 ffn_channels, and supports takes all counts/,
+    ],
+    [
+      'leaves out what it needs of all layers',
+      {
+        supports: (shape, architecture, ...others) =>
+          architecture.some(({ ffnChannels }) => ffnChannels % 8 === 7)
+            ? { ok: false, reason: 'seven of eight' }
+            : honest.supports(shape, architecture, ...others),
+        restrict: () => ({}),
+      },
+      /asks of all layers.*restrict allows .*and supports refuses it: seven of eight/,
+    ],
+    [
       'opens other sizes',
       {
         open: async (...given) => {

@@ -198,3 +198,60 @@ function listAll(): Counts[] {
 function drawErrors(seed: number): LayerErrors[] {
   return [0, 1].map((layer) => ({ attention: draw(seed * 4 + layer, [3]), ffn: draw(seed * 4 + layer + 2, [7]) }));
 }
+
+// 172 channels hold five blocks of 32, four groups two pairs.
+const blocks = createSearchSpace(STORIES_SHAPE, { multipleOf: { kv_heads: 2, ffn_channels: 32 } });
+const isChannel = (index: number): boolean => index % 2 === 1;
+
+/** The multiples nearest to one rate. */
+const nearestBlocks = (rate: number): Counts =>
+  blocks.dimensions.map(({ size: n }, index) => {
+    const [unit, most] = isChannel(index) ? [32, 5] : [2, 2];
+    return unit * Math.min(most, Math.max(1, Math.round((n * (1 - rate)) / unit)));
+  });
+
+describe('controls of a space that asks for multiples', () => {
+  it('have one rate whose nearest multiples meet the budget, and that of no lower rate do', () => {
+    for (const share of [0.55, 0.6, 0.7, 0.8, 0.9, 0.97]) {
+      const limit = Math.floor(dense * share);
+      // The first of ten thousand rates that meets it.
+      const rates = Array.from({ length: 10_000 }, (_, step) => (step + 0.5) / 10_000);
+      const expected = rates.map(nearestBlocks).find((counts) => size(counts) <= limit);
+      expect(findUniformPaper(blocks, budget(limit))?.counts).toEqual(expected);
+    }
+  });
+
+  it('have the most blocks that fit for each number of pairs', () => {
+    // 31,168 of 260,032 parameters have to go, 6,233.6 a layer. The 12 channels beyond five blocks have 2,304, a block
+    // has 6,144, and so has a pair of groups: one of these two has to go too.
+    expect(listUniformBest(blocks, budget(dense - 31_168)).map((counts) => counts.slice(0, 2))).toEqual([
+      [2, 160],
+      [4, 128],
+    ]);
+  });
+
+  it('remove blocks by their mean score until the budget is met, and put back what fits', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 - 1 }), fc.integer({ min: 55, max: 97 }), (seed, percent) => {
+        const rng = createRng(seed);
+        const scores = STORIES_SHAPE.layers.map(({ kvHeads, ffnChannels }) => ({
+          kv_heads: Float32Array.from({ length: kvHeads }, () => rng.uniform()),
+          ffn_channels: Float32Array.from({ length: ffnChannels }, () => rng.uniform()),
+        }));
+        const limit = Math.floor((dense * percent) / 100);
+        const counts = findGlobalThreshold(blocks, scores, budget(limit)) ?? [];
+        expect(counts).toHaveLength(10);
+        expect(size(counts)).toBeLessThanOrEqual(limit);
+        const units = counts.map((count, index) =>
+          isChannel(index) ? { count, unit: 32, most: 160 } : { count, unit: 2, most: 4 },
+        );
+        for (const { count, unit } of units) expect([count % unit, count > 0]).toEqual([0, true]);
+        const others = units.flatMap(({ count, unit, most }, index) =>
+          count < most ? [size(counts.with(index, count + unit))] : [],
+        );
+        for (const other of others) expect(other).toBeGreaterThan(limit);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});

@@ -166,7 +166,7 @@ describe.each(MODELS)('$name', ({ name, shape, kilobytes }) => {
       model: { name, shape },
       readManifest: () => Promise.resolve(manifest),
     } as unknown as RequestServices;
-    const spaces = openSpaces(shape, shape, undefined);
+    const spaces = openSpaces(shape, shape, undefined, {});
     for (const target of [read.targets[0]?.target, { $case: 'earlierOutput', value: 'pruned' }] as const) {
       const selection = await resolveSelection(services, target, spaces, 'targets[0]');
       expect(selection.keptUnits).toEqual(kept);

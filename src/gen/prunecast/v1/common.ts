@@ -862,13 +862,19 @@ export interface SearchSpaceSpec {
   tieRun?:
     | number
     | undefined;
-  /** What will load the output. */
+  /** The shapes that what will load the output can take. */
   target: ExportTarget;
   /**
    * Ranges of single dimensions, in place of `min_rate` and `max_rate`.
    * At most 4,096 entries.
    */
   ranges: DimensionRange[];
+  /**
+   * An exporter with its options: only architectures that it can write are made. What it asks of all layers (multiples,
+   * no dropped half-blocks, all layers alike) becomes part of the space. Prune, Search and SamplePairs keep to the
+   * exporters of their output too, with this or without.
+   */
+  exporter: PluginRef | undefined;
 }
 
 /** A list of layers: an empty one differs from none at all. */
@@ -3235,6 +3241,7 @@ function createBaseSearchSpaceSpec(): SearchSpaceSpec {
     tieRun: undefined,
     target: 0,
     ranges: [],
+    exporter: undefined,
   };
 }
 
@@ -3270,6 +3277,9 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
     }
     for (const v of message.ranges) {
       DimensionRange.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.exporter !== undefined) {
+      PluginRef.encode(message.exporter, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -3369,6 +3379,14 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
             message.ranges.push(DimensionRange.decode(reader, reader.uint32()));
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.exporter = PluginRef.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3418,6 +3436,7 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
       ranges: globalThis.Array.isArray(object?.ranges)
         ? object.ranges.map((e: any) => DimensionRange.fromJSON(e))
         : [],
+      exporter: isSet(object.exporter) ? PluginRef.fromJSON(object.exporter) : undefined,
     };
   },
 
@@ -3450,6 +3469,9 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
     if (message.ranges?.length) {
       obj.ranges = message.ranges.map((e) => DimensionRange.toJSON(e));
     }
+    if (message.exporter !== undefined) {
+      obj.exporter = PluginRef.toJSON(message.exporter);
+    }
     return obj;
   },
 
@@ -3469,6 +3491,9 @@ export const SearchSpaceSpec: MessageFns<SearchSpaceSpec> = {
     message.tieRun = object.tieRun ?? undefined;
     message.target = object.target ?? 0;
     message.ranges = object.ranges?.map((e) => DimensionRange.fromPartial(e)) || [];
+    message.exporter = (object.exporter !== undefined && object.exporter !== null)
+      ? PluginRef.fromPartial(object.exporter)
+      : undefined;
     return message;
   },
 };

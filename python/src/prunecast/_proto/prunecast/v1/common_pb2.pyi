@@ -293,7 +293,7 @@ class Budget(_message.Message):
     def __init__(self, kind: _Optional[_Union[BudgetKind, str]] = ..., at_most: _Optional[float] = ..., removed_share: _Optional[float] = ..., context_tokens: _Optional[int] = ..., bytes_per_number: _Optional[int] = ...) -> None: ...
 
 class SearchSpaceSpec(_message.Message):
-    __slots__ = ("protected_layers", "kinds", "min_rate", "max_rate", "rate_step", "channel_multiple", "tie_run", "target", "ranges")
+    __slots__ = ("protected_layers", "kinds", "min_rate", "max_rate", "rate_step", "channel_multiple", "tie_run", "target", "ranges", "exporter")
     PROTECTED_LAYERS_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
     MIN_RATE_FIELD_NUMBER: _ClassVar[int]
@@ -303,6 +303,7 @@ class SearchSpaceSpec(_message.Message):
     TIE_RUN_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
     RANGES_FIELD_NUMBER: _ClassVar[int]
+    EXPORTER_FIELD_NUMBER: _ClassVar[int]
     protected_layers: LayerList
     kinds: _containers.RepeatedScalarFieldContainer[DimensionKind]
     min_rate: float
@@ -312,7 +313,8 @@ class SearchSpaceSpec(_message.Message):
     tie_run: int
     target: ExportTarget
     ranges: _containers.RepeatedCompositeFieldContainer[DimensionRange]
-    def __init__(self, protected_layers: _Optional[_Union[LayerList, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[DimensionKind, str]]] = ..., min_rate: _Optional[float] = ..., max_rate: _Optional[float] = ..., rate_step: _Optional[float] = ..., channel_multiple: _Optional[int] = ..., tie_run: _Optional[int] = ..., target: _Optional[_Union[ExportTarget, str]] = ..., ranges: _Optional[_Iterable[_Union[DimensionRange, _Mapping]]] = ...) -> None: ...
+    exporter: PluginRef
+    def __init__(self, protected_layers: _Optional[_Union[LayerList, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[DimensionKind, str]]] = ..., min_rate: _Optional[float] = ..., max_rate: _Optional[float] = ..., rate_step: _Optional[float] = ..., channel_multiple: _Optional[int] = ..., tie_run: _Optional[int] = ..., target: _Optional[_Union[ExportTarget, str]] = ..., ranges: _Optional[_Iterable[_Union[DimensionRange, _Mapping]]] = ..., exporter: _Optional[_Union[PluginRef, _Mapping]] = ...) -> None: ...
 
 class LayerList(_message.Message):
     __slots__ = ("layers",)
