@@ -70,6 +70,11 @@ describe('what is proposed at the end of a command', () => {
     await pasteWell(overwrite);
   }, 300_000);
 
+  it('does not propose to measure what only other programs load', async () => {
+    const forms = "--exporter gguf --exporter graph=onnx --output 'other forms'";
+    expect(listProposed(await pasteWell(`${PRUNE} ${forms}`))).toEqual([]);
+  }, 300_000);
+
   it('after a failure that lacks a text names the flag for it', async () => {
     writeFileSync(join(folder, 'TEXT.txt'), 'Once upon a time there was a little girl named Lily. '.repeat(60));
     const failed = await paste("prunecast score --model 'tiny model'");

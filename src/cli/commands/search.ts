@@ -73,6 +73,20 @@ export function addSearchCommand(program: Command): void {
   });
 }
 
+/** The checkpoint of the winner; undefined if it was written in other formats alone. */
+function findWritten(
+  sources: Call<SearchRequest>['sources'],
+  exports: StudyReport['exports'],
+  output: string,
+): string | undefined {
+  if (exports.length > 0) return findCheckpoint({ exports }, output);
+  const exporter = typedFor(sources, 'exporter');
+  return exporter === undefined || exporter === CHECKPOINT_EXPORTER ? output : undefined;
+}
+
+/** The exporter whose outputs are models for this program. */
+const CHECKPOINT_EXPORTER = 'hf';
+
 /** What to do with the outcome of a search. */
 function afterSearch(
   { paths: { output }, sources, serverStays }: Call<SearchRequest>,
@@ -83,7 +97,7 @@ function afterSearch(
   const text = report ?? typedFor(sources, 'texts.text') ?? TEXT_TO_NAME;
   const form = report === undefined ? ['texts.text.field', 'texts.text.documents'] : [];
   const measured = repeatFlags(sources, ...form, 'windows.', 'evaluator.');
-  const written = output === undefined || exports.length === 0 ? output : findCheckpoint({ exports }, output);
+  const written = output === undefined ? undefined : findWritten(sources, exports, output);
   return [
     // A running server may have its outputs where it reads no models.
     ...(written === undefined || serverStays

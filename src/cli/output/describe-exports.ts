@@ -15,13 +15,15 @@ export function findCheckpoint(
   { exports, files = [] }: Pick<PruneResult, 'exports'> & Partial<Pick<PruneResult, 'files'>>,
   folder: string,
 ): string | undefined {
-  if (exports.length === 0) return files.includes(CONFIG) ? folder : undefined;
-  const checkpoint = exports.find((written) => written.files.includes(CONFIG));
+  if (exports.length === 0) return isCheckpoint(files) ? folder : undefined;
+  const checkpoint = exports.find((written) => isCheckpoint(written.files));
   return checkpoint && nameExport(checkpoint, folder);
 }
 
-/** What tells a checkpoint from other formats. */
-const CONFIG = 'config.json';
+/** Other formats have a config.json too, but no safetensors. */
+function isCheckpoint(files: readonly string[]): boolean {
+  return files.includes('config.json') && files.some((file) => file.endsWith('.safetensors'));
+}
 
 function nameExport({ output }: WrittenExport, folder: string): string {
   return join(folder, output.split('/').at(-1) ?? '');
