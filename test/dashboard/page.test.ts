@@ -9,7 +9,8 @@ import { describeEvent } from '../../src/dashboard/describe-event.js';
 import type { JobEvent } from '../../src/dashboard/messages.js';
 import { TOKENS } from '../../src/server/tokens.js';
 import { CHROMIUM, findSeriousFaults, launchChromium, watchPage, type PageFaults } from '../support/chromium.js';
-import { makeFolder, startTestServer } from '../support/test-server.js';
+import { startSourceServer } from '../support/source-server.js';
+import { makeFolder } from '../support/test-server.js';
 import { DEMO, MODELS_ROOT, smallSearch, startVerbServer, type VerbServer } from '../server/verbs/verb-server.js';
 
 /** A folder of this name is markup to a page that does not escape. */
@@ -174,7 +175,7 @@ describe.skipIf(CHROMIUM === undefined)(
           },
         });
       });
-      const guarded = await startTestServer({ config: { dashboard: '127.0.0.1:0' }, modules: [module] });
+      const guarded = await startSourceServer({ config: { dashboard: '127.0.0.1:0' }, modules: [module] });
       const page = await open('', {}, new URL(guarded.dashboard ?? '').origin);
       // The browser itself writes each refusal to the console.
       opened.pop();

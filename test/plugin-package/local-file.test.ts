@@ -5,6 +5,7 @@ import { ContainerModule } from 'inversify';
 import { PluginKind, TrialRole, type LayerArchitecture } from '../../src/client/index.js';
 import { importPlugins } from '../../src/plugin-host/import-plugins.js';
 import { BUILTIN_PLUGINS } from '../../src/plugins/builtin/list.js';
+import { startServer } from '../../src/server/start-server.js';
 import { TOKENS } from '../../src/server/tokens.js';
 import { readJsonLines, runCli } from '../cli/run-cli.js';
 import { listTrials, MODELS_ROOT, smallSearch, startVerbServer, type VerbServer } from '../server/verbs/verb-server.js';
@@ -78,6 +79,7 @@ describe('a strategy in a single local file', { timeout: 180_000 }, () => {
       ],
     };
     await using verbs = await startVerbServer({
+      startServer,
       modules: [new ContainerModule(({ bind }) => void bind(TOKENS.pluginSource).toConstantValue(source))],
     });
     const { plugins } = await verbs.client.services.catalog.listPlugins({});

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import { createClient, type PrunecastClient } from '../../src/client/index.js';
 import type { ConfigOptions } from '../../src/server/config/config.js';
 import type { ServerAdditions } from '../../src/server/start-server.js';
-import { startTestServer, type TestServer } from './test-server.js';
+import { startTestServer, type TestServer, type TestServerOptions } from './test-server.js';
 
 const MODELS = resolve(import.meta.dirname, '../../models');
 
@@ -35,7 +35,7 @@ export const SMALL_SEARCH: Parameters<PrunecastClient['runSearch']>[0] = {
 /** A server that has the demo model, and a client of it. */
 export async function startDemoServer(
   config: ConfigOptions = {},
-  additions: ServerAdditions = {},
+  additions: ServerAdditions & Pick<TestServerOptions, 'startServer'> = {},
 ): Promise<{ readonly server: TestServer; readonly client: PrunecastClient } & AsyncDisposable> {
   const server = await startTestServer({
     config: { modelRoots: [MODELS], dataRoots: [join(MODELS)], ...config },

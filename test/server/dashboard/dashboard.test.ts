@@ -11,7 +11,8 @@ import { loadConfig } from '../../../src/server/config/config.js';
 import { PARTS } from '../../../src/server/parts.js';
 import { defineService, type RpcService } from '../../../src/server/rpc/rpc-service.js';
 import { TOKENS } from '../../../src/server/tokens.js';
-import { startTestServer, type TestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import type { TestServer } from '../../support/test-server.js';
 
 interface Answer {
   readonly status: number;
@@ -25,7 +26,7 @@ function openDashboard(
   services: readonly RpcService[],
   { config = {}, modules = [] }: { config?: ConfigOptions; modules?: readonly ContainerModule[] } = {},
 ): Promise<TestServer> {
-  return startTestServer({
+  return startSourceServer({
     config: { dashboard: '127.0.0.1:0', ...config },
     modules: [
       new ContainerModule(({ bind }) => {
@@ -99,7 +100,7 @@ const event = (sequence: number, payload: JobEvent['payload'] = { $case: 'starte
 
 describe('the dashboard', () => {
   it('is not there unless the settings name its address', async () => {
-    await using server = await startTestServer();
+    await using server = await startSourceServer();
     expect(server.dashboard).toBeUndefined();
   });
 
@@ -421,7 +422,7 @@ describe('the address of the dashboard', () => {
   it('that another program has is told when the server starts', async () => {
     await using server = await openDashboard([]);
     const { host } = new URL(server.dashboard ?? '');
-    await expect(startTestServer({ config: { dashboard: host } })).rejects.toThrow(
+    await expect(startSourceServer({ config: { dashboard: host } })).rejects.toThrow(
       `the dashboard cannot listen on ${host}: another program listens there: stop it, or choose another port`,
     );
   });

@@ -12,7 +12,8 @@ import type { Jobs } from '../../../src/server/jobs/jobs.js';
 import { PARTS } from '../../../src/server/parts.js';
 import { startAndFollow } from '../../../src/server/rpc/follow-job.js';
 import { defineService, type RpcService } from '../../../src/server/rpc/rpc-service.js';
-import { startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import type { TestServer, TestServerOptions } from '../../support/test-server.js';
 
 export type Run = (context: JobContext) => Promise<JobResult>;
 
@@ -36,7 +37,7 @@ export function startScriptedServer(
   const scripted = new ContainerModule(({ bind }) => {
     bind(PARTS.rpcService).toResolvedValue(createService, [PARTS.jobs, PARTS.jobEvents]);
   });
-  return startTestServer({ ...options, modules: [...(options.modules ?? []), scripted] });
+  return startSourceServer({ ...options, modules: [...(options.modules ?? []), scripted] });
 }
 
 /** Starts a job and returns its stream with its first event. */

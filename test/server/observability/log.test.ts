@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { createClient } from '../../../src/client/index.js';
 import { EvaluateRequest, PruningServiceClient, SearchRequest } from '../../../src/gen/prunecast/v1/pruning.js';
 import { createErrorSerializer } from '../../../src/server/config/serialize-error.js';
+import { startServer } from '../../../src/server/start-server.js';
 import { collectTrailers } from '../../support/collect-trailers.js';
 import { SMALL_SEARCH, SMALL_TEXT, SMALL_WINDOWS, startDemoServer } from '../../support/small-search.js';
 import { makeFolder } from '../../support/test-server.js';
@@ -34,7 +35,7 @@ async function failureOf(call: Promise<unknown>): Promise<void> {
 describe('the log of calls and jobs', () => {
   it('names the call that started a job in its own line and in those of the job', async () => {
     const { log, lines } = openLog();
-    await using demo = await startDemoServer({}, { log });
+    await using demo = await startDemoServer({}, { log, startServer });
     const { server, client } = demo;
     const metadata = new Metadata();
     metadata.set('x-request-id', 'order-7');
@@ -68,7 +69,7 @@ describe('the log of calls and jobs', () => {
     await writeFile(tokensFile, JSON.stringify({ tokens: [{ name: 'shop', scopes: ['admin'], sha256 }] }));
     const { log, written, lines } = openLog();
     {
-      await using demo = await startDemoServer({ tokensFile, dashboard: '127.0.0.1:0' }, { log });
+      await using demo = await startDemoServer({ tokensFile, dashboard: '127.0.0.1:0' }, { log, startServer });
       const { server } = demo;
       const known = createClient({ address: server.address, token: secret });
       const unknown = createClient({ address: server.address, token: `x${secret}` });

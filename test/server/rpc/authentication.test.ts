@@ -14,7 +14,8 @@ import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import { JobServiceClient, JobServiceService } from '../../../src/gen/prunecast/v1/job.js';
 import { ContainerModule } from 'inversify';
 import { PARTS } from '../../../src/server/parts.js';
-import { ask, failureOf, makeFolder, startTestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import { ask, failureOf, makeFolder } from '../../support/test-server.js';
 
 let folder: string;
 let tokensFile: string;
@@ -45,9 +46,9 @@ async function note(_request: unknown, { caller }: { readonly caller: string }):
 }
 
 /** A server whose methods note who has called them. */
-function serve(additions: Parameters<typeof startTestServer>[0] = {}) {
+function serve(additions: Parameters<typeof startSourceServer>[0] = {}) {
   const jobs = defineService(JobServiceService, { getJob: note, cancelJob: note, deleteJob: note });
-  return startTestServer({
+  return startSourceServer({
     modules: [new ContainerModule(({ bind }) => void bind(PARTS.rpcService).toConstantValue(jobs))],
     ...additions,
     config: { tokensFile, ...additions.config },

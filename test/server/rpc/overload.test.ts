@@ -6,7 +6,8 @@ import { PredictRequest, PredictResponse, PruningServiceService } from '../../..
 import { PARTS } from '../../../src/server/parts.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import type { ServiceError } from '@grpc/grpc-js';
-import { ask, failureOf, startTestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import { ask, failureOf } from '../../support/test-server.js';
 import { gate } from '../jobs/scripted-jobs.js';
 
 /** A server whose Predict waits until it is let go. */
@@ -23,7 +24,7 @@ async function startHeld(config: Record<string, number>) {
     },
   });
   const module = new ContainerModule(({ bind }) => void bind(PARTS.rpcService).toConstantValue(service));
-  const server = await startTestServer({ config, modules: [module] });
+  const server = await startSourceServer({ config, modules: [module] });
   return { server, open, mostAtOnce: () => most };
 }
 

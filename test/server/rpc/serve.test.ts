@@ -15,7 +15,8 @@ import { PruningServiceService } from '../../../src/gen/prunecast/v1/pruning.js'
 import { StudyServiceService } from '../../../src/gen/prunecast/v1/study.js';
 import { PARTS } from '../../../src/server/parts.js';
 import { defineService, type RpcService } from '../../../src/server/rpc/rpc-service.js';
-import { ask, failureOf, startTestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import { ask, failureOf } from '../../support/test-server.js';
 
 /** So long that a stop which waits for it outlasts any test. */
 const ENDLESS = { shutdownGraceMs: 600_000 };
@@ -24,7 +25,7 @@ const bindAll = (services: readonly RpcService[]) =>
   new ContainerModule(({ bind }) => {
     for (const service of services) bind(PARTS.rpcService).toConstantValue(service);
   });
-const serving = (...services: RpcService[]) => startTestServer({ config: ENDLESS, modules: [bindAll(services)] });
+const serving = (...services: RpcService[]) => startSourceServer({ config: ENDLESS, modules: [bindAll(services)] });
 /** An answer of a given size: a tag of one byte, a length of four, and the text. */
 const framed = (length: number) => ({ jobs: [], nextPageToken: 'x'.repeat(length - 5) });
 const failureOfStream = (stream: AsyncIterable<unknown>) =>
@@ -61,7 +62,7 @@ describe('a unary method', () => {
   it('hides the cause of an unknown error from the caller and logs it under the id that the caller gets', async () => {
     const logged: Record<string, unknown>[] = [];
     const { pino } = await import('pino');
-    await using server = await startTestServer({
+    await using server = await startSourceServer({
       log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }),
       modules: [
         bindAll([
@@ -323,7 +324,7 @@ describe('a method without a handler', () => {
 
 describe('health', () => {
   it('reports on the server and each service, and ends its watchers when the server stops', async () => {
-    await using server = await startTestServer({ config: ENDLESS });
+    await using server = await startSourceServer({ config: ENDLESS });
     const client = new HealthClient(server.address, credentials.createInsecure());
     for (const service of ['', 'prunecast.v1.PruningService', 'prunecast.v1.CatalogService']) {
       expect(await ask(client, client.check, { service })).toEqual({ status: ServingStatus.SERVING });

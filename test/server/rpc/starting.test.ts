@@ -11,7 +11,8 @@ import {
 import { ServingState } from '../../../src/core/serving-state.js';
 import { JobServiceClient, ListJobsRequest } from '../../../src/gen/prunecast/v1/job.js';
 import { TOKENS } from '../../../src/server/tokens.js';
-import { ask, failureOf, makeFolder, startTestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import { ask, failureOf, makeFolder } from '../../support/test-server.js';
 
 it('a server that recovers answers health with NOT_SERVING, refuses calls, and tells its watchers when it serves', async () => {
   const folder = await makeFolder();
@@ -29,7 +30,7 @@ it('a server that recovers answers health with NOT_SERVING, refuses calls, and t
       },
     } as never);
   });
-  const starting = startTestServer({ folder, modules: [outputs] });
+  const starting = startSourceServer({ folder, modules: [outputs] });
   await vi.waitFor(() => expect(isAsked).toBe(true), 20_000);
   const health = new HealthClient(address, credentials.createInsecure());
   const jobs = new JobServiceClient(address, credentials.createInsecure());

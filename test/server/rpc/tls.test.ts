@@ -9,7 +9,8 @@ import type { ConfigOptions } from '../../../src/server/config/config.js';
 import { PARTS } from '../../../src/server/parts.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import { makeSelfSigned, type KeyPair } from '../../support/self-signed.js';
-import { ask, makeFolder, startTestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import { ask, makeFolder } from '../../support/test-server.js';
 
 let folder: string;
 let callers: string[];
@@ -40,7 +41,7 @@ function serve(config: ConfigOptions = {}) {
       return { job: undefined };
     },
   });
-  return startTestServer({
+  return startSourceServer({
     modules: [new ContainerModule(({ bind }) => void bind(PARTS.rpcService).toConstantValue(jobs))],
     log: pino({}, { write: (line: string) => void logged.push(JSON.parse(line) as Record<string, unknown>) }),
     config: {

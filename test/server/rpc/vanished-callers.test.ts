@@ -14,7 +14,8 @@ import type * as limits from '../../../src/server/config/limits.js';
 import { PARTS } from '../../../src/server/parts.js';
 import { defineService } from '../../../src/server/rpc/rpc-service.js';
 import { startCuttableProxy } from '../../support/cuttable-proxy.js';
-import { ask, startTestServer, type TestServer } from '../../support/test-server.js';
+import { startSourceServer } from '../../support/source-server.js';
+import { ask, type TestServer } from '../../support/test-server.js';
 
 const MOST_CALLS = 4;
 
@@ -54,7 +55,7 @@ beforeAll(async () => {
       },
     }),
   ];
-  server = await startTestServer({
+  server = await startSourceServer({
     config: { listen: ['127.0.0.1:0'], concurrentCalls: 1 },
     modules: [
       new ContainerModule(({ bind }) => {

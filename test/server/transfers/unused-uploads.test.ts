@@ -2,6 +2,7 @@ import { utimes } from 'node:fs/promises';
 import { ContainerModule } from 'inversify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StudyPhase } from '../../../src/client/index.js';
+import { startServer } from '../../../src/server/start-server.js';
 import { TOKENS } from '../../../src/server/tokens.js';
 import { createUploadFiles, uploadsRootOf } from '../../../src/server/transfers/upload-files.js';
 import { deleteUnused } from '../../../src/server/transfers/uploads.js';
@@ -21,6 +22,7 @@ const start = async () =>
   startVerbServer({
     folder,
     config: { uploadRetentionDays: DAYS, interruptedJobs: 'pause' },
+    startServer,
     modules: [new ContainerModule(({ bind }) => void bind(TOKENS.clock).toConstantValue(clock))],
   });
 const restart = async () => {

@@ -9,12 +9,13 @@ import {
   type SearchRequest,
 } from '../../../src/client/index.js';
 import { EFFORTS } from '../../../src/server/requests/defaults.js';
+import { startServer } from '../../../src/server/start-server.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
 import { DEMO, smallSearch, startVerbServer, tokenText, type VerbServer } from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  verbs = await startVerbServer();
+  verbs = await startVerbServer({ startServer });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 

@@ -20,7 +20,7 @@ import type { KeptUnits } from '../../../src/core/model/units.js';
 import type { ConfigOptions } from '../../../src/server/config/config.js';
 import type { ServerAdditions } from '../../../src/server/start-server.js';
 import { CRITERIA } from '../../support/criteria-reference.js';
-import { makeFolder, startTestServer, type TestServer } from '../../support/test-server.js';
+import { makeFolder, startTestServer, type TestServer, type TestServerOptions } from '../../support/test-server.js';
 
 /** The folder that holds the demo model's folder. */
 export const MODELS_ROOT = resolve(import.meta.dirname, '../../../models');
@@ -45,7 +45,8 @@ export async function startVerbServer({
 }: {
   readonly folder?: string;
   readonly config?: ConfigOptions;
-} & ServerAdditions = {}): Promise<VerbServer> {
+} & Pick<TestServerOptions, 'startServer'> &
+  ServerAdditions = {}): Promise<VerbServer> {
   const base = folder ?? (await makeFolder());
   const server = await startTestServer({
     folder: base,

@@ -11,7 +11,7 @@ import { createSqliteStore } from '../../../../src/server/adapters/sqlite/sqlite
 import { TOKENS } from '../../../../src/server/tokens.js';
 import { newJob } from '../../../support/job-records.js';
 import { useDatabase } from '../../../support/test-database.js';
-import { startTestServer } from '../../../support/test-server.js';
+import { startSourceServer } from '../../../support/source-server.js';
 
 const DAY_MS = 86_400_000;
 const NOW = Date.UTC(2030, 0, 31);
@@ -130,7 +130,7 @@ it('a server removes at its start what its settings no longer keep, and says so'
   await addJob('young', NOW - 6 * DAY_MS, opened);
   await opened.close();
   const config = { stateRetentionDays: 7 };
-  await using server = await startTestServer({ folder: state.folder, config, log, modules: [clock] });
+  await using server = await startSourceServer({ folder: state.folder, config, log, modules: [clock] });
   await vi.waitFor(() =>
     expect(lines.find((line) => line.includes('removed old jobs'))).toMatch(/"jobs":1,"events":2,"labels":0/),
   );
