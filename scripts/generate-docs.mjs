@@ -1,4 +1,4 @@
-// Writes docs/api.md, docs/plugin-api.md, docs/errors.md, docs/limits.md, docs/plugins.md, docs/configuration.md, the
+// Writes docs/api.md, docs/plugin-api.md, docs/errors.md, docs/exports.md, docs/limits.md, docs/plugins.md, docs/configuration.md, the
 // flags in docs/cli.md, docs/prunecast.schema.json, proto/settings.json, which `prunecast serve --help` reads, and proto/plugins.json, which
 // completion in a shell reads, from the protos and the built sources, so that they cannot lag behind.
 import { execFileSync } from 'node:child_process';
@@ -54,6 +54,7 @@ import { describeBound, formatNumber } from '../dist/src/server/requests/field-b
 import { FIELD_BOUNDS } from '../dist/src/server/requests/field-bounds.js';
 import { commentOf, fullName, listRequestFields, needsBound } from '../dist/src/server/requests/request-fields.js';
 import { describePackage, describeReasons } from './describe-api.mjs';
+import { describeExports } from './describe-exports.mjs';
 import { code, table } from './markdown.mjs';
 
 const docs = resolve(import.meta.dirname, '../docs');
@@ -269,6 +270,8 @@ write(
     return plugins.length === 0 ? [] : [`## ${headings[kind]}`, ...plugins.flatMap(describePlugin)];
   }),
 );
+
+write('exports.md', ...(await describeExports()));
 
 function describePlugin({ id, summary, options }) {
   const fields = Object.entries(z.toJSONSchema(options, { io: 'input' }).properties ?? {});

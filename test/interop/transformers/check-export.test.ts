@@ -9,6 +9,7 @@ import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
+import { proves } from '../../support/proves.js';
 import { hasShared, sharedPath } from '../../support/shared.js';
 import { findTrait, type Trait, writeTrait } from '../../support/trait-checkpoint.js';
 
@@ -333,6 +334,28 @@ describe.skipIf(!hasTransformers)(
         expect(found?.logits).toBeLessThan(1e-6);
         expect(found?.scale).toBeGreaterThan(0.1);
         expect(found?.resaved).toBe(0);
+        proves({
+          exporter: 'hf',
+          runtime: 'transformers',
+          types: ['source', 'float16', 'bfloat16'],
+          layers: ['one shape', 'dropped halves'],
+          families: ['llama', 'mistral', 'ministral', 'qwen2', 'qwen3'],
+        });
+        proves({
+          exporter: 'hf',
+          runtime: 'transformers',
+          types: ['source', 'bfloat16'],
+          layers: ['FFN widths that differ', 'heads that differ'],
+          families: ['llama', 'mistral', 'qwen2', 'qwen3'],
+        });
+        proves({
+          exporter: 'hf',
+          form: 'decilm',
+          runtime: 'transformers',
+          types: ['source'],
+          layers: ['FFN widths that differ', 'dropped halves'],
+          families: ['llama', 'qwen2'],
+        });
       },
     );
   },

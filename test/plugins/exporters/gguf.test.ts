@@ -22,6 +22,7 @@ import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { keepLast, range } from '../../support/keep-last.js';
 import { measureLlamaPerplexity, predictLlama, tokenizeLlama, withLlamaModel } from '../../../bench/llama-cpp.js';
+import { proves } from '../../support/proves.js';
 import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
 import { writeTrait } from '../../support/trait-checkpoint.js';
 
@@ -199,6 +200,13 @@ describe('gguf', () => {
     expect(logits).toBeLessThan(1);
     expect(read).toEqual(written);
     expect(found.type).toBe(type.toUpperCase());
+    proves({
+      exporter: 'gguf',
+      runtime: 'llama.cpp',
+      types: ['f32', 'f16', 'bf16', 'q8_0'],
+      layers: ['one shape', 'FFN widths that differ', 'heads that differ', 'dropped halves'],
+      families: ['llama'],
+    });
   });
 
   it('keeps the biases that a compensation leaves of dropped halves', async () => {
@@ -245,6 +253,20 @@ describe('gguf', () => {
     expect(perplexity).toBeLessThan(0.005);
     expect(logits).toBeLessThan(1);
     expect(read).toEqual(written);
+    proves({
+      exporter: 'gguf',
+      runtime: 'llama.cpp',
+      types: ['f32'],
+      layers: ['one shape'],
+      families: ['llama', 'mistral', 'qwen2', 'qwen3'],
+    });
+    proves({
+      exporter: 'gguf',
+      runtime: 'llama.cpp',
+      types: ['f32'],
+      layers: ['FFN widths that differ', 'heads that differ'],
+      families: ['llama', 'mistral', 'qwen2'],
+    });
   });
 
   it('llama.cpp splits texts into the same tokens, knows which begin and end a text, and finds the same likeliest', async () => {

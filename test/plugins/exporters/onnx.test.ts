@@ -18,6 +18,7 @@ import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.
 import { keepLast, range } from '../../support/keep-last.js';
 import { type OnnxDecoder, withOnnxDecoder } from '../../support/onnx-decoder.js';
 import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
+import { proves } from '../../support/proves.js';
 import { TRAITS, writeTrait } from '../../support/trait-checkpoint.js';
 import { generateInTransformersJs } from '../../support/transformers-js.js';
 
@@ -129,6 +130,20 @@ describe('onnx', () => {
       });
       expect(await generateInTransformersJs(exported, STORY, 20)).toEqual(await generate(model, STORY, 20));
     });
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime',
+      types: ['float32'],
+      layers: ['one shape', 'FFN widths that differ', 'heads that differ', 'dropped halves'],
+      families: ['llama'],
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'transformers.js',
+      types: ['float32'],
+      layers: ['one shape', 'FFN widths that differ', 'heads that differ', 'dropped halves'],
+      families: ['llama'],
+    });
   });
 
   it.each(TRAITS)('has the logits that transformers gives for %s', async (_, trait, { tokens, middle, last }) => {
@@ -138,6 +153,13 @@ describe('onnx', () => {
       const rowOf = (place: number): Float32Array => logits.subarray(place * last.length, (place + 1) * last.length);
       expect(largestDifference(rowOf(Math.floor(tokens.length / 2)), middle)).toBeLessThan(1e-3);
       expect(largestDifference(rowOf(tokens.length - 1), last)).toBeLessThan(1e-3);
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime',
+      types: ['float32'],
+      layers: ['one shape'],
+      families: ['llama', 'mistral', 'ministral', 'qwen2', 'qwen3'],
     });
   });
 
@@ -186,6 +208,20 @@ describe('onnx', () => {
       expect(difference).toBeGreaterThan(1e-3);
       expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
     });
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime',
+      types: ['float16'],
+      layers: ['FFN widths that differ', 'heads that differ'],
+      families: ['llama'],
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'transformers.js',
+      types: ['float16'],
+      layers: ['FFN widths that differ', 'heads that differ'],
+      families: ['llama'],
+    });
   });
 
   it('stores weights in 8 bits if asked to, which explain how far its logits are from those of the engine', async () => {
@@ -198,6 +234,20 @@ describe('onnx', () => {
       expect(share).toBeLessThan(mostShare(1 / 254));
       expect(share).toBeGreaterThan(1e-3);
       expect(await generateInTransformersJs(exported, STORY, 5)).toEqual(await generate(model, STORY, 5));
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime',
+      types: ['int8'],
+      layers: ['FFN widths that differ', 'heads that differ'],
+      families: ['llama'],
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'transformers.js',
+      types: ['int8'],
+      layers: ['FFN widths that differ', 'heads that differ'],
+      families: ['llama'],
     });
   });
 
@@ -254,6 +304,13 @@ describe.skipIf(!hasShared)(`onnx, families (${skipReason})`, () => {
       for (const [row, logits] of (await run(inputIds)).entries())
         expect(largestDifference(logits.subarray(-96), expected.logits_last_position[row] ?? [])).toBeLessThan(1e-3);
     });
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime',
+      types: ['float32'],
+      layers: ['one shape'],
+      families: ['llama', 'mistral', 'qwen2', 'qwen3'],
+    });
   });
 
   it.each(Object.keys(cases))('has the logits of the engine where layers of %s differ or lost a half', async (name) => {
@@ -276,6 +333,20 @@ describe.skipIf(!hasShared)(`onnx, families (${skipReason})`, () => {
         expect(await findLargestDifference(model, decoder)).toBeLessThan(1e-3),
       );
       expect(await generateInTransformersJs(exported, SHORT, 20)).toEqual(await generate(model, SHORT, 20));
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime',
+      types: ['float32'],
+      layers: ['FFN widths that differ', 'heads that differ', 'dropped halves'],
+      families: ['llama', 'mistral', 'qwen2', 'qwen3'],
+    });
+    proves({
+      exporter: 'onnx',
+      runtime: 'transformers.js',
+      types: ['float32'],
+      layers: ['FFN widths that differ', 'heads that differ', 'dropped halves'],
+      families: ['llama', 'mistral', 'qwen2', 'qwen3'],
     });
   });
 });
