@@ -24,8 +24,10 @@ export function proves({ exporter: id, form, types, families }: ExportProof): vo
   const plugin = BUILTIN_PLUGINS.find(({ plugin: each }) => each.kind === 'exporter' && each.id === id)?.plugin;
   if (plugin === undefined) throw new RangeError(`no exporter has the id ${id}`);
   const { properties = {} } = z.toJSONSchema(plugin.options as z.ZodType, { io: 'input' });
-  const known = Object.values(properties).flatMap((field) => (typeof field === 'object' ? (field.enum ?? []) : []));
-  const unknown = [...types, ...(form === undefined ? [] : [form])].find((value) => !known.includes(value));
+  const known = new Set(
+    Object.values(properties).flatMap((field) => (typeof field === 'object' ? (field.enum ?? []) : [])),
+  );
+  const unknown = [...types, ...(form === undefined ? [] : [form])].find((value) => !known.has(value));
   if (unknown !== undefined) throw new RangeError(`no option of ${id} has the value ${unknown}`);
   const stranger = families.find((family) => !FAMILIES.some(({ id: own }) => own === family));
   if (stranger !== undefined) throw new RangeError(`no family has the id ${stranger}`);

@@ -30,8 +30,12 @@ export interface Checkpoint {
   readTensor(name: string): Promise<Float32Array>;
   /** `count` rows of a matrix, starting at row `first`; nothing else is read. */
   readRows(name: string, first: number, count: number): Promise<Float32Array>;
-  /** A tensor's own little-endian bytes, or those of some of its rows; nothing else is read. */
-  readBytes(name: string, rows?: RowRange): Promise<Uint8Array>;
+  /**
+   * A tensor's own little-endian bytes, or those of some of its rows; nothing else is read.
+   *
+   * @param allocate gives the memory that they are read into, of so many bytes; new memory by default
+   */
+  readBytes(name: string, rows?: RowRange, allocate?: (bytes: number) => Uint8Array): Promise<Uint8Array>;
   /** Closes the files that were read from; a later read opens them again. */
   close(): Promise<void>;
 }

@@ -41,13 +41,13 @@ export async function readValues(
   return values;
 }
 
-/** A tensor's own little-endian bytes. Throws MODEL_MALFORMED as `readValues` does. */
+/** Fills `bytes` with a tensor's own, little-endian, and returns them. Throws MODEL_MALFORMED as `readValues` does. */
 export async function readBytes(
   handle: FileHandle,
   entry: TensorEntry,
+  bytes: Uint8Array,
   state: 'unknown' | 'known finite' = 'unknown',
 ): Promise<Uint8Array> {
-  const bytes = new Uint8Array(entry.bytes);
   await readFully(handle, bytes, entry.offset, entry.file);
   if (state === 'unknown') await requireAllFinite(bytes, entry);
   return bytes;

@@ -32,10 +32,12 @@ export function createTensorReader(
         readValues(handle, cutRows(entry, first, count), finite.has(name) ? 'known finite' : 'unknown'),
       );
     },
-    readBytes: async (name, rows) => {
+    readBytes: async (name, rows, allocate = (bytes) => new Uint8Array(bytes)) => {
       const entry = find(name);
       const part = rows === undefined ? entry : cutRows(entry, rows.first, rows.count);
-      return files.use(entry.file, (handle) => readBytes(handle, part, finite.has(name) ? 'known finite' : 'unknown'));
+      return files.use(entry.file, (handle) =>
+        readBytes(handle, part, allocate(part.bytes), finite.has(name) ? 'known finite' : 'unknown'),
+      );
     },
   };
 }

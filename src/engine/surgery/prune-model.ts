@@ -11,7 +11,7 @@ import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companio
 import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
-import { cutMatrix } from './cut-matrix.js';
+import { createScratch, cutMatrix, type Scratch } from './cut-matrix.js';
 
 export interface PruneRequest {
   readonly checkpoint: Checkpoint;
@@ -58,6 +58,7 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
   };
   const specs = listTensors(family, shape);
   checkReplaced(specs, replace);
+  const scratch = createScratch();
   return {
     shape,
     architecture,
@@ -66,7 +67,7 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
     sourceDirectory: checkpoint.directory,
     readSource: (file) => checkpoint.files.readBeside(file, MAX_COMPANION_BYTES),
     listCompanions: () => listCompanions(checkpoint.files),
-    tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace)),
+    tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace, scratch)),
     manifest,
   };
 }
@@ -118,6 +119,7 @@ function prepareTensor(
   spec: TensorSpec,
   kept: KeptUnits,
   replace: ReplacedTensors,
+  scratch: Scratch,
 ): PrunedTensor {
   const { name, shape } = spec;
   const isLeft = isNewlyLeft(checkpoint.shape, spec, kept);
@@ -144,7 +146,8 @@ function prepareTensor(
     name,
     dtype,
     shape,
-    read: (range = all) => cutMatrix(cut, range, (sourceRows) => checkpoint.readBytes(name, sourceRows)),
+    read: (range = all) =>
+      cutMatrix(cut, range, (sourceRows, allocate) => checkpoint.readBytes(name, sourceRows, allocate), scratch),
   };
 }
 
