@@ -203,7 +203,7 @@ describe('gguf', () => {
     proves({
       exporter: 'gguf',
       runtime: 'llama.cpp',
-      types: ['f32', 'f16', 'bf16', 'q8_0'],
+      types: ['f32', 'f16', 'bf16', 'q8_0', 'q4_0'],
       layers: ['one shape', 'FFN widths that differ', 'heads that differ', 'dropped halves'],
       families: ['llama'],
     });
