@@ -137,11 +137,15 @@ function listVersions() {
   const packages = { ...dependencies, ...devDependencies };
   const requirements = readFileSync(resolve(root, 'test/interop/requirements.txt'), 'utf8');
   const transformers = /^transformers==(.*)$/m.exec(requirements)?.[1];
+  const find = (start) =>
+    Object.entries(packages)
+      .find(([name]) => name.startsWith(start))
+      .join(' ');
   return [
     ['transformers', `${transformers}, where Python has it`],
-    ['llama.cpp', `that of node-llama-cpp ${packages['node-llama-cpp']}`],
-    ['ONNX Runtime', `onnxruntime-node ${packages['onnxruntime-node']}`],
-    ['transformers.js', `@huggingface/transformers ${packages['@huggingface/transformers']}`],
+    ['llama.cpp', `that of ${find('node-llama-cpp')}`],
+    ['ONNX Runtime', find('onnxruntime')],
+    ['transformers.js', find('@huggingface/transformers')],
   ];
 }
 
