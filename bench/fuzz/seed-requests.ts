@@ -28,6 +28,7 @@ import {
   ListUploadsRequest,
   UploadFileRequest,
   type UploadStart,
+  VerifyOutputRequest,
 } from '../../src/gen/prunecast/v1/file.js';
 import { InspectModelRequest, ListModelsRequest, ScoreUnitsRequest } from '../../src/gen/prunecast/v1/model.js';
 import { ExportPairsRequest, ImportPairsRequest, SamplePairsRequest } from '../../src/gen/prunecast/v1/pair.js';
@@ -340,6 +341,16 @@ export async function seedServer(client: PrunecastClient, model: string): Promis
           { output: OUTPUT, file: 'prunecast.json' },
           { output: OUTPUT, file: 'config.json', offset: 10n },
         ].map((request) => DownloadOutputRequest.encode(DownloadOutputRequest.fromPartial(request)).finish()),
+      ),
+      'FileService.VerifyOutput': one(
+        VerifyOutputRequest.encode(VerifyOutputRequest.fromPartial({ output: OUTPUT })).finish(),
+        VerifyOutputRequest.encode(
+          VerifyOutputRequest.fromPartial({
+            output: OUTPUT,
+            model,
+            text: { source: { $case: 'inline', value: 'a text' } },
+          }),
+        ).finish(),
       ),
       'FileService.UploadFile': uploads().map((messages) =>
         messages.map((message) => UploadFileRequest.encode(UploadFileRequest.fromPartial(message)).finish()),

@@ -25,6 +25,7 @@ import { addTokenCommand } from './commands/token.js';
 import { addStateCommand } from './commands/state.js';
 import { addStudiesCommand } from './commands/studies.js';
 import { addUploadsCommand } from './commands/uploads.js';
+import { addVerifyCommand } from './commands/verify.js';
 import { defaultOf } from './options/default-of.js';
 import { requireFlags, RequestOption } from './options/request-option.js';
 import { writeHelp } from './options/short-help.js';
@@ -68,6 +69,7 @@ export function createProgram({
   addPruneCommand(program);
   addEvaluateCommand(program);
   addOutputsCommand(program);
+  addVerifyCommand(program);
   program.commandsGroup('Search:');
   addSearchCommand(program);
   addReportCommand(program);

@@ -83,6 +83,7 @@ export type {
   WatchJobRequest,
   WatchJobResponse,
 } from '../gen/prunecast/v1/job.js';
+export { CheckOutcome } from '../gen/prunecast/v1/file.js';
 export type {
   DeleteUploadRequest,
   DeleteUploadResponse,
@@ -92,12 +93,16 @@ export type {
   ListOutputsResponse,
   ListUploadsRequest,
   ListUploadsResponse,
+  LogitDifference,
+  OutputCheck,
   OutputSummary,
   Upload,
   UploadFileRequest,
   UploadFileResponse,
   UploadFolderFile,
   UploadStart,
+  VerifyOutputRequest,
+  VerifyOutputResponse,
 } from '../gen/prunecast/v1/file.js';
 export { Dtype } from '../gen/prunecast/v1/model.js';
 export type {

@@ -16,6 +16,7 @@ import {
   ListOutputsRequest,
   ListUploadsRequest,
   UploadFileRequest,
+  VerifyOutputRequest,
 } from '../gen/prunecast/v1/file.js';
 import {
   InspectModelRequest,
@@ -115,6 +116,7 @@ export const METHODS = {
   },
   files: {
     listOutputs: defineMethod(FileServiceService.listOutputs, ListOutputsRequest, always),
+    verifyOutput: defineMethod(FileServiceService.verifyOutput, VerifyOutputRequest, always),
     downloadOutput: defineMethod(FileServiceService.downloadOutput, DownloadOutputRequest, always),
     uploadFile: defineMethod(FileServiceService.uploadFile, UploadFileRequest, never),
     listUploads: defineMethod(FileServiceService.listUploads, ListUploadsRequest, always),

@@ -90,6 +90,7 @@ export interface LanguageModel {
   logits(
     tokens: Int32Array,
     pruned?: { readonly architecture: Architecture; readonly recipe: RankedRecipe },
+    work?: WorkContext,
   ): Promise<Float32Array>;
   /** Throws MEMORY_EXCEEDED for work that can never fit the budget, before any work is done. */
   requireMemory(work: Workload): void;

@@ -148,12 +148,8 @@ export async function openLanguageModel(
     logits: (
       tokens,
       { architecture, recipe } = { architecture: shape.layers, recipe: { ranking: identityRanking(shape.layers) } },
-    ) =>
-      thread.call(
-        'logits',
-        { recipe: describe(recipe), architecture, tokens },
-        { signal: new AbortController().signal },
-      ),
+      work = { signal: new AbortController().signal },
+    ) => thread.call('logits', { recipe: describe(recipe), architecture, tokens }, work),
     requireMemory: (work) => void planMemory(shape, memoryBudgetBytes, work),
     estimatePeakBytes: (use) => estimatePeakBytes(shape, memoryBudgetBytes, use, lanes),
     findSpeeds: async (signal) => {

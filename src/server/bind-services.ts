@@ -223,7 +223,18 @@ function bindApi(container: Container): void {
     container,
     PARTS.rpcService,
     ({ config, ...needs }) => createFileService({ ...needs, retentionMs: retentionMsOf(config) }),
-    { config, outputs, uploads: PARTS.uploads, store },
+    {
+      config,
+      outputs,
+      uploads: PARTS.uploads,
+      store,
+      models,
+      plugins,
+      recipes,
+      preparer,
+      jobs,
+      queues: PARTS.callQueues,
+    },
   );
   provide(
     container,

@@ -38,6 +38,7 @@ const BASE: Readonly<Record<string, readonly string[]>> = {
   'jobs watch': ['j'],
   'jobs resume': ['j'],
   'models list': [],
+  verify: ['o', '--model', 'm', '--calibration', 't'],
   'outputs list': [],
   'outputs download': ['o', '--to', 'not-there'],
   'uploads add': ['package.json'],

@@ -602,6 +602,16 @@ class Client:
         finally:
             shown.close()
 
+    def verify(
+        self, output: str, *, model: str | None = None, text: TextLike | None = None
+    ) -> Iterator[results.OutputCheck]:
+        """Checks of an output as they are done: whether it is what was written, and computes what its source does when
+        it is pruned in the same way. `model` and `text` say where the source and the calibration text lie now."""
+        method = "FileService.VerifyOutput"
+        for each in self._stream(method, make_request(method, output=output, model=model, text=text)):
+            if each.WhichOneof("event") == "check":
+                yield decode(results.OutputCheck, each.check)
+
     def upload(self, path: str | os.PathLike[str], *, progress: bool | None = None) -> results.Upload:
         """Stores a file, or a folder with all that is not hidden in it; requests name it by the `path` of what is
         returned. The same is stored once."""

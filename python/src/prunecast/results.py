@@ -543,6 +543,30 @@ class Output:
 
 
 @dataclass(frozen=True)
+class LogitDifference:
+    """How far the logits of an output are from those of its source, pruned and mended in the same way."""
+
+    tokens: int
+    most: float
+    share: float
+    share_limit: float
+    agreements: int
+
+
+@dataclass(frozen=True)
+class OutputCheck:
+    """What a check of an output found; `outcome` is `passed`, `failed` or `not_checked`."""
+
+    name: str
+    outcome: str
+    finding: str
+    file: str | None
+    folder: str | None
+    logits: LogitDifference | None
+    message: messages.OutputCheck = _whole()
+
+
+@dataclass(frozen=True)
 class Upload:
     """An uploaded file or folder; requests name it by `path`. It is deleted at `expire_time` unless it is used."""
 

@@ -5,6 +5,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
   GetServerInfo: 'doctor --address',
   ListPlugins: 'plugins',
   InspectModel: 'inspect',
+  VerifyOutput: 'verify',
   ScoreUnits: 'score',
   PlanPrune: 'prune --dry-run',
   PlanEvaluate: 'evaluate --dry-run',

@@ -3,9 +3,9 @@ import { createCallQueue, type CallQueue, type CallQueueLimits } from './call-qu
 /**
  * The kinds of work that calls do themselves, each with a queue of its own: `predict` asks a predictor, `query`
  * searches with one or verifies its answers, `open` opens a model or a request: plans, inspections, and the starts of
- * jobs before there is a job.
+ * jobs before there is a job; `verify` verifies an output.
  */
-export type CallWork = 'predict' | 'query' | 'open';
+export type CallWork = 'predict' | 'query' | 'open' | 'verify';
 
 export type CallQueues = Readonly<Record<CallWork, CallQueue>>;
 
@@ -14,5 +14,6 @@ export function createCallQueues(limits: CallQueueLimits): CallQueues {
     predict: createCallQueue('predict', limits),
     query: createCallQueue('query', limits),
     open: createCallQueue('open', limits),
+    verify: createCallQueue('verify', limits),
   };
 }

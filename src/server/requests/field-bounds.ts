@@ -108,6 +108,8 @@ export const FIELD_BOUNDS: Readonly<Record<string, FieldBound>> = {
   'prunecast.v1.DownloadOutputRequest.output': PATH,
   'prunecast.v1.DownloadOutputRequest.file': PATH,
   'prunecast.v1.DownloadOutputRequest.offset': FILE_BYTES,
+  'prunecast.v1.VerifyOutputRequest.output': PATH,
+  'prunecast.v1.VerifyOutputRequest.model': PATH,
   'prunecast.v1.UploadFileRequest.chunk': { bytes: 1_048_576 },
   'prunecast.v1.UploadFolderFile.path': { characters: 1024 },
   'prunecast.v1.UploadStart.name': IDENTIFIER,

@@ -14,7 +14,7 @@ export const METHOD_SCOPES: Readonly<Record<string, Scope | 'none'>> = {
   ...under('prunecast.v1.CatalogService', { read: ['ListPlugins', 'GetServerInfo'] }),
   ...under('prunecast.v1.FileService', {
     read: ['ListOutputs', 'DownloadOutput', 'ListUploads'],
-    run: ['UploadFile'],
+    run: ['UploadFile', 'VerifyOutput'],
     admin: ['DeleteUpload'],
   }),
   ...under('prunecast.v1.JobService', {
@@ -48,6 +48,7 @@ export function scopeOf(method: string): Scope | 'none' {
 /** Methods that answer a question, and leave nothing behind, although they need more than `read`. */
 const QUESTIONS: ReadonlySet<string> = new Set([
   'prunecast.v1.AdminService/GetLogLevel',
+  'prunecast.v1.FileService/VerifyOutput',
   'prunecast.v1.ModelService/ScoreUnits',
   'prunecast.v1.PredictorService/ProposeRefinement',
   'prunecast.v1.PruningService/Predict',

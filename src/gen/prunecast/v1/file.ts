@@ -20,11 +20,72 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp.js";
-import { Architecture, Cost } from "./common.js";
+import { Architecture, Cost, Text } from "./common.js";
+import { JobProgress } from "./job.js";
 
 export const protobufPackage = "prunecast.v1";
 
 export const protobufFileName = "prunecast/v1/file.proto";
+
+/** How a check ended. */
+export const CheckOutcome = {
+  /** UNSPECIFIED - Never sent. */
+  UNSPECIFIED: 0,
+  /** PASSED - It holds. */
+  PASSED: 1,
+  /** FAILED - It does not hold. */
+  FAILED: 2,
+  /** NOT_CHECKED - It could not be checked. */
+  NOT_CHECKED: 3,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type CheckOutcome = typeof CheckOutcome[keyof typeof CheckOutcome];
+
+export namespace CheckOutcome {
+  export type UNSPECIFIED = typeof CheckOutcome.UNSPECIFIED;
+  export type PASSED = typeof CheckOutcome.PASSED;
+  export type FAILED = typeof CheckOutcome.FAILED;
+  export type NOT_CHECKED = typeof CheckOutcome.NOT_CHECKED;
+  export type UNRECOGNIZED = typeof CheckOutcome.UNRECOGNIZED;
+}
+
+export function checkOutcomeFromJSON(object: any): CheckOutcome {
+  switch (object) {
+    case 0:
+    case "CHECK_OUTCOME_UNSPECIFIED":
+      return CheckOutcome.UNSPECIFIED;
+    case 1:
+    case "CHECK_OUTCOME_PASSED":
+      return CheckOutcome.PASSED;
+    case 2:
+    case "CHECK_OUTCOME_FAILED":
+      return CheckOutcome.FAILED;
+    case 3:
+    case "CHECK_OUTCOME_NOT_CHECKED":
+      return CheckOutcome.NOT_CHECKED;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return CheckOutcome.UNRECOGNIZED;
+  }
+}
+
+export function checkOutcomeToJSON(object: CheckOutcome): string {
+  switch (object) {
+    case CheckOutcome.UNSPECIFIED:
+      return "CHECK_OUTCOME_UNSPECIFIED";
+    case CheckOutcome.PASSED:
+      return "CHECK_OUTCOME_PASSED";
+    case CheckOutcome.FAILED:
+      return "CHECK_OUTCOME_FAILED";
+    case CheckOutcome.NOT_CHECKED:
+      return "CHECK_OUTCOME_NOT_CHECKED";
+    case CheckOutcome.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
 
 /** Which outputs are asked for. */
 export interface ListOutputsRequest {
@@ -140,6 +201,72 @@ export interface DownloadOutputResponse {
   bytes: bigint;
   /** In the last message of a file: SHA-256 (hex) of the whole file, with what the caller had already. Else empty. */
   digest: string;
+}
+
+/** Which output is to be verified, and with what. */
+export interface VerifyOutputRequest {
+  /**
+   * The output, relative to the output root. All forms in it if it has several.
+   * At most 4,096 characters.
+   */
+  output: string;
+  /**
+   * The checkpoint that it was cut from. Empty: that of the job that wrote it, or the one that prunecast.json names; if
+   * neither is there, the logits are not checked.
+   * At most 4,096 characters.
+   */
+  model: string;
+  /**
+   * The calibration text that its weights were mended on, if it is no longer where prunecast.json says. Unset: the one
+   * that prunecast.json names; if it is not there, the logits are not checked.
+   */
+  text: Text | undefined;
+}
+
+/** A check that is done, or how far the current one is. */
+export interface VerifyOutputResponse {
+  /** Which of both; unset in a message that only says that the server is there. */
+  event:
+    | //
+    /** How far the current check is. */
+    { $case: "progress"; value: JobProgress }
+    | //
+    /** A check that is done. */
+    { $case: "check"; value: OutputCheck }
+    | undefined;
+}
+
+/** What a check found. */
+export interface OutputCheck {
+  /**
+   * What was checked: `manifest` (prunecast.json itself), `files` (sizes and SHA-256), `sizes` (the model as it is opened)
+   * or `logits`.
+   */
+  name: string;
+  /** How it ended. */
+  outcome: CheckOutcome;
+  /** What was compared, or what is wrong, for people. */
+  finding: string;
+  /** The file at fault, relative to the output, with `/` between names; empty if the check is of no single file. */
+  file: string;
+  /** Of an output with several forms, the folder of the form that was checked; else empty. */
+  folder: string;
+  /** How far the logits are apart; only where they were compared. */
+  logits: LogitDifference | undefined;
+}
+
+/** How far the logits of an output are from those of its source, pruned and mended in the same way. */
+export interface LogitDifference {
+  /** Tokens after which the logits of the whole vocabulary were compared. */
+  tokens: number;
+  /** The largest absolute difference of two logits. */
+  most: number;
+  /** The root mean square of all differences, as a share of the standard deviation of the logits. */
+  share: number;
+  /** The largest share that rounding to the types of the stored weights explains: above it the check has failed. */
+  shareLimit: number;
+  /** Tokens after which both find the same next token most likely. */
+  agreements: number;
 }
 
 /** A part of an upload: first a start, then the chunks of a file, or each file of a folder with its chunks after it. */
@@ -1229,6 +1356,496 @@ export const DownloadOutputResponse: MessageFns<DownloadOutputResponse> = {
   },
 };
 
+function createBaseVerifyOutputRequest(): VerifyOutputRequest {
+  return { output: "", model: "", text: undefined };
+}
+
+export const VerifyOutputRequest: MessageFns<VerifyOutputRequest> = {
+  encode(message: VerifyOutputRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.output !== "") {
+      writer.uint32(10).string(message.output);
+    }
+    if (message.model !== "") {
+      writer.uint32(18).string(message.model);
+    }
+    if (message.text !== undefined) {
+      Text.encode(message.text, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyOutputRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyOutputRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.output = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = Text.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyOutputRequest {
+    return {
+      output: isSet(object.output) ? globalThis.String(object.output) : "",
+      model: isSet(object.model) ? globalThis.String(object.model) : "",
+      text: isSet(object.text) ? Text.fromJSON(object.text) : undefined,
+    };
+  },
+
+  toJSON(message: VerifyOutputRequest): unknown {
+    const obj: any = {};
+    if (message.output !== "") {
+      obj.output = message.output;
+    }
+    if (message.model !== "") {
+      obj.model = message.model;
+    }
+    if (message.text !== undefined) {
+      obj.text = Text.toJSON(message.text);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyOutputRequest>): VerifyOutputRequest {
+    return VerifyOutputRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyOutputRequest>): VerifyOutputRequest {
+    const message = createBaseVerifyOutputRequest();
+    message.output = object.output ?? "";
+    message.model = object.model ?? "";
+    message.text = (object.text !== undefined && object.text !== null) ? Text.fromPartial(object.text) : undefined;
+    return message;
+  },
+};
+
+function createBaseVerifyOutputResponse(): VerifyOutputResponse {
+  return { event: undefined };
+}
+
+export const VerifyOutputResponse: MessageFns<VerifyOutputResponse> = {
+  encode(message: VerifyOutputResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "progress":
+        JobProgress.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "check":
+        OutputCheck.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyOutputResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyOutputResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "progress", value: JobProgress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "check", value: OutputCheck.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyOutputResponse {
+    return {
+      event: isSet(object.progress)
+        ? { $case: "progress", value: JobProgress.fromJSON(object.progress) }
+        : isSet(object.check)
+        ? { $case: "check", value: OutputCheck.fromJSON(object.check) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: VerifyOutputResponse): unknown {
+    const obj: any = {};
+    if (message.event?.$case === "progress") {
+      obj.progress = JobProgress.toJSON(message.event.value);
+    } else if (message.event?.$case === "check") {
+      obj.check = OutputCheck.toJSON(message.event.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyOutputResponse>): VerifyOutputResponse {
+    return VerifyOutputResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyOutputResponse>): VerifyOutputResponse {
+    const message = createBaseVerifyOutputResponse();
+    switch (object.event?.$case) {
+      case "progress": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "progress", value: JobProgress.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "check": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "check", value: OutputCheck.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseOutputCheck(): OutputCheck {
+  return { name: "", outcome: 0, finding: "", file: "", folder: "", logits: undefined };
+}
+
+export const OutputCheck: MessageFns<OutputCheck> = {
+  encode(message: OutputCheck, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.outcome !== 0) {
+      writer.uint32(16).int32(message.outcome);
+    }
+    if (message.finding !== "") {
+      writer.uint32(26).string(message.finding);
+    }
+    if (message.file !== "") {
+      writer.uint32(34).string(message.file);
+    }
+    if (message.folder !== "") {
+      writer.uint32(42).string(message.folder);
+    }
+    if (message.logits !== undefined) {
+      LogitDifference.encode(message.logits, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputCheck {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputCheck();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.outcome = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.finding = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.folder = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.logits = LogitDifference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OutputCheck {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      outcome: isSet(object.outcome) ? checkOutcomeFromJSON(object.outcome) : 0,
+      finding: isSet(object.finding) ? globalThis.String(object.finding) : "",
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      folder: isSet(object.folder) ? globalThis.String(object.folder) : "",
+      logits: isSet(object.logits) ? LogitDifference.fromJSON(object.logits) : undefined,
+    };
+  },
+
+  toJSON(message: OutputCheck): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.outcome !== 0) {
+      obj.outcome = checkOutcomeToJSON(message.outcome);
+    }
+    if (message.finding !== "") {
+      obj.finding = message.finding;
+    }
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.folder !== "") {
+      obj.folder = message.folder;
+    }
+    if (message.logits !== undefined) {
+      obj.logits = LogitDifference.toJSON(message.logits);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OutputCheck>): OutputCheck {
+    return OutputCheck.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutputCheck>): OutputCheck {
+    const message = createBaseOutputCheck();
+    message.name = object.name ?? "";
+    message.outcome = object.outcome ?? 0;
+    message.finding = object.finding ?? "";
+    message.file = object.file ?? "";
+    message.folder = object.folder ?? "";
+    message.logits = (object.logits !== undefined && object.logits !== null)
+      ? LogitDifference.fromPartial(object.logits)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseLogitDifference(): LogitDifference {
+  return { tokens: 0, most: 0, share: 0, shareLimit: 0, agreements: 0 };
+}
+
+export const LogitDifference: MessageFns<LogitDifference> = {
+  encode(message: LogitDifference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tokens !== 0) {
+      writer.uint32(8).int32(message.tokens);
+    }
+    if (message.most !== 0) {
+      writer.uint32(17).double(message.most);
+    }
+    if (message.share !== 0) {
+      writer.uint32(25).double(message.share);
+    }
+    if (message.shareLimit !== 0) {
+      writer.uint32(33).double(message.shareLimit);
+    }
+    if (message.agreements !== 0) {
+      writer.uint32(40).int32(message.agreements);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LogitDifference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLogitDifference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tokens = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.most = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.share = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.shareLimit = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.agreements = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LogitDifference {
+    return {
+      tokens: isSet(object.tokens) ? globalThis.Number(object.tokens) : 0,
+      most: isSet(object.most) ? globalThis.Number(object.most) : 0,
+      share: isSet(object.share) ? globalThis.Number(object.share) : 0,
+      shareLimit: isSet(object.shareLimit)
+        ? globalThis.Number(object.shareLimit)
+        : isSet(object.share_limit)
+        ? globalThis.Number(object.share_limit)
+        : 0,
+      agreements: isSet(object.agreements) ? globalThis.Number(object.agreements) : 0,
+    };
+  },
+
+  toJSON(message: LogitDifference): unknown {
+    const obj: any = {};
+    if (message.tokens !== 0) {
+      obj.tokens = Math.round(message.tokens);
+    }
+    if (message.most !== 0) {
+      obj.most = floatToJson(message.most);
+    }
+    if (message.share !== 0) {
+      obj.share = floatToJson(message.share);
+    }
+    if (message.shareLimit !== 0) {
+      obj.shareLimit = floatToJson(message.shareLimit);
+    }
+    if (message.agreements !== 0) {
+      obj.agreements = Math.round(message.agreements);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LogitDifference>): LogitDifference {
+    return LogitDifference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LogitDifference>): LogitDifference {
+    const message = createBaseLogitDifference();
+    message.tokens = object.tokens ?? 0;
+    message.most = object.most ?? 0;
+    message.share = object.share ?? 0;
+    message.shareLimit = object.shareLimit ?? 0;
+    message.agreements = object.agreements ?? 0;
+    return message;
+  },
+};
+
 function createBaseUploadFileRequest(): UploadFileRequest {
   return { part: undefined };
 }
@@ -2166,6 +2783,23 @@ export const FileServiceService = {
     responseDeserialize: (value: Buffer): DownloadOutputResponse => DownloadOutputResponse.decode(value),
   },
   /**
+   * Verifies an output: that its files are those that were written, that what loads it finds the sizes which
+   * prunecast.json says, and that it computes what its source computes when it is pruned and mended in the same way. Each
+   * check comes when it is done, progress between them; what cannot be checked is told with the reason. The output and its
+   * source are only read. Errors: INVALID_REQUEST, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS; and MODEL_NOT_FOUND and those of
+   * texts for a `model` or `text` that is named.
+   */
+  verifyOutput: {
+    path: "/prunecast.v1.FileService/VerifyOutput" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: VerifyOutputRequest): Buffer => Buffer.from(VerifyOutputRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyOutputRequest => VerifyOutputRequest.decode(value),
+    responseSerialize: (value: VerifyOutputResponse): Buffer =>
+      Buffer.from(VerifyOutputResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyOutputResponse => VerifyOutputResponse.decode(value),
+  },
+  /**
    * Stores a file or a folder of files that requests name: a text, a regressor, a data set. It is there whole or not at
    * all: an upload that breaks off leaves nothing. The same is stored once. What nobody uploads or reads for some time
    * (the setting uploadRetentionDays) is deleted, unless a job that has not ended names it. Errors: INVALID_REQUEST,
@@ -2215,6 +2849,14 @@ export interface FileServiceServer extends UntypedServiceImplementation {
    */
   downloadOutput: handleServerStreamingCall<DownloadOutputRequest, DownloadOutputResponse>;
   /**
+   * Verifies an output: that its files are those that were written, that what loads it finds the sizes which
+   * prunecast.json says, and that it computes what its source computes when it is pruned and mended in the same way. Each
+   * check comes when it is done, progress between them; what cannot be checked is told with the reason. The output and its
+   * source are only read. Errors: INVALID_REQUEST, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS; and MODEL_NOT_FOUND and those of
+   * texts for a `model` or `text` that is named.
+   */
+  verifyOutput: handleServerStreamingCall<VerifyOutputRequest, VerifyOutputResponse>;
+  /**
    * Stores a file or a folder of files that requests name: a text, a regressor, a data set. It is there whole or not at
    * all: an upload that breaks off leaves nothing. The same is stored once. What nobody uploads or reads for some time
    * (the setting uploadRetentionDays) is deleted, unless a job that has not ended names it. Errors: INVALID_REQUEST,
@@ -2260,6 +2902,22 @@ export interface FileServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<DownloadOutputResponse>;
+  /**
+   * Verifies an output: that its files are those that were written, that what loads it finds the sizes which
+   * prunecast.json says, and that it computes what its source computes when it is pruned and mended in the same way. Each
+   * check comes when it is done, progress between them; what cannot be checked is told with the reason. The output and its
+   * source are only read. Errors: INVALID_REQUEST, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS; and MODEL_NOT_FOUND and those of
+   * texts for a `model` or `text` that is named.
+   */
+  verifyOutput(
+    request: VerifyOutputRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<VerifyOutputResponse>;
+  verifyOutput(
+    request: VerifyOutputRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<VerifyOutputResponse>;
   /**
    * Stores a file or a folder of files that requests name: a text, a regressor, a data set. It is there whole or not at
    * all: an upload that breaks off leaves nothing. The same is stored once. What nobody uploads or reads for some time

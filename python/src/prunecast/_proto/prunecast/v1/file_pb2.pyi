@@ -1,11 +1,24 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from prunecast._proto.prunecast.v1 import common_pb2 as _common_pb2
+from prunecast._proto.prunecast.v1 import job_pb2 as _job_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class CheckOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHECK_OUTCOME_UNSPECIFIED: _ClassVar[CheckOutcome]
+    CHECK_OUTCOME_PASSED: _ClassVar[CheckOutcome]
+    CHECK_OUTCOME_FAILED: _ClassVar[CheckOutcome]
+    CHECK_OUTCOME_NOT_CHECKED: _ClassVar[CheckOutcome]
+CHECK_OUTCOME_UNSPECIFIED: CheckOutcome
+CHECK_OUTCOME_PASSED: CheckOutcome
+CHECK_OUTCOME_FAILED: CheckOutcome
+CHECK_OUTCOME_NOT_CHECKED: CheckOutcome
 
 class ListOutputsRequest(_message.Message):
     __slots__ = ("folder", "page_size", "page_token")
@@ -95,6 +108,54 @@ class DownloadOutputResponse(_message.Message):
     bytes: int
     digest: str
     def __init__(self, file: _Optional[str] = ..., offset: _Optional[int] = ..., chunk: _Optional[bytes] = ..., bytes: _Optional[int] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class VerifyOutputRequest(_message.Message):
+    __slots__ = ("output", "model", "text")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    output: str
+    model: str
+    text: _common_pb2.Text
+    def __init__(self, output: _Optional[str] = ..., model: _Optional[str] = ..., text: _Optional[_Union[_common_pb2.Text, _Mapping]] = ...) -> None: ...
+
+class VerifyOutputResponse(_message.Message):
+    __slots__ = ("progress", "check")
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    progress: _job_pb2.JobProgress
+    check: OutputCheck
+    def __init__(self, progress: _Optional[_Union[_job_pb2.JobProgress, _Mapping]] = ..., check: _Optional[_Union[OutputCheck, _Mapping]] = ...) -> None: ...
+
+class OutputCheck(_message.Message):
+    __slots__ = ("name", "outcome", "finding", "file", "folder", "logits")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    LOGITS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    outcome: CheckOutcome
+    finding: str
+    file: str
+    folder: str
+    logits: LogitDifference
+    def __init__(self, name: _Optional[str] = ..., outcome: _Optional[_Union[CheckOutcome, str]] = ..., finding: _Optional[str] = ..., file: _Optional[str] = ..., folder: _Optional[str] = ..., logits: _Optional[_Union[LogitDifference, _Mapping]] = ...) -> None: ...
+
+class LogitDifference(_message.Message):
+    __slots__ = ("tokens", "most", "share", "share_limit", "agreements")
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENTS_FIELD_NUMBER: _ClassVar[int]
+    tokens: int
+    most: float
+    share: float
+    share_limit: float
+    agreements: int
+    def __init__(self, tokens: _Optional[int] = ..., most: _Optional[float] = ..., share: _Optional[float] = ..., share_limit: _Optional[float] = ..., agreements: _Optional[int] = ...) -> None: ...
 
 class UploadFileRequest(_message.Message):
     __slots__ = ("start", "chunk", "file")
