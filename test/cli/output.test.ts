@@ -1,6 +1,7 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../src/cli/output/describe-error.js';
+import { findCheckpoint } from '../../src/cli/output/describe-exports.js';
 import { colorsFor } from '../../src/cli/output/color.js';
 import { printReport } from '../../src/cli/output/print-report.js';
 import type { Printer } from '../../src/cli/output/printer.js';
@@ -9,6 +10,7 @@ import { wrapLines } from '../../src/cli/output/wrap-lines.js';
 import { formatTable } from '../../src/cli/output/table.js';
 import { CallError } from '../../src/client/index.js';
 import { JobPhase, JobProgress } from '../../src/gen/prunecast/v1/job.js';
+import { WrittenExport } from '../../src/gen/prunecast/v1/common.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 
 const PLAIN = colorsFor({ isTTY: false }, {}, {});
@@ -32,6 +34,21 @@ function capture(terminal: { readonly isTTY: boolean; readonly columns?: number 
   const written: string[] = [];
   return { written, display: createProgressDisplay({ ...terminal, write: (text) => written.push(text) }) };
 }
+
+describe('findCheckpoint', () => {
+  const graph = ['config.json', 'onnx/model.onnx', 'prunecast.json'];
+  const shards = ['config.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+
+  it('takes a folder for a checkpoint by its weights: one with a graph has a config.json too', () => {
+    expect(findCheckpoint({ exports: [], files: graph }, 'out')).toBeUndefined();
+    expect(findCheckpoint({ exports: [], files: shards }, 'out')).toBe('out');
+    const exports = [
+      WrittenExport.fromPartial({ output: 'mine/graph', files: graph }),
+      WrittenExport.fromPartial({ output: 'mine/small', files: shards }),
+    ];
+    expect(findCheckpoint({ exports }, 'out')).toBe('out/small');
+  });
+});
 
 describe('createProgressDisplay', () => {
   it('draws over one line of a terminal: activity, bar, count, pace and time left', () => {

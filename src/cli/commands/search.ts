@@ -68,44 +68,41 @@ export function addSearchCommand(program: Command): void {
         page.write(document);
         printer.lines({ verbatim: `wrote ${page.path}` });
       }
-      call.suggest(...afterSearch(call, ended.result.value, page?.path));
+      const checkpoint = await findWritten(call, ended.result.value);
+      call.suggest(...afterSearch(call, ended.result.value, { checkpoint, page: page?.path }));
     });
   });
 }
 
-/** The checkpoint of the winner; undefined if it was written in other formats alone. */
-function findWritten(
-  sources: Call<SearchRequest>['sources'],
-  exports: StudyReport['exports'],
-  output: string,
-): string | undefined {
+/** The folder with the winner that this program reads as a model; undefined if there is none. */
+async function findWritten(
+  { client, request, paths: { output }, serverStays }: Call<SearchRequest>,
+  { exports }: StudyReport,
+): Promise<string | undefined> {
+  // A running server may have its outputs where it reads no models.
+  if (output === undefined || serverStays) return undefined;
   if (exports.length > 0) return findCheckpoint({ exports }, output);
-  const exporter = typedFor(sources, 'exporter');
-  return exporter === undefined || exporter === CHECKPOINT_EXPORTER ? output : undefined;
+  const listed = await client.services.files.listOutputs({ folder: request.output });
+  return listed.outputs.some(({ parameters }) => parameters > 0n) ? output : undefined;
 }
-
-/** The exporter whose outputs are models for this program. */
-const CHECKPOINT_EXPORTER = 'hf';
 
 /** What to do with the outcome of a search. */
 function afterSearch(
-  { paths: { output }, sources, serverStays }: Call<SearchRequest>,
-  { predictorId, studyId, exports }: StudyReport,
-  page: string | undefined,
+  { sources }: Call<SearchRequest>,
+  { predictorId, studyId }: StudyReport,
+  { checkpoint, page }: { readonly checkpoint: string | undefined; readonly page: string | undefined },
 ): NextCommand[] {
   const report = typedFor(sources, 'texts.report');
   const text = report ?? typedFor(sources, 'texts.text') ?? TEXT_TO_NAME;
   const form = report === undefined ? ['texts.text.field', 'texts.text.documents'] : [];
   const measured = repeatFlags(sources, ...form, 'windows.', 'evaluator.');
-  const written = output === undefined ? undefined : findWritten(sources, exports, output);
   return [
-    // A running server may have its outputs where it reads no models.
-    ...(written === undefined || serverStays
+    ...(checkpoint === undefined
       ? []
       : [
           {
             why: 'to measure the winner as it was written, on the whole text and not just the report windows',
-            words: ['evaluate', '--model', written, '--text', text, ...measured],
+            words: ['evaluate', '--model', checkpoint, '--text', text, ...measured],
           },
         ]),
     ...(page === undefined
