@@ -1,6 +1,6 @@
 import { loadOnnxRuntime } from '../../src/onnx-runtime/load-onnx-runtime.js';
 
-/** Tokens of a batch, all rows of one length; padding is undefined. */
+/** Tokens of a batch, all rows of one length; padding is undefined: in its place stands the row's last token. */
 export type Batch = readonly (readonly (number | undefined)[])[];
 
 /** A decoder graph in ONNX Runtime, on one thread. */
@@ -51,7 +51,7 @@ export async function withOnnxDecoder<Result>(
           const present = batch.map((row) => row.slice(0, to).map((token) => (token === undefined ? 0 : 1)));
           const outputs = await session.run({
             ...cache,
-            input_ids: int64(batch.map((row) => row.slice(from, to).map((token) => token ?? 0))),
+            input_ids: int64(batch.map((row) => row.slice(from, to).map((token) => token ?? row.at(-1) ?? 0))),
             attention_mask: int64(present),
             position_ids: int64(present.map((row) => countBefore(row).slice(from))),
           });

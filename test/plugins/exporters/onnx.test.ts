@@ -19,7 +19,7 @@ import { keepLast, range } from '../../support/keep-last.js';
 import { type OnnxDecoder, withOnnxDecoder } from '../../support/onnx-decoder.js';
 import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
 import { proves } from '../../support/proves.js';
-import { TRAITS, writeTrait } from '../../support/trait-checkpoint.js';
+import { type Trait, TRAITS, writeTrait } from '../../support/trait-checkpoint.js';
 import { generateInTransformersJs } from '../../support/transformers-js.js';
 
 const DENSE = Array.from({ length: 5 }, () => keepLast(4, 172));
@@ -69,9 +69,9 @@ function keepAll({
   };
 }
 
-/** 24 tokens and 15 others, of any vocabulary from 48 on. */
-const LONG = range(0, 24).map((place) => (7 * place * place + 3) % 47);
-const SHORT = range(0, 15).map((place) => (5 * place * place + 11) % 47);
+/** 24 tokens and 15 others. Most of the first 259 of the demo model are bytes, for which it was hardly trained. */
+const LONG = range(0, 24).map((place) => (97 * place * place + 300) % 509);
+const SHORT = range(0, 15).map((place) => (89 * place * place + 411) % 509);
 
 function largestDifference(actual: ArrayLike<number> | undefined, expected: ArrayLike<number>): number {
   expect(actual).toHaveLength(expected.length);
@@ -83,19 +83,28 @@ function largestDifference(actual: ArrayLike<number> | undefined, expected: Arra
  * and of two that are as long as the longer by padding on the left.
  */
 async function findLargestDifference(model: LanguageModel, decoder: OnnxDecoder): Promise<number> {
-  const [long, short] = [await model.logits(Int32Array.from(LONG)), await model.logits(Int32Array.from(SHORT))];
-  const padding = range(0, LONG.length - SHORT.length);
-  const [whole] = await decoder.run([LONG]);
-  const [stepwise] = await decoder.run([LONG], [10, 5, ...range(0, 9).map(() => 1)]);
-  const batch = [LONG, [...padding.map(() => undefined), ...SHORT]];
+  const { vocabulary } = model.shape;
+  const [longer, shorter] = [LONG, SHORT].map((tokens) => tokens.map((token) => token % vocabulary)) as [
+    number[],
+    number[],
+  ];
+  const [long, short] = [await model.logits(Int32Array.from(longer)), await model.logits(Int32Array.from(shorter))];
+  const padding = range(0, longer.length - shorter.length);
+  const [whole] = await decoder.run([longer]);
+  const [stepwise] = await decoder.run([longer], [10, 5, ...range(0, 9).map(() => 1)]);
+  const batch = [longer, [...padding.map(() => undefined), ...shorter]];
   const [first, padded] = await decoder.run(batch, [20, 1, 1, 1, 1]);
-  const width = long.length / LONG.length;
   return Math.max(
     largestDifference(whole, long),
     largestDifference(stepwise, long),
     largestDifference(first, long),
-    largestDifference(padded?.subarray(padding.length * width), short),
+    largestDifference(padded?.subarray(padding.length * vocabulary), short),
   );
+}
+
+function growsWithText({ config = {} }: Trait): boolean {
+  const { rope_scaling: rope, max_position_embeddings: context } = config;
+  return JSON.stringify(rope ?? '').includes('dynamic') && context === 16;
 }
 
 /** Greedy decoding by the engine's logits. */
@@ -149,10 +158,14 @@ describe('onnx', () => {
   it.each(TRAITS)('has the logits that transformers gives for %s', async (_, trait, { tokens, middle, last }) => {
     const { graph } = await write(await writeTrait(trait), undefined);
     await withOnnxDecoder(graph, async ({ run }) => {
+      const half = Math.floor(tokens.length / 2);
       const [logits = new Float32Array()] = await run([tokens]);
       const rowOf = (place: number): Float32Array => logits.subarray(place * last.length, (place + 1) * last.length);
-      expect(largestDifference(rowOf(Math.floor(tokens.length / 2)), middle)).toBeLessThan(1e-3);
+      expect(largestDifference(rowOf(half), middle)).toBeLessThan(1e-3);
       expect(largestDifference(rowOf(tokens.length - 1), last)).toBeLessThan(1e-3);
+      if (growsWithText(trait)) return; // what is in the cache keeps the angles of a shorter text, as in transformers
+      const [padded] = await run([[undefined, undefined, undefined, ...tokens]], [half, tokens.length - half, 1, 1, 1]);
+      expect(largestDifference(padded?.subarray(-last.length), last)).toBeLessThan(1e-3);
     });
     proves({
       exporter: 'onnx',
@@ -288,6 +301,9 @@ describe('onnx', () => {
   });
 });
 
+/** Tokens of any vocabulary of the families. */
+const PROMPT = range(0, 15).map((place) => (5 * place * place + 11) % 96);
+
 interface Expected {
   readonly input_ids: readonly (readonly number[])[];
   readonly cases: Readonly<Record<string, { readonly logits_last_position: readonly (readonly number[])[] }>>;
@@ -332,7 +348,7 @@ describe.skipIf(!hasShared)(`onnx, families (${skipReason})`, () => {
       await withOnnxDecoder(graph, async (decoder) =>
         expect(await findLargestDifference(model, decoder)).toBeLessThan(1e-3),
       );
-      expect(await generateInTransformersJs(exported, SHORT, 20)).toEqual(await generate(model, SHORT, 20));
+      expect(await generateInTransformersJs(exported, PROMPT, 20)).toEqual(await generate(model, PROMPT, 20));
     });
     proves({
       exporter: 'onnx',
