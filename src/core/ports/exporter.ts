@@ -76,12 +76,15 @@ export type ExportSupport =
   /**
    * `biases`: those of the written model if its format needs more than the model has; the others are zeros.
    * `numberBytes`: the bytes of a number in what is written, if they are not those of the model.
+   * `weightBytes`: the bytes of all weights as they are written, if they are not those of the written architecture with
+   * `numberBytes`: a format may need zeros in place of a dropped half-block.
    */
   | {
       readonly ok: true;
       readonly loadsIn: readonly string[];
       readonly biases?: BlockBiases;
       readonly numberBytes?: ModelShape['numberBytes'];
+      readonly weightBytes?: number;
     }
   | { readonly ok: false; readonly reason: string };
 

@@ -128,6 +128,8 @@ function noteFaults(model: PrunedModel, faults: WeakSet<object>): PrunedModel {
 function isSupport(value: unknown): value is ExportSupport {
   if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
   if (value.ok === false) return 'reason' in value && typeof value.reason === 'string';
+  if ('weightBytes' in value && value.weightBytes !== undefined && !Number.isSafeInteger(value.weightBytes))
+    return false;
   return value.ok === true && 'loadsIn' in value && isTexts(value.loadsIn);
 }
 

@@ -16,7 +16,7 @@ import { cannotHold, findObjection } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
-import { listWeights, tableType } from './gguf/list-weights.js';
+import { countWeightBytes, listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
 import { planLayers } from './gguf/plan-layers.js';
 import { restrictLayers } from './gguf/restrict-layers.js';
@@ -43,9 +43,9 @@ export default defineExporter({
   supports: (shape, architecture, biases, { type }) => {
     const written = biases === 'added' ? addOutputBiases(shape, architecture) : shape;
     const planned = planLayers(written, architecture, TYPES[type]);
-    return typeof planned === 'string'
-      ? { ok: false, reason: planned }
-      : { ok: true, loadsIn: LOADERS, numberBytes: countWidths(shape, architecture, TYPES[type]) };
+    if (typeof planned === 'string') return { ok: false, reason: planned };
+    const weightBytes = countWeightBytes(written, planned, TYPES[type]);
+    return { ok: true, loadsIn: LOADERS, weightBytes, numberBytes: countWidths(shape, architecture, TYPES[type]) };
   },
   open: openGgufExport,
   restrict: (shape, _biases, { type }) => restrictLayers(shape, TYPES[type]),

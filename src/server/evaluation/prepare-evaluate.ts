@@ -32,7 +32,8 @@ import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { listCheckpoints, requireSource, requireWritable } from '../pruning/checkpoint-exporter.js';
-import { countOutputBytes, timeWriting } from '../pruning/plan-output.js';
+import { timeWriting } from '../pruning/plan-output.js';
+import { countOutputBytes } from '../pruning/written-shape.js';
 import { withNamedUnits, withOwnOrder, type RankedModel, type RecipePreparer } from '../recipes/prepare-recipe.js';
 import { countCalibrated, countCompensations, countPasses, countPreparation } from '../estimates/count-recipe-work.js';
 import { createRequestServices, type ResolvingServices } from '../recipes/request-services.js';

@@ -1,6 +1,4 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
-import { measureCost } from '../../core/budget/cost-model.js';
-import { createCostModel } from '../../core/budget/cost-spec.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
@@ -15,7 +13,7 @@ import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import { requireExportable } from '../models/require-exportable.js';
 import type { OutputPlan, PlannedExport } from './output-plan.js';
-import { planWrittenShape } from './written-shape.js';
+import { countOutputBytes, planExportedBytes } from './written-shape.js';
 
 export interface OutputServices {
   readonly plugins: PluginLookup;
@@ -142,16 +140,9 @@ export function countWrittenBytes(
   { exports }: OutputPlan,
   compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
 ): number {
-  const written = exports.map((planned) =>
-    countOutputBytes(planWrittenShape(shape, architecture, planned, compensation), architecture),
-  );
+  const written = exports.map((planned) => planExportedBytes(shape, architecture, planned, compensation));
   const kept = exports.length > 1 && compensation !== undefined ? countOutputBytes(shape, architecture) : 0;
   return kept + written.reduce((sum, bytes) => sum + bytes, 0);
-}
-
-/** Bytes of an output's weights; the files beside them are small. */
-export function countOutputBytes(shape: ModelShape, architecture: Architecture): number {
-  return measureCost(createCostModel(shape, { kind: 'weight_bytes' }), architecture);
 }
 
 /** Weights are read, cut and written at about this pace. */

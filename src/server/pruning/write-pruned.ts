@@ -19,10 +19,9 @@ import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
 import type { OutputPlan } from './output-plan.js';
-import { countOutputBytes } from './plan-output.js';
 import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
 import { writeForms, type WrittenForm } from './write-forms.js';
-import { writtenShape } from './written-shape.js';
+import { countExportedBytes, writtenShape } from './written-shape.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy } from '../../core/ports/outputs.js';
 
 /** The phase that writes the output. */
@@ -89,7 +88,7 @@ export async function writePruned(
     const written = writtenShape(cut.shape, supported);
     return {
       planned,
-      bytes: countOutputBytes(written, cut.architecture),
+      bytes: countExportedBytes(cut.shape, cut.architecture, supported),
       costs: encodeCosts(shape, cut.architecture, [], written),
       loadsIn: supported.ok ? supported.loadsIn : [],
       manifest: {

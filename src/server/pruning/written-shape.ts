@@ -1,3 +1,5 @@
+import { measureCost } from '../../core/budget/cost-model.js';
+import { createCostModel } from '../../core/budget/cost-spec.js';
 import { exportedShape } from '../../core/model/add-output-biases.js';
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
@@ -14,16 +16,52 @@ export function writtenShape(shape: ModelShape, supported: ExportSupport): Model
   };
 }
 
+/** Bytes of a pruned model's weights as an exporter writes them; the files beside them are small. */
+export function countExportedBytes(shape: ModelShape, architecture: Architecture, supported: ExportSupport): number {
+  const stated = supported.ok ? supported.weightBytes : undefined;
+  return stated ?? countOutputBytes(writtenShape(shape, supported), architecture);
+}
+
+/** Bytes of a model's weights. */
+export function countOutputBytes(shape: ModelShape, architecture: Architecture): number {
+  return measureCost(createCostModel(shape, { kind: 'weight_bytes' }), architecture);
+}
+
+/** What adds biases to the output of a model before it is pruned. */
+type AddsBias = { readonly plugin: { readonly addsBias: boolean } } | undefined;
+
 /** The sizes of the output of a model before it is pruned, with the biases that a recipe's compensation adds. */
 export function planWrittenShape(
   shape: ModelShape,
   architecture: Architecture,
-  { exporter, options }: ChosenExporter,
-  compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
+  planned: ChosenExporter,
+  compensation: AddsBias,
 ): ModelShape {
-  const biases = compensation?.plugin.addsBias === true ? 'added' : 'none';
   return writtenShape(
     exportedShape(shape, architecture, compensation),
-    exporter.supports(shape, architecture, biases, options),
+    askExporter(shape, architecture, planned, compensation),
   );
+}
+
+/** The bytes of its weights. */
+export function planExportedBytes(
+  shape: ModelShape,
+  architecture: Architecture,
+  planned: ChosenExporter,
+  compensation: AddsBias,
+): number {
+  return countExportedBytes(
+    exportedShape(shape, architecture, compensation),
+    architecture,
+    askExporter(shape, architecture, planned, compensation),
+  );
+}
+
+function askExporter(
+  shape: ModelShape,
+  architecture: Architecture,
+  { exporter, options }: ChosenExporter,
+  compensation: AddsBias,
+): ExportSupport {
+  return exporter.supports(shape, architecture, compensation?.plugin.addsBias === true ? 'added' : 'none', options);
 }

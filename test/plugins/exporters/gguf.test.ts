@@ -4,8 +4,6 @@ import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readGgufFileInfo } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
-import { measureCost } from '../../../src/core/budget/cost-model.js';
-import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 import { compareLogits, mostShare } from '../../../src/core/compare-logits.js';
 import { withoutEmpty } from '../../../src/core/model/without-empty.js';
 import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
@@ -17,7 +15,7 @@ import { planLayers } from '../../../src/plugins/exporters/gguf/plan-layers.js';
 import { encodeBlocks } from '../../../src/plugins/exporters/gguf/encode-blocks.js';
 import { readGguf } from '../../../src/plugins/exporters/gguf/read-gguf.js';
 import hf from '../../../src/plugins/exporters/hf.js';
-import { writtenShape } from '../../../src/server/pruning/written-shape.js';
+import { countExportedBytes } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { keepLast, range } from '../../support/keep-last.js';
@@ -338,14 +336,17 @@ describe('gguf', () => {
     );
   });
 
-  it('states how many bytes it will write', async () => {
+  it.each([
+    ['blocks with their steps', UNIFORM, 'q8_0'],
+    ['tables in 8 bits', UNIFORM, 'q4_0'],
+    ['zeros in place of dropped halves, and no layer without any', HALVES, 'f16'],
+  ])('states how many bytes it will write: %s', async (_, kept, type) => {
     const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
     await checkpoint.close();
-    const { architecture } = pruneModel({ checkpoint, keptUnits: UNIFORM, manifest: {} });
-    const support = gguf.supports(checkpoint.shape, architecture, 'none', gguf.options.parse({ type: 'q8_0' }));
-    const shape = writtenShape(checkpoint.shape, support);
-    const stated = measureCost(createCostModel(shape, { kind: 'weight_bytes' }), architecture);
-    const { path } = await write(DEMO_DIRECTORY, UNIFORM, 'q8_0');
+    const { architecture, shape } = pruneModel({ checkpoint, keptUnits: kept, manifest: {} });
+    const support = gguf.supports(checkpoint.shape, architecture, 'none', gguf.options.parse({ type }));
+    const stated = countExportedBytes(shape, architecture, support);
+    const { path } = await write(DEMO_DIRECTORY, kept, type);
     const { tensorInfo = [] } = await readGgufFileInfo(path);
     const last = tensorInfo.at(-1);
     // The last tensor is the final norm, of 64 numbers; each tensor begins at a multiple of 32 bytes, as all sizes here are.

@@ -1,3 +1,4 @@
+import type { ModelShape } from '../../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor, RowRange } from '../../../core/ports/exporter.js';
 import type { TensorDtype } from '../../../engine/checkpoint/checkpoint.js';
 import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
@@ -7,7 +8,7 @@ import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../../../engine/families/list-tensors.js';
 import { encodeBlocks } from './encode-blocks.js';
 import { listBiases, type PlannedLayers } from './plan-layers.js';
-import type { GgufTensor, GgufType } from './write-gguf.js';
+import { countGgufBytes, type GgufTensor, type GgufType } from './write-gguf.js';
 
 /** llama.cpp's names (gguf-py/gguf/constants.py). */
 const PARTS: Readonly<Record<TensorSpec['part'], string>> = {
@@ -38,30 +39,41 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
   const { shape } = model;
   const family = findFamily(shape.family);
   const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-  return listTensors(family, { ...shape, layers, biases: listBiases(shape), droppedBiases: false }).map(
-    (spec): GgufTensor => {
-      const { layer, part, kind } = spec;
-      const source = layer === undefined ? undefined : layers[layer]?.source;
-      const name = source === undefined ? spec.name : nameBlockTensor(family, source, part as BlockPart, kind);
-      const stored = chooseType(spec, type);
-      const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
-      const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? 'F32' : stored;
-      return {
-        name: nameWeight(spec),
-        shape: spec.shape,
-        type: stored,
-        rowsTogether: isPaired(spec, architecture) ? shape.headDim : 1,
-        read: async (rows) => {
-          const count = rows?.count ?? spec.shape[0] ?? 1;
-          const bytes = await readBytes(present.get(name), spec.shape, dtype, rows);
-          const paired = isPaired(spec, architecture) ? pairRows(bytes, count, shape.headDim) : bytes;
-          if (blocks === undefined) return paired;
-          const { buffer, byteOffset, length } = paired.byteOffset % 4 === 0 ? paired : paired.slice();
-          return encodeBlocks(new Float32Array(buffer, byteOffset, length / 4), blocks, name);
-        },
-      };
-    },
+  return listSpecs(shape, layers).map((spec): GgufTensor => {
+    const { layer, part, kind } = spec;
+    const source = layer === undefined ? undefined : layers[layer]?.source;
+    const name = source === undefined ? spec.name : nameBlockTensor(family, source, part as BlockPart, kind);
+    const stored = chooseType(spec, type);
+    const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
+    const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? 'F32' : stored;
+    return {
+      name: nameWeight(spec),
+      shape: spec.shape,
+      type: stored,
+      rowsTogether: isPaired(spec, architecture) ? shape.headDim : 1,
+      read: async (rows) => {
+        const count = rows?.count ?? spec.shape[0] ?? 1;
+        const bytes = await readBytes(present.get(name), spec.shape, dtype, rows);
+        const paired = isPaired(spec, architecture) ? pairRows(bytes, count, shape.headDim) : bytes;
+        if (blocks === undefined) return paired;
+        const { buffer, byteOffset, length } = paired.byteOffset % 4 === 0 ? paired : paired.slice();
+        return encodeBlocks(new Float32Array(buffer, byteOffset, length / 4), blocks, name);
+      },
+    };
+  });
+}
+
+/** The bytes of all tensors of the file that `listWeights` makes. */
+export function countWeightBytes(shape: ModelShape, { layers }: Pick<PlannedLayers, 'layers'>, type: GgufType): number {
+  return listSpecs(shape, layers).reduce(
+    (sum, spec) => sum + countGgufBytes({ shape: spec.shape, type: chooseType(spec, type) }),
+    0,
   );
+}
+
+function listSpecs(shape: ModelShape, layers: PlannedLayers['layers']): readonly TensorSpec[] {
+  const written = { ...shape, layers, biases: listBiases(shape), droppedBiases: false };
+  return listTensors(findFamily(shape.family), written);
 }
 
 /** The name of a tensor in the file. */
