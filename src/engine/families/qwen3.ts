@@ -9,7 +9,7 @@ import { readSwitchedWindows } from './window-layers.js';
 export const QWEN3: Family = {
   id: 'qwen3',
   architecture: 'Qwen3ForCausalLM',
-  modelling: { classPrefix: 'Qwen3', module: 'qwen3' },
+  modelling: { classPrefix: 'Qwen3', module: 'qwen3', since: { version: '4.51', described: 'a Qwen3' } },
   llamaCpp: {
     name: 'qwen3',
     rotates: 'halves',

@@ -40,7 +40,7 @@ export default defineExporter({
       .enum(['auto', 'stock', 'per-layer', 'decilm'])
       .default('auto')
       .describe(
-        '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.54 or later and trust_remote_code; `auto` is stock if possible. `decilm` is the form of Nemotron-NAS, which vLLM serves too: FFN channels are multiples of 256, all layers that keep their attention have as many query heads, and there are no norms of queries and keys and no windows.',
+        '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.48 or later and trust_remote_code; `auto` is stock if possible. `decilm` is the form of Nemotron-NAS, which vLLM serves too: FFN channels are multiples of 256, all layers that keep their attention have as many query heads, and there are no norms of queries and keys and no windows.',
       ),
     dtype: z
       .enum(['source', 'float32', 'float16', 'bfloat16'])

@@ -1,7 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { countParameters } from '../../../src/core/model/parameters.js';
@@ -20,6 +20,11 @@ const hasTransformers =
     '-c',
     'from importlib.metadata import version; version("torch"); assert int(version("transformers").split(".")[0]) >= 5',
   ]).status === 0;
+const hasAccelerate =
+  hasTransformers &&
+  spawnSync(PYTHON, ['-c', 'from importlib.metadata import version; version("accelerate")']).status === 0;
+/** A folder with transformers of a version before 5 and what it needs beside torch (requirements-transformers-4.txt). */
+const TRANSFORMERS_4 = process.env['PRUNECAST_TRANSFORMERS_4'];
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 
 interface Case {
@@ -39,6 +44,9 @@ interface Case {
 
 interface Checked {
   readonly export: string;
+  readonly prompt: readonly number[];
+  readonly tokens: readonly number[];
+  readonly tuned: Tuned | null;
   readonly model_type: string;
   readonly logits: number;
   readonly scale: number;
@@ -48,6 +56,18 @@ interface Checked {
   readonly parameters: number;
   /** In which transformers loads it if asked for none: that of its config.json. */
   readonly dtype: string;
+}
+
+/** What fine_tune.py says. */
+interface Tuned {
+  readonly bfloat16: number;
+  readonly device_map: number;
+  readonly recomputed: number;
+  readonly gradients: number;
+  readonly losses: readonly number[];
+  readonly loaded: number;
+  readonly prompt: readonly number[];
+  readonly logits: readonly number[];
 }
 
 /** Every unit but each third channel, and these groups of two heads each. */
@@ -261,58 +281,36 @@ const DECILM_CASES: readonly Case[] = [
   },
 ];
 
+/** Of these the engine writes 20 tokens by greedy search, and transformers 4 loads them too. */
+const DECODED = new Set([
+  'uniform-not-dividing',
+  'dropped-with-biases',
+  'decilm: biases of a compensation, first layer dropped',
+  'decilm of a Qwen2, with biases of q, k and v alone',
+  'llama-rope-llama3-per-layer',
+  'qwen2-uneven',
+]);
+
+/** What is trained further. */
+const TUNED = new Set(['dropped-with-biases', 'decilm: biases of a compensation, first layer dropped']);
+
 describe.skipIf(!hasTransformers)(
   `an hf export in transformers (needs torch and transformers 5 in PRUNECAST_PYTHON, ${PYTHON})`,
   () => {
     const cases = [...STORIES_CASES, ...TRAIT_CASES, ...DECILM_CASES, ...(hasShared ? FAMILY_CASES : [])];
+    const decoded = cases.filter(({ name }) => DECODED.has(name));
     const checked = new Map<string, Checked>();
+    const checkedBy4 = new Map<string, Checked>();
     let folder = '';
 
     beforeAll(async () => {
       folder = await mkdtemp(join(tmpdir(), 'prunecast-export-'));
-      const sourceOf = ({ source, trait }: Case): string =>
-        trait === undefined ? source : join(folder, 'sources', source);
-      for (const each of cases) {
-        const { name, kept, biases, trait, dtype, form } = each;
-        if (trait !== undefined) {
-          await mkdir(sourceOf(each), { recursive: true });
-          await writeTrait(trait, { folder: sourceOf(each) });
-        }
-        const checkpoint = await openCheckpoint(sourceOf(each));
-        await mkdir(join(folder, name));
-        await hf.write(
-          pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }),
-          join(folder, name),
-          { signal: new AbortController().signal },
-          hf.options.parse({ dtype, form }),
-        );
-        await checkpoint.close();
-      }
-      const tasks = cases.map(({ biases = new Map<string, Float32Array>(), name, kept, ...each }) => ({
-        source: sourceOf({ name, kept, ...each }),
-        export: join(folder, name),
-        kept: kept.map((layer) => ({
-          kv_groups: layer.kvGroups,
-          query_heads: layer.queryHeads,
-          ffn_channels: layer.ffnChannels,
-        })),
-        dtype: each.dtype ?? null,
-        biases: Object.fromEntries(Array.from(biases, ([tensor, values]) => [tensor, [...values]])),
-      }));
-      await writeFile(join(folder, 'cases.json'), JSON.stringify(tasks));
-      const { stdout } = await promisify(execFile)(
-        PYTHON,
-        [join(import.meta.dirname, 'check_export.py'), join(folder, 'cases.json')],
-        {
-          // One thread: models are tiny, and several wait for each other where the machine is busy.
-          env: { ...process.env, OMP_NUM_THREADS: '1', HF_HOME: join(folder, 'hf-home'), HF_HUB_OFFLINE: '1' },
-        },
-      );
-      for (const line of stdout.trim().split('\n')) {
-        const result = JSON.parse(line) as Checked;
-        checked.set(result.export, result);
-      }
-    }, 300_000);
+      for (const each of cases) await writeCase(each, folder);
+      await Promise.all([
+        checkAll(cases, folder, checked),
+        TRANSFORMERS_4 === undefined ? undefined : checkAll(decoded, folder, checkedBy4, TRANSFORMERS_4),
+      ]);
+    }, 600_000);
 
     afterAll(async () => {
       await rm(folder, { recursive: true, force: true });
@@ -320,20 +318,10 @@ describe.skipIf(!hasTransformers)(
 
     it.each(cases)(
       '$name: loads as $modelType, with the logits of the dense model whose removed units are zero',
-      async ({ name, modelType, dtype }) => {
-        const found = checked.get(join(folder, name));
-        const pruned = await openCheckpoint(join(folder, name));
-        await pruned.close();
-        expect(found).toMatchObject({
-          model_type: modelType,
-          generate: 'same',
-          beams: 'same',
-          ...(dtype === undefined ? {} : { dtype: `torch.${dtype}` }),
-          parameters: countParameters(pruned.shape, pruned.shape.layers),
-        });
-        expect(found?.logits).toBeLessThan(1e-6);
+      async (each) => {
+        const found = checked.get(each.name);
+        expect(found).toMatchObject(await describeSame(each, folder));
         expect(found?.scale).toBeGreaterThan(0.1);
-        expect(found?.resaved).toBe(0);
         proves({
           exporter: 'hf',
           runtime: 'transformers',
@@ -358,5 +346,148 @@ describe.skipIf(!hasTransformers)(
         });
       },
     );
+
+    it.each(decoded)('$name: generate() writes the 20 tokens of the engine', async ({ name }) => {
+      const { prompt = [], tokens } = checked.get(name) ?? {};
+      expect(tokens).toEqual(await decode(join(folder, name), prompt));
+    });
+
+    it.skipIf(TRANSFORMERS_4 === undefined).each(decoded)(
+      '$name: loads in transformers 4 too, with the same logits and tokens (needs a folder in PRUNECAST_TRANSFORMERS_4)',
+      async (each) => {
+        expect(checkedBy4.get(each.name)).toMatchObject(await describeSame(each, folder));
+        expect(checkedBy4.get(each.name)?.tokens).toEqual(checked.get(each.name)?.tokens);
+      },
+    );
+
+    it.skipIf(!hasAccelerate).each([...TUNED])(
+      '%s: loads as bfloat16 and by a device map, and the Trainer trains it further (needs accelerate)',
+      async (name) => {
+        for (const { tuned } of [checked, ...(TRANSFORMERS_4 === undefined ? [] : [checkedBy4])].map(
+          (results) => results.get(name) ?? { tuned: null },
+        )) {
+          const [first = NaN, second = NaN, third = NaN] = tuned?.losses ?? [];
+          expect(second).toBeLessThan(first);
+          expect(third).toBeLessThan(second);
+          expect(tuned).toMatchObject({ device_map: 0, recomputed: 2, loaded: 0 });
+          expect(tuned?.gradients).toBeLessThan(1e-6);
+          expect(tuned?.bfloat16).toBeLessThan(0.05); // 2^-8 in each of some 30 roundings of 5 layers
+        }
+        const { tuned } = checked.get(name) ?? {};
+        const logits = await withExport(join(folder, `${name}-tuned`), (predict) => predict(tuned?.prompt ?? []));
+        expect(Math.max(...logits.map((logit, token) => Math.abs(logit - (tuned?.logits[token] ?? NaN))))).toBeLessThan(
+          1e-3,
+        );
+      },
+    );
   },
 );
+
+function sourceOf({ source, trait }: Case, folder: string): string {
+  return trait === undefined ? source : join(folder, 'sources', source);
+}
+
+async function writeCase(each: Case, folder: string): Promise<void> {
+  const { name, kept, biases, trait, dtype, form } = each;
+  if (trait !== undefined) {
+    await mkdir(sourceOf(each, folder), { recursive: true });
+    // A quarter of the values in those of 768 channels: larger ones make every rounding another text.
+    const edit = (tensor: string, values: Float32Array): void => {
+      if (form === 'decilm' && !tensor.endsWith('norm.weight'))
+        for (const [at, value] of values.entries()) values[at] = value / 4;
+    };
+    await writeTrait(trait, { folder: sourceOf(each, folder), edit });
+  }
+  const checkpoint = await openCheckpoint(sourceOf(each, folder));
+  await mkdir(join(folder, name));
+  await hf.write(
+    pruneModel({ checkpoint, keptUnits: kept, ...(biases === undefined ? {} : { replace: biases }) }),
+    join(folder, name),
+    { signal: new AbortController().signal },
+    hf.options.parse({ dtype, form }),
+  );
+  await checkpoint.close();
+}
+
+/** @param modules a folder with another version of transformers than that of the Python */
+async function checkAll(
+  cases: readonly Case[],
+  folder: string,
+  checked: Map<string, Checked>,
+  modules?: string,
+): Promise<void> {
+  const suffix = modules === undefined ? 'tuned' : 'tuned-by-4';
+  const tasks = cases.map((each) => ({
+    source: sourceOf(each, folder),
+    export: join(folder, each.name),
+    kept: each.kept.map((layer) => ({
+      kv_groups: layer.kvGroups,
+      query_heads: layer.queryHeads,
+      ffn_channels: layer.ffnChannels,
+    })),
+    dtype: each.dtype ?? null,
+    biases: Object.fromEntries(Array.from(each.biases ?? [], ([tensor, values]) => [tensor, [...values]])),
+    tuned: hasAccelerate && TUNED.has(each.name) ? join(folder, `${each.name}-${suffix}`) : null,
+  }));
+  const file = join(folder, `cases-${suffix}.json`);
+  await writeFile(file, JSON.stringify(tasks));
+  const { stdout } = await promisify(execFile)(PYTHON, [join(import.meta.dirname, 'check_export.py'), file], {
+    env: {
+      ...process.env,
+      // One thread: models are tiny, and several wait for each other where the machine is busy.
+      OMP_NUM_THREADS: '1',
+      HF_HOME: join(folder, `home-${suffix}`),
+      HF_HUB_OFFLINE: '1',
+      ...(modules === undefined
+        ? {}
+        : { PYTHONPATH: [modules, process.env['PYTHONPATH']].filter(Boolean).join(delimiter) }),
+    },
+  });
+  for (const line of stdout.split('\n').filter((text) => text.startsWith('{"export"'))) {
+    const result = JSON.parse(line) as Checked;
+    checked.set(basename(result.export), result);
+  }
+}
+
+/** What check_export.py says of an export that computes what its source does. */
+async function describeSame({ name, modelType, dtype }: Case, folder: string): Promise<Record<string, unknown>> {
+  const pruned = await openCheckpoint(join(folder, name));
+  await pruned.close();
+  return {
+    model_type: modelType,
+    logits: expect.closeTo(0, 6),
+    generate: 'same',
+    beams: 'same',
+    resaved: 0,
+    parameters: countParameters(pruned.shape, pruned.shape.layers),
+    ...(dtype === undefined ? {} : { dtype: `torch.${dtype}` }),
+  };
+}
+
+/** The 20 tokens that follow by greedy search. */
+function decode(directory: string, prompt: readonly number[]): Promise<number[]> {
+  return withExport(directory, async (predict) => {
+    const tokens = [...prompt];
+    for (let step = 0; step < 20; step++) {
+      const logits = await predict(tokens);
+      tokens.push(logits.indexOf(Math.max(...logits)));
+    }
+    return tokens.slice(prompt.length);
+  });
+}
+
+/** @param use gets a function from tokens to what the engine predicts after the last of them */
+async function withExport<Result>(
+  directory: string,
+  use: (predict: (tokens: readonly number[]) => Promise<number[]>) => Promise<Result>,
+): Promise<Result> {
+  const opened = await hf.open?.(directory, { signal: new AbortController().signal });
+  if (opened === undefined) throw new Error('hf opens nothing');
+  try {
+    return await use(async (tokens) => [
+      ...(await opened.logits(Int32Array.from(tokens))).subarray(-opened.shape.vocabulary),
+    ]);
+  } finally {
+    await opened.close();
+  }
+}

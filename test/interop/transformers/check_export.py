@@ -1,8 +1,8 @@
 """Checks exported folders against an independent computation: the dense model with the removed units zeroed out.
 
-usage: check_export.py CASES.json     needs: torch, transformers >= 5, safetensors, numpy
+usage: check_export.py CASES.json     needs: torch, transformers >= 4.48, safetensors, numpy; with "tuned" accelerate too
 
-CASES.json is a list of {"source", "export", "kept": [{"kv_groups", "query_heads", "ffn_channels"}, ...], "biases": {name: [...]}, "dtype": null or "float16"}.
+CASES.json is a list of {"source", "export", "kept": [{"kv_groups", "query_heads", "ffn_channels"}, ...], "biases": {name: [...]}, "dtype": null or "float16", "tuned": null or a folder to train it to}.
 For each case the source is loaded in stock transformers and the columns of o and down that belong to removed units are set to zero (all of
 them, with the bias, for a dropped half-block), which leaves exactly what the kept units compute; then the biases are put in
 place, which is all that a dropped half-block then adds. With a dtype, torch rounds all weights to it first. The export must give the
@@ -11,7 +11,7 @@ is 4e-3 from itself on these random tokens, by rounding alone.
 
 Prints one JSON line a case:
 {"export", "model_type", "logits": largest difference, "scale": largest logit, "generate": "same" or "differs",
-"beams": the same for beam search, "resaved": largest difference after save_pretrained, "parameters": count, "dtype": of the weights as loaded by default}.
+"beams": the same for beam search, "prompt": tokens, "tokens": 20 that follow by greedy search, past what ends a text, "resaved": largest difference after save_pretrained, "parameters": count, "dtype": of the weights as loaded by default, "tuned": what fine_tune.py says, or null}.
 """
 import json
 import logging
@@ -20,8 +20,12 @@ import sys
 import tempfile
 
 import torch
+import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
+
+VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+DTYPE = "dtype" if VERSION >= (4, 56) else "torch_dtype"
 
 transformers_logging.set_verbosity_error()
 logging.disable(logging.WARNING)
@@ -61,13 +65,15 @@ def round_to(model, dtype):
 
 @torch.no_grad()
 def check(case):
-    dense = zero_removed(AutoModelForCausalLM.from_pretrained(case["source"], dtype=torch.float64).eval(), case["kept"])
+    dense = zero_removed(AutoModelForCausalLM.from_pretrained(case["source"], **{DTYPE: torch.float64}, **spell_rotary(case["source"])).eval(), case["kept"])
     set_biases(dense, case["biases"])
     if case["dtype"] is not None:
         round_to(dense, case["dtype"])
     stock = not (pathlib.Path(case["export"]) / "modeling_prunecast.py").exists()
-    load = {"dtype": torch.float64, "trust_remote_code": not stock}
+    load = {DTYPE: torch.float64, "trust_remote_code": not stock}
     model = AutoModelForCausalLM.from_pretrained(case["export"], **load).eval()
+    for each in (dense, model):
+        each.generation_config.eos_token_id = None  # each version and family has a default of its own
     vocabulary = model.config.vocab_size
     ids = torch.randint(3, vocabulary, (2, 48), generator=torch.Generator().manual_seed(0))
     expected, found = dense(ids).logits, model(ids).logits
@@ -88,10 +94,30 @@ def check(case):
         "scale": expected.abs().max().item(),
         "generate": same(cached, model.generate(prompt, use_cache=False, **greedy), dense.generate(prompt, use_cache=True, **greedy)),
         "beams": same(beams, dense.generate(prompt, use_cache=True, num_beams=3, **greedy)),
+        "prompt": prompt[0].tolist(),
+        "tokens": model.generate(prompt, max_new_tokens=20, do_sample=False, pad_token_id=0)[0, prompt.shape[1] :].tolist(),
         "resaved": (resaved - found).abs().max().item(),
         "parameters": model.num_parameters(),
-        "dtype": str(AutoModelForCausalLM.from_pretrained(case["export"], **{**load, "dtype": "auto"}).dtype),
+        "dtype": str(AutoModelForCausalLM.from_pretrained(case["export"], **{**load, DTYPE: "auto"}).dtype),
     }
+
+
+def spell_rotary(folder):
+    """What transformers before 5 has to be told of a source that it would take the wrong rotary embeddings for."""
+    parameters = json.loads((pathlib.Path(folder) / "config.json").read_text()).get("rope_parameters")
+    if parameters is None or VERSION >= (5, 0):
+        return {}
+    scaling = {name: value for name, value in parameters.items() if name != "rope_theta"}
+    theta = {"rope_theta": parameters["rope_theta"]}
+    return theta if scaling["rope_type"] == "default" else {**theta, "rope_scaling": scaling}
+
+
+def tune(case):
+    if case["tuned"] is None:
+        return None
+    from fine_tune import fine_tune  # needs accelerate
+
+    return fine_tune(case["export"], case["tuned"], DTYPE)
 
 
 def same(*runs):
@@ -102,4 +128,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     for each in json.loads(pathlib.Path(sys.argv[1]).read_text()):
-        print(json.dumps(check(each)), flush=True)
+        print(json.dumps({**check(each), "tuned": tune(each)}), flush=True)

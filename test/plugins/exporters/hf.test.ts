@@ -322,6 +322,25 @@ describe('hf', () => {
     },
   );
 
+  it('says rotary embeddings in the words of older versions too, which would take others without them', async () => {
+    const rope = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    for (const [given, written] of [
+      [{ rope_type: 'default', rope_theta: 5e5 }, { rope_theta: 5e5 }],
+      [
+        { ...rope, original_max_position_embeddings: 32, rope_theta: 5e5 },
+        { rope_theta: 5e5, rope_scaling: rope },
+      ],
+    ] as const) {
+      const source = await writeWide({ rope_theta: undefined, rope_parameters: given });
+      const { config, directory } = await write(source, [wide(4, 768), wide(4, 768), wide(4, 256)]);
+      expect(config).toMatchObject({ ...written, rope_parameters: given });
+      const [before, after] = [await openCheckpoint(source), await openCheckpoint(directory)];
+      expect(after.config.rope).toEqual(before.config.rope);
+      await before.close();
+      await after.close();
+    }
+  });
+
   it('gives the entry dtype of a newer config.json the type of the weights too', async () => {
     const source = await makeFolder();
     await cp(STORIES, source, { recursive: true });
@@ -358,10 +377,10 @@ describe('hf', () => {
     const uneven = shape.layers.map((layer, index) => ({ ...layer, ffnChannels: 100 + index }));
     const sixHeads = shape.layers.map((layer) => ({ ...layer, kvHeads: 3 }));
     expect(ask(shape.layers, 'auto')).toMatchObject({ ok: true, loadsIn: ['transformers', 'vLLM'] });
-    expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers 4.54 or later with trust_remote_code'] });
+    expect(ask(uneven, 'auto')).toEqual({ ok: true, loadsIn: ['transformers 4.48 or later with trust_remote_code'] });
     expect(ask(shape.layers, 'per-layer')).toEqual({
       ok: true,
-      loadsIn: ['transformers 4.54 or later with trust_remote_code'],
+      loadsIn: ['transformers 4.48 or later with trust_remote_code'],
     });
     expect(hf.supports({ ...shape, family: 'ministral' }, uneven, 'none', hf.options.parse({}))).toEqual({
       ok: true,
@@ -442,7 +461,7 @@ describe('hf', () => {
     const layers = checkpoint.shape.layers.with(2, { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 0 });
     expect(hf.supports(checkpoint.shape, layers, 'none', options)).toEqual({
       ok: true,
-      loadsIn: ['vLLM with trust_remote_code', 'transformers 4.54 or later with trust_remote_code'],
+      loadsIn: ['vLLM with trust_remote_code', 'transformers 4.48 or later with trust_remote_code'],
     });
     expect(hf.supports(checkpoint.shape, layers, 'added', options)).toEqual({
       ok: false,

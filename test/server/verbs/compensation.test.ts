@@ -282,7 +282,7 @@ describe('a recipe with a compensation', () => {
       expect(
         Math.abs((reloaded?.metrics['perplexity'] ?? NaN) / (expected?.metrics['perplexity'] ?? NaN) - 1),
       ).toBeLessThan(1e-6);
-      expect(pruned.loadsIn).toEqual(['transformers 4.54 or later with trust_remote_code']);
+      expect(pruned.loadsIn).toEqual(['transformers 4.48 or later with trust_remote_code']);
     },
   );
 

@@ -1,4 +1,5 @@
 import type { PrunedModel } from '../../../core/ports/exporter.js';
+import { parseConfig } from '../../../engine/checkpoint/parse-config.js';
 import { encodeBlockConfigs } from '../../../engine/checkpoint/nemotron-nas-form.js';
 import { encodePerLayer, PER_LAYER_KEY, PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
 import { isRecord } from '../../../engine/files/read-json.js';
@@ -9,6 +10,8 @@ import { DECILM_CLASSES, MODELLING_FILE, namePerLayerClasses } from './modelling
 
 /** Entries of a source whose layers differ that a new export writes anew. */
 const STATED_AFRESH = new Set([PER_LAYER_KEY, 'block_configs', 'qkv_bias', 'auto_map', '_name_or_path']);
+
+const NO_TOKENS = { bos_token_id: null, eos_token_id: null, pad_token_id: null };
 
 /** Entries that vLLM would look for windows in. */
 const WINDOW_ENTRIES = ['sliding_window', 'use_sliding_window', 'max_window_layers', 'layer_types'];
@@ -55,7 +58,9 @@ export function buildPerLayerConfig({ config, shape }: PrunedModel): Record<stri
 export function buildDecilmConfig({ config, shape }: PrunedModel): Record<string, unknown> {
   const attention = shape.layers.find(({ kvHeads }) => kvHeads > 0);
   const kvHeads = attention?.kvHeads ?? 1;
+  const { maxPositions, rmsNormEpsilon } = parseConfig(config);
   return {
+    ...NO_TOKENS,
     ...keepEntries(config, WINDOW_ENTRIES),
     ...nameClasses(config, DECILM_CLASSES),
     model_type: NEMOTRON_NAS,
@@ -63,6 +68,9 @@ export function buildDecilmConfig({ config, shape }: PrunedModel): Record<string
     num_key_value_heads: kvHeads,
     intermediate_size: Math.max(1, ...shape.layers.map(({ ffnChannels }) => ffnChannels)),
     head_dim: shape.headDim,
+    // The source may leave these to its family's defaults, which are not those of the class here.
+    max_position_embeddings: maxPositions,
+    rms_norm_eps: rmsNormEpsilon,
     attention_bias: shape.biases.attentionOutput,
     qkv_bias: shape.biases.queryKeyValue,
     mlp_bias: shape.biases.ffn,
@@ -97,7 +105,23 @@ function keepEntries(
   config: Readonly<Record<string, unknown>>,
   dropped: readonly string[] = [],
 ): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(config).filter(([key]) => !STATED_AFRESH.has(key) && !dropped.includes(key)),
-  );
+  const kept = Object.entries(config).filter(([key]) => !STATED_AFRESH.has(key) && !dropped.includes(key));
+  return { ...Object.fromEntries(kept), ...spellRotary(config) };
+}
+
+/**
+ * The older entries for what `rope_parameters` says: transformers before 5 does not read those, and would take the
+ * rotary embeddings of another model without a word.
+ */
+function spellRotary({
+  rope_parameters: parameters,
+  rope_theta: theta,
+  rope_scaling: scaling,
+}: PrunedModel['config']): Record<string, unknown> {
+  if (!isRecord(parameters) || theta !== undefined || scaling !== undefined) return {};
+  const { rope_theta: base, ...rest } = parameters;
+  return {
+    ...(typeof base === 'number' ? { rope_theta: base } : {}),
+    ...(rest['rope_type'] === undefined || rest['rope_type'] === 'default' ? {} : { rope_scaling: rest }),
+  };
 }

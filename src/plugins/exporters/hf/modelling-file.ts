@@ -7,8 +7,8 @@ import { PER_LAYER_PREFIX } from '../../../engine/checkpoint/per-layer-form.js';
 /** Name of the modelling file in a per-layer export; `auto_map` in its config.json refers to it. */
 export const MODELLING_FILE = 'modeling_prunecast.py';
 
-/** The first transformers version whose decoder expects a tensor from a layer, and not a tuple. */
-export const LEAST_TRANSFORMERS = '4.54';
+/** The first transformers version whose models hand the rotary embeddings to the layers, and all take a `head_dim`. */
+export const LEAST_TRANSFORMERS = '4.48';
 
 /** Names of the classes that the modelling file defines for a family. */
 export function namePerLayerClasses({ classPrefix }: ModellingClasses): {
@@ -49,7 +49,8 @@ import torch
 import transformers
 from torch import nn
 
-if tuple(int(part) for part in transformers.__version__.split(".")[:2]) < (${LEAST_TRANSFORMERS.replace('.', ', ')}):
+VERSION = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+if VERSION < (${LEAST_TRANSFORMERS.replace('.', ', ')}):
     raise ImportError(
         "a checkpoint whose layers differ from one another needs transformers ${LEAST_TRANSFORMERS} or later, "
         f"this is {transformers.__version__}: run pip install --upgrade transformers"
@@ -59,6 +60,18 @@ from transformers import (
 ${EARLY.map(({ modelling: { classPrefix } }) => `    ${classPrefix}Config,\n    ${classPrefix}ForCausalLM,\n`).join('')})
 ${EARLY.map(({ modelling }) => importLayer(modelling)).join('')}
 ${LATE.map(importLate).join('\n')}
+
+# How transformers before 4.53 names the arguments of a layer that it recomputes for gradients.
+POSITIONAL = (
+    "attention_mask",
+    "position_ids",
+    "past_key_value",
+    "output_attentions",
+    "use_cache",
+    "cache_position",
+    "position_embeddings",
+)
+
 
 class PerLayerBlock:
     """A decoder layer with sizes of its own, either half of which may be missing."""
@@ -82,17 +95,21 @@ class PerLayerBlock:
             for name in ("gate_proj", "up_proj", "down_proj"):
                 match_bias(self.mlp, name, biases["ffn"])
 
-    def forward(self, hidden_states, **kwargs):
+    def forward(self, hidden_states, *args, **kwargs):
+        kwargs.update(zip(POSITIONAL, args))
+        weights = None
         if self.self_attn is not None and self.drops["self_attn"]:
             hidden_states = hidden_states + self.self_attn()
         elif self.self_attn is not None:
-            mixed, _ = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
+            mixed, weights = self.self_attn(hidden_states=self.input_layernorm(hidden_states), **kwargs)
             hidden_states = hidden_states + mixed
         if self.mlp is not None and self.drops["mlp"]:
             hidden_states = hidden_states + self.mlp()
         elif self.mlp is not None:
             hidden_states = hidden_states + self.mlp(self.post_attention_layernorm(hidden_states))
-        return hidden_states
+        if VERSION >= (4, 54):
+            return hidden_states
+        return (hidden_states, weights) if kwargs.get("output_attentions") else (hidden_states,)
 
 
 class Constant(nn.Module):
@@ -115,6 +132,8 @@ class PerLayerModel:
     block = None
 
     def __init__(self, config):
+        if VERSION < (4, 53) and getattr(config, "use_sliding_window", False):
+            raise ImportError(f"windows in some of the layers need transformers 4.53 or later, this is {transformers.__version__}")
         super().__init__(config)
         caches = number_caches(config)
         self.model.layers = nn.ModuleList(self.block(config, layer, cache) for layer, cache in enumerate(caches))

@@ -62,7 +62,7 @@ describe('writeModelCard', () => {
   });
 
   it('loads with trust_remote_code only where there is a modelling file, and names a tokenizer only where there is one', () => {
-    const own: CardFacts = { ...describeUse('per-layer', false), loadsIn: ['transformers 4.54 or later'] };
+    const own: CardFacts = { ...describeUse('per-layer', false), loadsIn: ['transformers 4.48 or later'] };
     expect(write(MANIFEST)).toContain('from_pretrained(folder)\n');
     expect(write(MANIFEST)).toContain('AutoTokenizer');
     expect(write(MANIFEST)).not.toMatch(/trust_remote_code|custom_code/);
