@@ -26,6 +26,7 @@ export const SLOW_FILES: readonly string[] = [
   'test/onnx-runtime/telemetry.test.ts',
   'test/cli/main.test.ts',
   'test/engine/lanes/start-lanes.test.ts',
+  'test/server/verbs/verify.test.ts',
   'test/server/verbs/checkpoint-evaluator.test.ts',
   'test/server/studies/pause-study.test.ts',
   'test/interop/transformers/check-export.test.ts',

@@ -220,7 +220,7 @@ async function checkLogits(
     const { most, share, agreements } = compareLogits(expected, opened.logits, language.shape.vocabulary);
     const limit = mostShare(findRounding(source.model, opened.storage, recipe.compensation !== undefined));
     const logits = { tokens: tokens.length, most, share, shareLimit: limit, agreements };
-    const finding = `of ${tokens.length} tokens: largest difference ${most.toPrecision(3)}, mean difference ${percent(share)} of their spread, up to ${percent(limit)} is rounding of ${opened.storage.type}; the same next token after ${agreements} of ${tokens.length}`;
+    const finding = `of ${tokens.length} tokens: largest difference ${most.toPrecision(3)}, mean difference ${percent(share)} of their spread, of which rounding to ${opened.storage.type} explains up to ${percent(limit)}; the same next token after ${agreements} of ${tokens.length}`;
     return share <= limit ? passed('logits', finding, { logits }) : failed('logits', finding, { logits });
   } finally {
     release();
@@ -272,7 +272,8 @@ function findRounding(source: OpenModel, storage: WeightStorage, isMended: boole
     (most, { dtype }) => Math.max(most, DTYPE_ROUNDING[dtype]),
     0,
   );
-  // A type with as fine steps holds the source's weights as they are; F16 has a smaller range, but refuses what is out of it.
-  const converted = storage.rounding <= own && storage.type !== 'F16' ? 0 : storage.rounding;
+  // The same type, and F32, hold the source's weights as they are.
+  const isExact = storage.rounding === own || storage.rounding <= DTYPE_ROUNDING.F32;
+  const converted = isExact ? 0 : storage.rounding;
   return Math.max(converted, isMended ? own : 0);
 }
