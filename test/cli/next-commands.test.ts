@@ -70,9 +70,11 @@ describe('what is proposed at the end of a command', () => {
     await pasteWell(overwrite);
   }, 300_000);
 
-  it('does not propose to measure what only other programs load', async () => {
+  it('proposes to verify what only other programs load', async () => {
     const forms = "--exporter gguf --exporter graph=onnx --output 'other forms'";
-    expect(listProposed(await pasteWell(`${PRUNE} ${forms}`))).toEqual([]);
+    const proposed = listProposed(await pasteWell(`${PRUNE} ${forms}`));
+    expect(proposed).toEqual(["prunecast verify 'other forms'"]);
+    expect((await pasteWell(proposed[0] ?? '')).stdout).toContain('logits');
   }, 300_000);
 
   it('after a failure that lacks a text names the flag for it', async () => {

@@ -70,8 +70,10 @@ export function addPruneCommand(program: Command): void {
       if (ended?.result?.$case !== 'prune') return;
       printResult(ended.result.value, paths.output ?? '', printer);
       const checkpoint = findCheckpoint(ended.result.value, paths.output ?? '');
+      if (checkpoint === undefined)
+        return suggest({ why: 'to check it against the model', words: ['verify', paths.output ?? ''] });
       // A running server may have its outputs where it reads no models.
-      if (call.serverStays || checkpoint === undefined) return;
+      if (call.serverStays) return;
       suggest({
         why: `to measure it on a text of yours, here called ${TEXT_TO_NAME}`,
         words: ['evaluate', '--model', checkpoint, '--text', TEXT_TO_NAME],
