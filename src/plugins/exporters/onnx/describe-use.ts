@@ -10,7 +10,8 @@ export function describeUse(
   const code = [
     "import { env, pipeline } from '@huggingface/transformers';",
     '',
-    "env.localModelPath = '..'; // the folder that contains this one; without this line, by its name on the Hub",
+    "env.localModelPath = '..'; // the folder that contains this one, which is called NAME",
+    'env.allowRemoteModels = false; // without these two lines, by its name on the Hub',
     "const generate = await pipeline('text-generation', 'NAME');",
     "console.log(await generate('Once upon a time', { max_new_tokens: 20 }));",
   ].join('\n');
