@@ -44,6 +44,11 @@ const MODELS = resolve(import.meta.dirname, '../../models');
 
 const TICKS_PER_SECOND = 100;
 
+interface Copied {
+  readonly bytesPerSecond: number;
+  readonly bytesPerCpuSecond: number;
+}
+
 const runs = Number(flags.runs);
 const folder = await mkdtemp(join(resolve(flags.folder), 'prunecast-export-'));
 try {
@@ -63,7 +68,7 @@ try {
   const client = createClient({ address: server.address });
   try {
     await client.services.models.inspectModel({ model: 'large' }); // reads all files once, for their digest
-    const copies: number[] = [];
+    const copies: Copied[] = [];
     const samples = EXPORTERS.map((): Sample[] => []);
     let peakBytes = 0;
     for (let run = 0; run < runs; run += 1)
@@ -73,7 +78,8 @@ try {
         peakBytes = await readPeak(server.processId);
         console.log(exporter.id, exporter.options, copies.at(-1), samples[index]?.at(-1), peakBytes);
       }
-    const copyRate = median(copies);
+    const copyRate = median(copies.map(({ bytesPerSecond }) => bytesPerSecond));
+    const copyCpuRate = median(copies.map(({ bytesPerCpuSecond }) => bytesPerCpuSecond));
     const report = {
       model: `Llama-2-7B's shape, random BF16, ${flags.layers} of 32 layers`,
       weight_bytes: (await sizeOf(source)).bytes,
@@ -81,6 +87,7 @@ try {
       load_average: describeLoad(),
       runs,
       copy_bytes_per_second: Math.round(copyRate),
+      copy_bytes_per_cpu_second: Math.round(copyCpuRate),
       peak_rss_bytes: peakBytes,
       exporters: EXPORTERS.map((exporter, index) => {
         const own = samples[index] ?? [];
@@ -91,6 +98,7 @@ try {
           seconds: round(of(({ seconds }) => seconds)),
           export_seconds: round(of(({ exportSeconds }) => exportSeconds)),
           cpu_seconds: round(of(({ cpuSeconds }) => cpuSeconds)),
+          bytes_per_cpu_second: Math.round(of(({ bytes, cpuSeconds }) => bytes / cpuSeconds)),
           of_copy_speed: round(of(({ bytes, seconds }) => bytes / seconds) / copyRate),
           export_of_copy_speed: round(of(({ bytes, exportSeconds }) => bytes / exportSeconds) / copyRate),
         };
@@ -106,19 +114,19 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** Bytes a second of `cp` of a checkpoint's files, until the disk has them. */
-async function copy(source: string, target: string): Promise<number> {
-  const { bytes, files } = await sizeOf(source);
-  await mkdir(target);
+/** `cp` of a checkpoint's files, until the disk has them. */
+async function copy(source: string, target: string): Promise<Copied> {
+  const { bytes } = await sizeOf(source);
   const started = performance.now();
-  await promisify(execFile)('cp', [...files, target]);
-  await promisify(execFile)(
-    'sync',
-    files.map((file) => join(target, file.slice(source.length + 1))),
-  );
+  const { stdout } = await promisify(execFile)('sh', ['-c', 'cp -r "$0" "$1" && sync "$1"/* && times', source, target]);
   const seconds = (performance.now() - started) / 1000;
   await rm(target, { recursive: true });
-  return bytes / seconds;
+  const [, children = ''] = stdout.trim().split('\n'); // user and system: 0m0.010000s 0m0.310000s
+  const cpuSeconds = [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, rest]) => sum + 60 * Number(minutes) + Number(rest),
+    0,
+  );
+  return { bytesPerSecond: bytes / seconds, bytesPerCpuSecond: bytes / cpuSeconds };
 }
 
 async function prune(

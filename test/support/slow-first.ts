@@ -21,6 +21,7 @@ export const SLOW_FILES: readonly string[] = [
   'test/interop/example-predictor.test.ts',
   'test/plugins/predictors/predictors.test.ts',
   'test/server/verbs/durability.test.ts',
+  'test/server/verbs/interrupted-exports.test.ts',
   'test/dashboard/page.test.ts',
   'test/cli/plugin.test.ts',
   'test/onnx-runtime/telemetry.test.ts',
