@@ -136,15 +136,16 @@ function listVersions() {
   const { devDependencies, dependencies } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
   const packages = { ...dependencies, ...devDependencies };
   const requirements = readFileSync(resolve(root, 'test/interop/requirements.txt'), 'utf8');
-  const transformers = /^transformers==(.*)$/m.exec(requirements)?.[1];
+  const pinned = (name) => new RegExp(`^${name}==.*$`, 'm').exec(requirements)?.[0].replace('==', ' ');
   const find = (start) =>
     Object.entries(packages)
       .find(([name]) => name.startsWith(start))
       .join(' ');
   return [
-    ['transformers', `${transformers}, where Python has it`],
+    ['transformers', `${pinned('transformers')}, where Python has it`],
     ['llama.cpp', `that of ${find('node-llama-cpp')}`],
     ['ONNX Runtime', find('onnxruntime')],
+    ['ONNX Runtime in Python', `${pinned('onnxruntime')}, where Python has it`],
     ['transformers.js', find('@huggingface/transformers')],
   ];
 }

@@ -9,6 +9,7 @@ import onnx from '../../../src/plugins/exporters/onnx.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { keepLast, range } from '../../support/keep-last.js';
+import { proves } from '../../support/proves.js';
 
 const PYTHON = process.env['PRUNECAST_PYTHON'] ?? 'python3';
 const hasOnnxRuntime = spawnSync(PYTHON, ['-c', 'import numpy, onnxruntime']).status === 0;
@@ -45,5 +46,12 @@ describe.skipIf(!hasOnnxRuntime)('an ONNX graph (needs a Python with onnxruntime
     const { whole, stepwise } = JSON.parse(output) as Record<'whole' | 'stepwise', number>;
     expect(whole).toBeLessThan(1e-3);
     expect(stepwise).toBeLessThan(1e-3);
+    proves({
+      exporter: 'onnx',
+      runtime: 'ONNX Runtime in Python',
+      types: ['float32'],
+      layers: ['FFN widths that differ', 'heads that differ', 'dropped halves'],
+      families: ['llama'],
+    });
   });
 });
