@@ -40,6 +40,30 @@ const measured = z.object({
   metrics: z.record(z.string(), z.number()).describe('By name.'),
 });
 
+/** What a study found out after it wrote its winner. */
+const report = z.object({
+  fingerprint: z.string().describe('How all of it was measured.'),
+  metrics: z.record(z.string(), z.number()).describe('Of what lies here, by name.'),
+  recovered: z.boolean().describe('Whether that was trained; lifts are of what it was before.'),
+  dense: z.record(z.string(), z.number()).describe('Of the model that it was cut from.'),
+  controls: z
+    .array(z.object({ name: z.string(), metrics: z.record(z.string(), z.number()) }))
+    .describe('What the same budget gives without a search.'),
+  lifts: z
+    .array(
+      z.object({
+        control: z.string(),
+        metric: z.string(),
+        lift: z.number().describe('1 - winner / control; winner / control - 1 if higher is better.'),
+        interval: z.tuple([z.number(), z.number()]).nullable().describe('The paired 95 % bootstrap interval.'),
+      }),
+    )
+    .describe('By how much it is better than each.'),
+});
+
+/** The entry `report` of a manifest. */
+export type OutputReport = z.output<typeof report>;
+
 const sequences = z.looseObject({
   textDigest: sha256.describe('Of the token ids of the text.'),
   sequences: count,
@@ -113,6 +137,9 @@ export const MANIFEST = z
         verify_before_recovery: measured.optional(),
       })
       .describe('What its study measured on the verify windows; empty if it is of no study.'),
+    report: report
+      .optional()
+      .describe('What its study measured on the report windows, when it had ended; left out before, and without one.'),
     costs: z
       .array(
         z.object({

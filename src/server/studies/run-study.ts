@@ -3,6 +3,7 @@ import type { StudyReport } from '../../gen/prunecast/v1/study_types.js';
 import type { StudyState } from '../../search/machine.js';
 import { breatheUnder } from '../jobs/breathe-under.js';
 import { workContext, type JobContext, type JobOutcome } from '../kinds/job-context.js';
+import { completeOutput } from '../pruning/complete-output.js';
 import { withTraining } from '../pruning/recover-pruned.js';
 import type { SearchServices, Study } from './study.js';
 import { createSamplePorts } from './sample-ports.js';
@@ -13,6 +14,7 @@ import { measureLatency } from '../latency/measure-latency.js';
 import type { RankedModel } from '../recipes/prepare-recipe.js';
 import { encodeReport } from './encode-report.js';
 import { createWinnerFinish } from './finish-winner.js';
+import { describeReport } from './describe-report.js';
 import { describePause } from './resume-study.js';
 import { followPhases, planSearchPhases } from './study-phases.js';
 import { askPredictors, fitStudy, openStudyPredictors } from './study-predictors.js';
@@ -38,7 +40,12 @@ async function run(services: SearchServices, study: Study, context: JobContext):
   const ports = createStudyPorts(services, study, log, context);
   const { state, stoppedAt } = await driveStudy(study.plan, log.reached, ports);
   if (stoppedAt === 'pause') return { $case: 'paused', value: await describePause(study.plan, state, context.signal) };
-  const report = await finish(services, study, state, log, context);
+  const report = await withCompletedOutput(
+    services,
+    study,
+    await finish(services, study, state, log, context),
+    context,
+  );
   await log.finish(report, JobState.SUCCEEDED);
   return { $case: 'search', value: report };
 }
@@ -70,6 +77,22 @@ async function finish(
   const ranked = await prepareRecipe(services.preparer, study, state, workContext(context, 'calibrating'));
   const report = await encodeReport(study, ranked.ranking, state, log.spent(), breatheUnder(context.signal));
   return withLatency(study, ranked, report, context);
+}
+
+/** Tells the output of a study its report; the report with the sizes that the forms of the output have then. */
+async function withCompletedOutput(
+  { outputs }: Pick<SearchServices, 'outputs'>,
+  { output }: Study,
+  report: StudyReport,
+  { jobId }: JobContext,
+): Promise<StudyReport> {
+  const described = describeReport(report);
+  if (output === undefined || described === undefined) return report;
+  const sizes = await completeOutput(outputs, output, described, jobId);
+  return {
+    ...report,
+    exports: report.exports.map((form) => ({ ...form, bytes: BigInt(sizes.get(form.output) ?? form.bytes) })),
+  };
 }
 
 /** The report with the measured latency of the winner if a budget limits latency. */

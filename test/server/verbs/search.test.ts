@@ -207,6 +207,13 @@ describe('Search', () => {
     expect(MANIFEST.safeParse(manifest).error).toBeUndefined();
     expect(manifest).toMatchObject({
       measurements: { study_id: report.studyId },
+      report: {
+        fingerprint: report.measurement?.fingerprint,
+        metrics: report.winner?.metrics,
+        dense: report.dense?.metrics,
+        controls: report.controls.map(({ name, metrics }) => ({ name, metrics })),
+        lifts: report.lifts.map(({ control, lift, low, high }) => ({ control, lift, interval: [low, high] })),
+      },
       recipe: { compensation: { id: 'least-squares' } },
       kept_units: report.winnerUnits?.layers.map(({ kvGroups, queryHeads, ffnChannels }) => ({
         kv_groups: { of: 4, bitmap: kvGroups.toString('base64') },
