@@ -10,6 +10,7 @@ import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
 import { formatBytes, formatCount, formatEnum } from '../../words/format.js';
+import { printLoads } from '../output/print-loads.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
 import { TEXT_TO_NAME } from '../session/next-commands.js';
@@ -72,16 +73,5 @@ function print(model: InspectModelResponse, printer: Printer): void {
       String(choices),
     ]),
   );
-  if (model.loads.length === 0) return;
-  printer.lines('', 'what will load:');
-  printer.table(
-    ['compensation', 'exporter', 'shapes', 'loads in', 'note'],
-    model.loads.map(({ compensation, exporter, uniform, loadsIn, note }) => [
-      compensation,
-      exporter,
-      uniform ? 'all layers alike' : 'per layer',
-      loadsIn.join(', ') || 'nothing',
-      note,
-    ]),
-  );
+  printLoads(model.loads, printer);
 }

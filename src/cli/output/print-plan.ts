@@ -3,6 +3,7 @@ import { Plan as PlanMessage } from '../../gen/prunecast/v1/pruning.js';
 import { describeCost } from './describe-cost.js';
 import { formatCost } from '../../words/format-cost.js';
 import { formatEnum } from '../../words/format.js';
+import { printLoads } from './print-loads.js';
 import type { Printer } from './printer.js';
 
 /** What a job would do, as `--dry-run` asks. */
@@ -28,4 +29,5 @@ export function printPlan(plan: Plan, printer: Printer): void {
       layers.map((layer, number) => [number, layer.kvHeads, layer.queryHeadsPerKv, layer.ffnChannels].map(String)),
     );
   });
+  printLoads(plan.loads, printer);
 }

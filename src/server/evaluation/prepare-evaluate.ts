@@ -278,6 +278,7 @@ async function estimateEvaluation(evaluation: Evaluation, breathe: () => Promise
     ),
     diskBytes: BigInt(Math.max(0, ...listWrittenBytes(evaluation))), // one after the other
     streamFit: undefined,
+    loads: [],
     feasible: [],
     loadsIn: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),

@@ -91,6 +91,11 @@ export class PluginRegistry implements PluginLookup {
     return this.#entries.filter((entry): entry is PluginEntry<Kind> => entry.plugin.kind === kind);
   }
 
+  /** As `PluginLookup.schemaOf`. */
+  schemaOf(plugin: Plugin): Readonly<Record<string, unknown>> {
+    return this.#schemas.get(plugin)?.() ?? {};
+  }
+
   /** Plug-ins by kind and id; of one kind, or of all when it is undefined. */
   list(kind?: PluginKind): ListedPlugin[] {
     return this.#entries
@@ -101,7 +106,7 @@ export class PluginRegistry implements PluginLookup {
         id: plugin.id,
         version: plugin.version ?? '',
         summary: plugin.summary,
-        optionsSchema: this.#schemas.get(plugin)?.() ?? {},
+        optionsSchema: this.schemaOf(plugin),
         runsIn: plugin.address ?? ('runsIn' in plugin ? plugin.runsIn : undefined) ?? RUNS_IN[plugin.kind],
       }));
   }

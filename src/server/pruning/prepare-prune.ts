@@ -20,6 +20,7 @@ import type { Prepared } from '../kinds/runnable-kind.js';
 import { measureLatency } from '../latency/measure-latency.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
 import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
+import { listLoads } from '../models/list-loads.js';
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
@@ -96,7 +97,7 @@ export async function preparePrune(
   return {
     plan,
     phases: planPhases(pruning),
-    estimate: () => estimatePruning(pruning, loadsIn),
+    estimate: () => estimatePruning(services, pruning, loadsIn),
     requireStartable: () => {
       if (request.output === '')
         throw PrunecastError.ofField('output', 'is empty: name a folder relative to the output root');
@@ -105,7 +106,11 @@ export async function preparePrune(
   };
 }
 
-async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Promise<Plan> {
+async function estimatePruning(
+  { plugins }: Pick<PruneServices, 'plugins'>,
+  pruning: Pruning,
+  loadsIn: readonly string[],
+): Promise<Plan> {
   const { model, selection, byError, output, recipe, recovery } = pruning;
   const { shape } = model.language;
   const [first] = output.exports;
@@ -125,6 +130,13 @@ async function estimatePruning(pruning: Pruning, loadsIn: readonly string[]): Pr
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
+    loads:
+      byError === undefined
+        ? await listLoads(model.language.checkpoint, plugins, {
+            architecture: selection.architecture,
+            exporters: output.exports,
+          })
+        : [],
     // If the budget is allocated by calibration error, the architecture is known only after the calibration.
     architectures: byError === undefined ? [encodeArchitecture(selection.architecture)] : [],
     costs: byError === undefined ? encodeCosts(shape, selection.architecture, selection.budgets?.budgets, written) : [],

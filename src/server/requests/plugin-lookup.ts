@@ -3,7 +3,7 @@ import { plainMetric } from '../../core/metric.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Predictor, PredictorChooser } from '../../core/ports/predictor.js';
 import type { PluginRef } from '../../gen/prunecast/v1/common.js';
-import type { PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
+import type { Plugin, PluginEntry, PluginsByKind } from '../../core/ports/plugin-entry.js';
 import type { MetricDefinition } from '../../core/metric.js';
 
 /** A plug-in as a request names it. */
@@ -33,6 +33,8 @@ export interface PluginLookup {
   ): ResolvedPlugin<Kind>;
   /** All plug-ins of a kind, by id. */
   all<Kind extends PluginKind>(kind: Kind): readonly PluginEntry<Kind>[];
+  /** JSON Schema of the options that a caller may send to a plug-in of `all`. */
+  schemaOf(plugin: Plugin): Readonly<Record<string, unknown>>;
 }
 
 /** What tells the results of a plug-in from those of others. The first version is not named: it had no name. */

@@ -154,6 +154,7 @@ async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study
       ) + countTrainingBytes(shape, winner, recovery),
     ),
     streamFit: undefined,
+    loads: [],
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
     architectures: [],

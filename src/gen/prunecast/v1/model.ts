@@ -17,6 +17,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Struct } from "../../google/protobuf/struct.js";
 import { Architecture, Dimension, Recipe, SearchSpaceSpec } from "./common.js";
 
 export const protobufPackage = "prunecast.v1";
@@ -194,8 +195,13 @@ export interface LoadRow {
   uniform: boolean;
   /** What loads it; empty if nothing does. */
   loadsIn: string[];
-  /** Why nothing does, or what else there is to know. */
+  /** Why nothing does, with what to do about it; otherwise empty. */
   note: string;
+  /**
+   * Options of the exporter other than those that the other rows have: such a row is there only if it tells of a program
+   * that loads no other row of these shapes. Unset for most.
+   */
+  options: { [key: string]: any } | undefined;
 }
 
 /** Which units are to be scored, and how. */
@@ -1097,7 +1103,7 @@ export const InspectModelResponse: MessageFns<InspectModelResponse> = {
 };
 
 function createBaseLoadRow(): LoadRow {
-  return { compensation: "", exporter: "", uniform: false, loadsIn: [], note: "" };
+  return { compensation: "", exporter: "", uniform: false, loadsIn: [], note: "", options: undefined };
 }
 
 export const LoadRow: MessageFns<LoadRow> = {
@@ -1116,6 +1122,9 @@ export const LoadRow: MessageFns<LoadRow> = {
     }
     if (message.note !== "") {
       writer.uint32(42).string(message.note);
+    }
+    if (message.options !== undefined) {
+      Struct.encode(Struct.wrap(message.options), writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -1173,6 +1182,14 @@ export const LoadRow: MessageFns<LoadRow> = {
             message.note = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.options = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1196,6 +1213,7 @@ export const LoadRow: MessageFns<LoadRow> = {
         ? object.loads_in.map((e: any) => globalThis.String(e))
         : [],
       note: isSet(object.note) ? globalThis.String(object.note) : "",
+      options: isObject(object.options) ? object.options : undefined,
     };
   },
 
@@ -1216,6 +1234,9 @@ export const LoadRow: MessageFns<LoadRow> = {
     if (message.note !== "") {
       obj.note = message.note;
     }
+    if (message.options !== undefined) {
+      obj.options = message.options;
+    }
     return obj;
   },
 
@@ -1229,6 +1250,7 @@ export const LoadRow: MessageFns<LoadRow> = {
     message.uniform = object.uniform ?? false;
     message.loadsIn = object.loadsIn?.map((e) => e) || [];
     message.note = object.note ?? "";
+    message.options = object.options ?? undefined;
     return message;
   },
 };
@@ -1647,6 +1669,10 @@ export type DeepPartial<T> = T extends bigint ? string | number | bigint
   : T extends { $case: string; value: unknown } ? { $case: T["$case"]; value?: DeepPartial<T["value"]> }
   : T extends {} ? { [K in keyof T]?: DeepPartial<T[K]> }
   : Partial<T>;
+
+function isObject(value: any): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

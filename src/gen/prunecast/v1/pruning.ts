@@ -40,6 +40,7 @@ import {
   WindowProtocol,
 } from "./common.js";
 import { JobEvent } from "./job.js";
+import { LoadRow } from "./model.js";
 import { PredictorFeatures, predictorFeaturesFromJSON, predictorFeaturesToJSON } from "./predictor_types.js";
 import { MetricPrediction, Objective } from "./study.js";
 import {
@@ -864,6 +865,11 @@ export interface Plan {
    * has left may be known too, which only the search itself will tell.
    */
   knownTrials: bigint;
+  /**
+   * Of a Prune whose architecture is known beforehand: what would load it, by compensation and exporter. The exporters of
+   * the request have its options, all others their default ones.
+   */
+  loads: LoadRow[];
 }
 
 /** A part of what a job would do. */
@@ -4772,6 +4778,7 @@ function createBasePlan(): Plan {
     baseMemoryBytes: 0n,
     timeUnknown: "",
     knownTrials: 0n,
+    loads: [],
   };
 }
 
@@ -4836,6 +4843,9 @@ export const Plan: MessageFns<Plan> = {
         throw new globalThis.Error("value provided for field message.knownTrials of type int64 too large");
       }
       writer.uint32(112).int64(message.knownTrials);
+    }
+    for (const v of message.loads) {
+      LoadRow.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -4965,6 +4975,14 @@ export const Plan: MessageFns<Plan> = {
             message.knownTrials = reader.int64() as bigint;
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.loads.push(LoadRow.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5031,6 +5049,9 @@ export const Plan: MessageFns<Plan> = {
         : isSet(object.known_trials)
         ? BigInt(object.known_trials)
         : 0n,
+      loads: globalThis.Array.isArray(object?.loads)
+        ? object.loads.map((e: any) => LoadRow.fromJSON(e))
+        : [],
     };
   },
 
@@ -5078,6 +5099,9 @@ export const Plan: MessageFns<Plan> = {
     if (message.knownTrials !== 0n) {
       obj.knownTrials = message.knownTrials.toString();
     }
+    if (message.loads?.length) {
+      obj.loads = message.loads.map((e) => LoadRow.toJSON(e));
+    }
     return obj;
   },
 
@@ -5108,6 +5132,7 @@ export const Plan: MessageFns<Plan> = {
     message.knownTrials = (object.knownTrials !== undefined && object.knownTrials !== null)
       ? BigInt(object.knownTrials)
       : 0n;
+    message.loads = object.loads?.map((e) => LoadRow.fromPartial(e)) || [];
     return message;
   },
 };

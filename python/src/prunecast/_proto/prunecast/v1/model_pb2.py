@@ -12,10 +12,11 @@ from google.protobuf.internal import builder as _builder
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from prunecast._proto.prunecast.v1 import common_pb2 as prunecast_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _pool.AddSerializedFile(b'\n\x18prunecast/v1/model.proto\x12\x0cprunecast.v1\x1a\x19prunecast/v1/common.proto\"J\n\x11ListModelsRequest\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"l\n\x12ListModelsResponse\x12*\n\x06models\x18\x01 \x03(\x0b\x32\x1a.prunecast.v1.ModelSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"}\n\x0cModelSummary\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x12\n\nparameters\x18\x03 \x01(\x03\x12\x14\n\x0cweight_bytes\x18\x04 \x01(\x03\x12\x15\n\rhas_tokenizer\x18\x05 \x01(\x08\x12\r\n\x05\x66\x61ult\x18\x06 \x01(\t\"R\n\x13InspectModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12,\n\x05space\x18\x02 \x01(\x0b\x32\x1d.prunecast.v1.SearchSpaceSpec\"\xc0\x03\n\x14InspectModelResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x19\n\x11\x63heckpoint_digest\x18\x03 \x01(\t\x12\x0e\n\x06hidden\x18\x04 \x01(\x05\x12\x10\n\x08head_dim\x18\x05 \x01(\x05\x12\x12\n\nvocabulary\x18\x06 \x01(\x05\x12\x17\n\x0ftied_embeddings\x18\x07 \x01(\x08\x12\x30\n\x0c\x61rchitecture\x18\x08 \x01(\x0b\x32\x1a.prunecast.v1.Architecture\x12\x12\n\nparameters\x18\t \x01(\x03\x12#\n\x06\x64types\x18\x11 \x03(\x0e\x32\x13.prunecast.v1.Dtype\x12\x14\n\x0cweight_bytes\x18\x0b \x01(\x03\x12+\n\ndimensions\x18\x0c \x03(\x0b\x32\x17.prunecast.v1.Dimension\x12\x18\n\x10protected_layers\x18\r \x03(\x05\x12\x15\n\rhas_tokenizer\x18\x0e \x01(\x08\x12$\n\x05loads\x18\x0f \x03(\x0b\x32\x15.prunecast.v1.LoadRow\x12\r\n\x05notes\x18\x10 \x03(\tJ\x04\x08\n\x10\x0bR\x05\x64type\"b\n\x07LoadRow\x12\x14\n\x0c\x63ompensation\x18\x01 \x01(\t\x12\x10\n\x08\x65xporter\x18\x02 \x01(\t\x12\x0f\n\x07uniform\x18\x03 \x01(\x08\x12\x10\n\x08loads_in\x18\x04 \x03(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\"H\n\x11ScoreUnitsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12$\n\x06recipe\x18\x02 \x01(\x0b\x32\x14.prunecast.v1.Recipe\"\xa6\x01\n\x12ScoreUnitsResponse\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\x14\n\x0c\x66\x66n_channels\x18\x02 \x01(\x0c\x12\x13\n\x0bquery_heads\x18\x03 \x01(\x0c\x12\x11\n\tkv_groups\x18\x04 \x01(\x0c\x12\x15\n\rrecipe_digest\x18\x05 \x01(\t\x12\x12\n\nffn_errors\x18\x06 \x01(\x0c\x12\x18\n\x10\x61ttention_errors\x18\x07 \x01(\x0c*L\n\x05\x44type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\r\n\tDTYPE_F32\x10\x01\x12\r\n\tDTYPE_F16\x10\x02\x12\x0e\n\nDTYPE_BF16\x10\x03\x32\x89\x02\n\x0cModelService\x12O\n\nListModels\x12\x1f.prunecast.v1.ListModelsRequest\x1a .prunecast.v1.ListModelsResponse\x12U\n\x0cInspectModel\x12!.prunecast.v1.InspectModelRequest\x1a\".prunecast.v1.InspectModelResponse\x12Q\n\nScoreUnits\x12\x1f.prunecast.v1.ScoreUnitsRequest\x1a .prunecast.v1.ScoreUnitsResponse0\x01\x42`\n\x10\x64\x65v.prunecast.v1B\nModelProtoP\x01Z>github.com/prunecast/prunecast/gen/go/prunecast/v1;prunecastv1b\x06proto3')
+DESCRIPTOR = _pool.AddSerializedFile(b'\n\x18prunecast/v1/model.proto\x12\x0cprunecast.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x19prunecast/v1/common.proto\"J\n\x11ListModelsRequest\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"l\n\x12ListModelsResponse\x12*\n\x06models\x18\x01 \x03(\x0b\x32\x1a.prunecast.v1.ModelSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"}\n\x0cModelSummary\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x12\n\nparameters\x18\x03 \x01(\x03\x12\x14\n\x0cweight_bytes\x18\x04 \x01(\x03\x12\x15\n\rhas_tokenizer\x18\x05 \x01(\x08\x12\r\n\x05\x66\x61ult\x18\x06 \x01(\t\"R\n\x13InspectModelRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12,\n\x05space\x18\x02 \x01(\x0b\x32\x1d.prunecast.v1.SearchSpaceSpec\"\xc0\x03\n\x14InspectModelResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x19\n\x11\x63heckpoint_digest\x18\x03 \x01(\t\x12\x0e\n\x06hidden\x18\x04 \x01(\x05\x12\x10\n\x08head_dim\x18\x05 \x01(\x05\x12\x12\n\nvocabulary\x18\x06 \x01(\x05\x12\x17\n\x0ftied_embeddings\x18\x07 \x01(\x08\x12\x30\n\x0c\x61rchitecture\x18\x08 \x01(\x0b\x32\x1a.prunecast.v1.Architecture\x12\x12\n\nparameters\x18\t \x01(\x03\x12#\n\x06\x64types\x18\x11 \x03(\x0e\x32\x13.prunecast.v1.Dtype\x12\x14\n\x0cweight_bytes\x18\x0b \x01(\x03\x12+\n\ndimensions\x18\x0c \x03(\x0b\x32\x17.prunecast.v1.Dimension\x12\x18\n\x10protected_layers\x18\r \x03(\x05\x12\x15\n\rhas_tokenizer\x18\x0e \x01(\x08\x12$\n\x05loads\x18\x0f \x03(\x0b\x32\x15.prunecast.v1.LoadRow\x12\r\n\x05notes\x18\x10 \x03(\tJ\x04\x08\n\x10\x0bR\x05\x64type\"\x8c\x01\n\x07LoadRow\x12\x14\n\x0c\x63ompensation\x18\x01 \x01(\t\x12\x10\n\x08\x65xporter\x18\x02 \x01(\t\x12\x0f\n\x07uniform\x18\x03 \x01(\x08\x12\x10\n\x08loads_in\x18\x04 \x03(\t\x12\x0c\n\x04note\x18\x05 \x01(\t\x12(\n\x07options\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\"H\n\x11ScoreUnitsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12$\n\x06recipe\x18\x02 \x01(\x0b\x32\x14.prunecast.v1.Recipe\"\xa6\x01\n\x12ScoreUnitsResponse\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\x14\n\x0c\x66\x66n_channels\x18\x02 \x01(\x0c\x12\x13\n\x0bquery_heads\x18\x03 \x01(\x0c\x12\x11\n\tkv_groups\x18\x04 \x01(\x0c\x12\x15\n\rrecipe_digest\x18\x05 \x01(\t\x12\x12\n\nffn_errors\x18\x06 \x01(\x0c\x12\x18\n\x10\x61ttention_errors\x18\x07 \x01(\x0c*L\n\x05\x44type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\r\n\tDTYPE_F32\x10\x01\x12\r\n\tDTYPE_F16\x10\x02\x12\x0e\n\nDTYPE_BF16\x10\x03\x32\x89\x02\n\x0cModelService\x12O\n\nListModels\x12\x1f.prunecast.v1.ListModelsRequest\x1a .prunecast.v1.ListModelsResponse\x12U\n\x0cInspectModel\x12!.prunecast.v1.InspectModelRequest\x1a\".prunecast.v1.InspectModelResponse\x12Q\n\nScoreUnits\x12\x1f.prunecast.v1.ScoreUnitsRequest\x1a .prunecast.v1.ScoreUnitsResponse0\x01\x42`\n\x10\x64\x65v.prunecast.v1B\nModelProtoP\x01Z>github.com/prunecast/prunecast/gen/go/prunecast/v1;prunecastv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -23,24 +24,24 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'prunecast._proto.prunecast.
 if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['DESCRIPTOR']._options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\020dev.prunecast.v1B\nModelProtoP\001Z>github.com/prunecast/prunecast/gen/go/prunecast/v1;prunecastv1'
-  _globals['_DTYPE']._serialized_start=1260
-  _globals['_DTYPE']._serialized_end=1336
-  _globals['_LISTMODELSREQUEST']._serialized_start=69
-  _globals['_LISTMODELSREQUEST']._serialized_end=143
-  _globals['_LISTMODELSRESPONSE']._serialized_start=145
-  _globals['_LISTMODELSRESPONSE']._serialized_end=253
-  _globals['_MODELSUMMARY']._serialized_start=255
-  _globals['_MODELSUMMARY']._serialized_end=380
-  _globals['_INSPECTMODELREQUEST']._serialized_start=382
-  _globals['_INSPECTMODELREQUEST']._serialized_end=464
-  _globals['_INSPECTMODELRESPONSE']._serialized_start=467
-  _globals['_INSPECTMODELRESPONSE']._serialized_end=915
-  _globals['_LOADROW']._serialized_start=917
-  _globals['_LOADROW']._serialized_end=1015
-  _globals['_SCOREUNITSREQUEST']._serialized_start=1017
-  _globals['_SCOREUNITSREQUEST']._serialized_end=1089
-  _globals['_SCOREUNITSRESPONSE']._serialized_start=1092
-  _globals['_SCOREUNITSRESPONSE']._serialized_end=1258
-  _globals['_MODELSERVICE']._serialized_start=1339
-  _globals['_MODELSERVICE']._serialized_end=1604
+  _globals['_DTYPE']._serialized_start=1333
+  _globals['_DTYPE']._serialized_end=1409
+  _globals['_LISTMODELSREQUEST']._serialized_start=99
+  _globals['_LISTMODELSREQUEST']._serialized_end=173
+  _globals['_LISTMODELSRESPONSE']._serialized_start=175
+  _globals['_LISTMODELSRESPONSE']._serialized_end=283
+  _globals['_MODELSUMMARY']._serialized_start=285
+  _globals['_MODELSUMMARY']._serialized_end=410
+  _globals['_INSPECTMODELREQUEST']._serialized_start=412
+  _globals['_INSPECTMODELREQUEST']._serialized_end=494
+  _globals['_INSPECTMODELRESPONSE']._serialized_start=497
+  _globals['_INSPECTMODELRESPONSE']._serialized_end=945
+  _globals['_LOADROW']._serialized_start=948
+  _globals['_LOADROW']._serialized_end=1088
+  _globals['_SCOREUNITSREQUEST']._serialized_start=1090
+  _globals['_SCOREUNITSREQUEST']._serialized_end=1162
+  _globals['_SCOREUNITSRESPONSE']._serialized_start=1165
+  _globals['_SCOREUNITSRESPONSE']._serialized_end=1331
+  _globals['_MODELSERVICE']._serialized_start=1412
+  _globals['_MODELSERVICE']._serialized_end=1677
 # @@protoc_insertion_point(module_scope)

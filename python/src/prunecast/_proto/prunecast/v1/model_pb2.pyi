@@ -1,3 +1,4 @@
+from google.protobuf import struct_pb2 as _struct_pb2
 from prunecast._proto.prunecast.v1 import common_pb2 as _common_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -99,18 +100,20 @@ class InspectModelResponse(_message.Message):
     def __init__(self, model: _Optional[str] = ..., family: _Optional[str] = ..., checkpoint_digest: _Optional[str] = ..., hidden: _Optional[int] = ..., head_dim: _Optional[int] = ..., vocabulary: _Optional[int] = ..., tied_embeddings: bool = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., parameters: _Optional[int] = ..., dtypes: _Optional[_Iterable[_Union[Dtype, str]]] = ..., weight_bytes: _Optional[int] = ..., dimensions: _Optional[_Iterable[_Union[_common_pb2.Dimension, _Mapping]]] = ..., protected_layers: _Optional[_Iterable[int]] = ..., has_tokenizer: bool = ..., loads: _Optional[_Iterable[_Union[LoadRow, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LoadRow(_message.Message):
-    __slots__ = ("compensation", "exporter", "uniform", "loads_in", "note")
+    __slots__ = ("compensation", "exporter", "uniform", "loads_in", "note", "options")
     COMPENSATION_FIELD_NUMBER: _ClassVar[int]
     EXPORTER_FIELD_NUMBER: _ClassVar[int]
     UNIFORM_FIELD_NUMBER: _ClassVar[int]
     LOADS_IN_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
     compensation: str
     exporter: str
     uniform: bool
     loads_in: _containers.RepeatedScalarFieldContainer[str]
     note: str
-    def __init__(self, compensation: _Optional[str] = ..., exporter: _Optional[str] = ..., uniform: bool = ..., loads_in: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ...) -> None: ...
+    options: _struct_pb2.Struct
+    def __init__(self, compensation: _Optional[str] = ..., exporter: _Optional[str] = ..., uniform: bool = ..., loads_in: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ..., options: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
 
 class ScoreUnitsRequest(_message.Message):
     __slots__ = ("model", "recipe")
