@@ -188,7 +188,10 @@ async function listLimits() {
 /** The blocks of docs/exports.md. */
 export async function describeExports() {
   const proofs = readProofs();
-  const onnx = describeOnnx({ shape: shapeOf(FAMILIES[0], KINDS['one shape']) }, 'onnx/model.onnx');
+  const onnx = describeOnnx(
+    { shape: shapeOf(FAMILIES[0], KINDS['one shape']) },
+    { file: 'onnx/model.onnx', hasTokenizer: true },
+  );
   return [
     '# What loads where',
     'Every exporter says before any work whether it can write an architecture and what loads it: `inspect`, `prune --dry-run` and a search show it. This page has these answers, and what tests have loaded.',

@@ -36,11 +36,13 @@ function capture(terminal: { readonly isTTY: boolean; readonly columns?: number 
 }
 
 describe('findCheckpoint', () => {
-  const graph = ['config.json', 'onnx/model.onnx', 'prunecast.json'];
-  const shards = ['config.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const graph = ['config.json', 'onnx/model.onnx', 'tokenizer.json'];
+  const mute = ['config.json', 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'];
+  const shards = [...mute, 'tokenizer.json'];
 
-  it('takes a folder for a checkpoint by its weights: one with a graph has a config.json too', () => {
+  it('takes a folder with weights and a tokenizer: one with a graph has a config.json too', () => {
     expect(findCheckpoint({ exports: [], files: graph }, 'out')).toBeUndefined();
+    expect(findCheckpoint({ exports: [], files: mute }, 'out')).toBeUndefined();
     expect(findCheckpoint({ exports: [], files: shards }, 'out')).toBe('out');
     const exports = [
       WrittenExport.fromPartial({ output: 'mine/graph', files: graph }),

@@ -34,6 +34,7 @@ export function addInspectCommand(program: Command): void {
       if (printer.format === 'json')
         printer.message({ typeName: 'prunecast.v1.InspectModelResponse', codec: InspectModelResponseMessage, message });
       else print(message, printer);
+      if (!message.hasTokenizer) return; // what measures it on a text would be refused
       suggest({
         why: `to measure it on a text of yours, here called ${TEXT_TO_NAME}`,
         words: ['evaluate', '--model', paths.model ?? '', '--text', TEXT_TO_NAME],

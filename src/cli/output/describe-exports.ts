@@ -10,7 +10,7 @@ export function describeExports(exports: readonly WrittenExport[], folder: strin
   }));
 }
 
-/** The folder of a form of an output that this program reads as a model; undefined if it has none. */
+/** The folder of a form of an output that this program can measure on a text; undefined if it has none. */
 export function findCheckpoint(
   { exports, files = [] }: Pick<PruneResult, 'exports'> & Partial<Pick<PruneResult, 'files'>>,
   folder: string,
@@ -20,9 +20,12 @@ export function findCheckpoint(
   return checkpoint && nameExport(checkpoint, folder);
 }
 
-/** Other formats have a config.json too, but no safetensors. */
+/** Other formats have a config.json and a tokenizer too, but no safetensors. */
 function isCheckpoint(files: readonly string[]): boolean {
-  return files.includes('config.json') && files.some((file) => file.endsWith('.safetensors'));
+  return (
+    ['config.json', 'tokenizer.json'].every((file) => files.includes(file)) &&
+    files.some((file) => file.endsWith('.safetensors'))
+  );
 }
 
 function nameExport({ output }: WrittenExport, folder: string): string {

@@ -62,8 +62,9 @@ export default defineExporter({
     const file = `${GRAPH_FOLDER}/${GRAPH_FILES[dtype]}`;
     await mkdir(join(directory, GRAPH_FOLDER));
     const weights = await writeOnnx({ ...buildDecoderGraph(model, dtype), directory, file, fileBytes, work });
+    const companions = await model.listCompanions();
     const card = writeModelCard(model, {
-      ...describeUse(model, file),
+      ...describeUse(model, { file, hasTokenizer: companions.includes('tokenizer.json') }),
       loadsIn: listLoaders(model.shape),
       converted: dtype === 'float32' ? undefined : dtype,
     });

@@ -142,15 +142,14 @@ describe('a path', () => {
     });
   });
 
-  it('of an existing output is refused, and what is there stays', async () => {
+  it('of a folder with other files is refused without a word of overwriting it, which would be refused too', async () => {
     expect(await refusalOf(verbs, prune({ output: 'taken' }))).toMatchObject({
-      code: 'ALREADY_EXISTS',
-      reason: 'OUTPUT_EXISTS',
+      reason: 'OUTPUT_PROTECTED',
       fields: ['output'],
+      message: expect.stringContaining('`overwrite` does not replace that') as string,
     });
     expect(await refusalOf(verbs, search({ output: 'taken' }))).toMatchObject({
-      code: 'ALREADY_EXISTS',
-      reason: 'OUTPUT_EXISTS',
+      reason: 'OUTPUT_PROTECTED',
       fields: ['output'],
     });
     expect(await readFile(verbs.path('outputs', 'taken', 'precious.txt'), 'utf8')).toBe('text');

@@ -17,7 +17,7 @@ export function describeUse(
     ...(hasTokenizer ? [`tokenizer = AutoTokenizer.from_pretrained(folder${trust})`] : []),
   ].join('\n');
   const why = isOwn
-    ? `\n\nIts layers have different shapes, or some have lost a half. \`trust_remote_code\` runs \`${MODELLING_FILE}\` of this folder; \`prunecast.json\` has the digest of that file.`
+    ? `\n\nIt is in a form whose layers may differ from one another, or lack a half. \`trust_remote_code\` runs \`${MODELLING_FILE}\` of this folder; \`prunecast.json\` has the digest of that file.`
     : '';
   const serve =
     form === 'decilm'

@@ -116,9 +116,8 @@ export function createOutputFolders({ root, kept, ...lease }: OutputSettings): O
 }
 
 async function requireReplaced(path: string, output: string, policy: OutputPolicy): Promise<void> {
-  if (policy === 'refuse') throw outputExists(output);
-  await requireReplaceable(path, output);
-  if (policy !== 'replace' && !(await policy.mayReplace(path))) throw outputExists(output);
+  await requireReplaceable(path, output); // first, so that no one is told to overwrite what is never replaced
+  if (policy === 'refuse' || (policy !== 'replace' && !(await policy.mayReplace(path)))) throw outputExists(output);
 }
 
 async function moveIntoPlace(
