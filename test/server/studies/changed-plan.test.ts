@@ -19,6 +19,7 @@ import distill from '../../../src/plugins/recoveries/distill.js';
 import perplexity from '../../../src/plugins/evaluators/perplexity.js';
 import { importPlugins } from '../../../src/plugin-host/import-plugins.js';
 import { DEFAULT_PAIRS } from '../../../src/server/requests/defaults.js';
+import { startServer } from '../../../src/server/start-server.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
   CALIBRATION,
@@ -43,9 +44,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A server of the sources, whose defaults a test changes. */
+const start = (options: Parameters<typeof startVerbServer>[0]) => startVerbServer({ startServer, ...options });
+
 async function restart(...plugins: PluginEntry[]): Promise<void> {
   await verbs[Symbol.asyncDispose]();
-  verbs = await startVerbServer({ folder, plugins });
+  verbs = await start({ folder, plugins });
 }
 
 const builtin = (file: string) => new URL(`../../../src/plugins/${file}.ts`, import.meta.url);
@@ -141,7 +145,7 @@ describe('a label', () => {
   it.each(['criteria/magnitude', 'compensations/none', 'evaluators/perplexity'])(
     'is paid again under another version of %s, and only then',
     async (file) => {
-      verbs = await startVerbServer({ folder });
+      verbs = await start({ folder });
       expect([await labelOne(), await labelOne()]).toEqual([256, 0]);
       for (const version of ['1.0.0', '2.0.0']) {
         await restart(await writeVersion(file, version));
@@ -155,7 +159,7 @@ describe('a label', () => {
 
 describe('a study that waits before its fit', () => {
   it('is not resumed under another default of a plug-in, and is when the default is back', async () => {
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const jobId = await pauseBeforeFit(calibrated());
     const digests = (await studyOf(jobId))?.recipeDigests;
     await restart(otherDamping);
@@ -172,7 +176,7 @@ describe('a study that waits before its fit', () => {
   });
 
   it('is not resumed with another version of its recovery', async () => {
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const jobId = await pauseBeforeFit(smallSearch({ recovery: { plugin: { id: 'distill' }, text: CALIBRATION } }));
     await restart({
       plugin: { ...distill, version: '99.0.0', overrides: true } as PluginEntry['plugin'],
@@ -182,7 +186,7 @@ describe('a study that waits before its fit', () => {
   });
 
   it('is not resumed under another default of the server', async () => {
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const jobId = await pauseBeforeFit(smallSearch());
     const { tieRun } = DEFAULT_PAIRS;
     try {
@@ -195,7 +199,7 @@ describe('a study that waits before its fit', () => {
   });
 
   it('is not resumed by another version of a plug-in', async () => {
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const jobId = await pauseBeforeFit(smallSearch());
     await restart({
       plugin: { ...perplexity, version: '99.0.0', overrides: true } as PluginEntry['plugin'],
@@ -207,7 +211,7 @@ describe('a study that waits before its fit', () => {
   it('is not resumed with another tokenizer, though it gives the same tokens', async () => {
     await cp(join(MODELS_ROOT, DEMO), join(folder, 'models', 'copy'), { recursive: true });
     const text = await readFile(join(MODELS_ROOT, DEMO, 'stories.json'), 'utf8');
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const inline = { source: { $case: 'inline' as const, value: text.slice(0, 60_000) } };
     const jobId = await pauseBeforeFit(smallSearch({ model: 'copy', texts: { text: inline } }));
     const file = join(folder, 'models', 'copy', 'tokenizer.json');
@@ -218,7 +222,7 @@ describe('a study that waits before its fit', () => {
 
   it('is not resumed with another bos_token_id, where its windows begin with it', async () => {
     await cp(join(MODELS_ROOT, DEMO), join(folder, 'models', 'copy'), { recursive: true });
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const jobId = await pauseBeforeFit(smallSearch({ model: 'copy', windows: { bos: true } }));
     const file = join(folder, 'models', 'copy', 'config.json');
     const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
@@ -233,7 +237,7 @@ describe('a study that waits before its fit', () => {
     const parts = ['search', 'verify', 'report', 'calibration'] as const;
     for (const [index, name] of parts.entries())
       await writeFile(join(folder, 'texts', `${name}.txt`), stories.slice(20_000 * index, 20_000 * (index + 1)));
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const jobId = await pauseBeforeFit(
       calibrated({
         recipes: [{ ...CALIBRATED, calibration: { sequences: 8 } }],
@@ -253,7 +257,7 @@ describe('a study that waits before its fit', () => {
 
 describe('a job that a server left unfinished', () => {
   it('ends with JOB_NOT_RESUMABLE at a server with another default, and mixes no labels', async () => {
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     let jobId = '';
     for await (const event of verbs.client.search(calibrated())) {
       ({ jobId } = event);
@@ -273,12 +277,12 @@ describe('a job that a server left unfinished', () => {
 
   it.each(['prune', 'samplePairs', 'fitPredictor'] as const)('is refused by name as a %s too', async (kind) => {
     // The queue keeps it from running before the server stops; a fit has a slot of its own, and gets no time to end.
-    verbs = await startVerbServer({ folder, config: { concurrentJobs: 1, shutdownGraceMs: 0 } });
+    verbs = await start({ folder, config: { concurrentJobs: 1, shutdownGraceMs: 0 } });
     const running = verbs.client.search(calibrated({ pairs: { count: 400, rungs: [{ tokenLimit: 1024n }] } }));
     await running.next();
     const jobId = await START[kind](verbs.client);
     await verbs[Symbol.asyncDispose]();
-    verbs = await startVerbServer({ folder, config: { interruptedJobs: 'pause' }, plugins: CHANGED[kind] });
+    verbs = await start({ folder, config: { interruptedJobs: 'pause' }, plugins: CHANGED[kind] });
     expect(await refusalOf(jobId)).toMatchObject({ field: FIELD[kind] });
   });
 });
@@ -353,7 +357,7 @@ describe('a state folder of schema 7, whose studies have no plan', () => {
     database.prepare('UPDATE studies SET request = ? WHERE job_id = ?').run(encoded, PAUSED);
     database.prepare('UPDATE job_requests SET request = ? WHERE job_id = ?').run(encoded, PAUSED);
     database.close();
-    verbs = await startVerbServer({ folder, plugins });
+    verbs = await start({ folder, plugins });
   }
 
   it('shows, lists and exports its studies, distinguishes them by their plan version, and answers queries', async () => {
@@ -396,7 +400,7 @@ describe('a query of a study', () => {
   it('is answered by the plan that the study began with, and verifies on its own windows only', async () => {
     const stories = await readFile(join(MODELS_ROOT, DEMO, 'stories.json'), 'utf8');
     await writeFile(join(folder, 'texts', 'all.txt'), stories.slice(0, 60_000));
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const { studyId } = await verbs.client.runSearch(smallSearch({ texts: { text: textFile('all.txt') } }));
     const { studies } = verbs.client.services;
     const asked = { studyId, budgets: [{ limit: { $case: 'removedShare' as const, value: 0.15 } }], count: 2 };
@@ -419,7 +423,7 @@ describe('a query of a study', () => {
 
 describe('a request id of a job with another plan', () => {
   it('still attaches to the job: the request is the same', async () => {
-    verbs = await startVerbServer({ folder });
+    verbs = await start({ folder });
     const request = { ...smallSearch({ recipes: [MAGNITUDE] }), requestId: 'same' };
     const jobId = await pauseBeforeFit(request);
     await restart({

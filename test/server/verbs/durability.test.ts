@@ -13,6 +13,7 @@ import {
   type SearchRequest,
 } from '../../../src/client/index.js';
 import type * as limits from '../../../src/server/config/limits.js';
+import { startServer } from '../../../src/server/start-server.js';
 import { startServerChild } from '../../support/server-child.js';
 import { makeFolder } from '../../support/test-server.js';
 import {
@@ -34,7 +35,7 @@ vi.mock('../../../src/server/config/limits.js', async (original) => ({
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  verbs = await startVerbServer();
+  verbs = await startVerbServer({ startServer });
 });
 afterAll(() => verbs[Symbol.asyncDispose]());
 
