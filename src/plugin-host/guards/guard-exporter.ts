@@ -102,7 +102,7 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
         throw toPluginError(error, call);
       }
       if (isSummary(summary)) return summary;
-      throw pluginInvalid(call, `gave ${nameType(summary)} in place of {files, bytes, digests}: what it wrote`);
+      throw pluginInvalid(call, `gave ${nameType(summary)} in place of {files, bytes, digests?}: what it wrote`);
     },
   };
 }

@@ -138,8 +138,8 @@ describe.each<
     write,
     [
       ['throw', 'write', /failed in write\(\): no luck/],
-      ['nan', 'write', /gave a value of Object in place of \{files, bytes\}/],
-      ['shape', 'write', /gave a value of Array in place of \{files, bytes\}/],
+      ['nan', 'write', /gave a value of Object in place of \{files, bytes, digests\?\}/],
+      ['shape', 'write', /gave a value of Array in place of \{files, bytes, digests\?\}/],
       ['supports-shape', 'supports', /gave a value of string in place of \{ok: true, loadsIn\}/],
       ['supports-loop', 'supports', /did not come back within 5000 ms/],
     ],

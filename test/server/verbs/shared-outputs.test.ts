@@ -137,7 +137,7 @@ describe('an output', () => {
   it('whose exporter does not say what it wrote is PLUGIN_INVALID and leaves nothing', async () => {
     await expect(verbs.client.runPrune(prune('wordless', { exporter: { id: 'wordless' } }))).rejects.toMatchObject({
       reason: 'PLUGIN_INVALID',
-      message: expect.stringContaining('{files, bytes}'),
+      message: expect.stringContaining('{files, bytes, digests?}'),
       metadata: { kind: 'exporter', id: 'wordless', method: 'write' },
     });
     expect(await readdir(verbs.path('outputs'))).not.toContain('wordless');
