@@ -33,11 +33,12 @@ export function compareLogits(expected: Float32Array, found: Float32Array, vocab
 
 /**
  * The largest `share` that rounding the weights explains. Rounding errors of many weights partly cancel, and those of
- * layers add up: measured shares are below 4 times the rounding of one weight. Sums in float32 in another order give
- * less than 1e-4.
+ * layers add up: measured shares are below 4 times the rounding of one weight in whole models, and 12 times in a
+ * SmolLM2-135M pruned by a quarter without compensation, as Q8_0 and as Q4_0. Sums in float32 in another order give less
+ * than 1e-4. Logits that have nothing to do with each other differ by 1.4.
  *
  * @param rounding as in `WeightStorage`; 0 for weights that are the same
  */
 export function mostShare(rounding: number): number {
-  return 1e-3 + 8 * rounding;
+  return 1e-3 + 16 * rounding;
 }
