@@ -36,6 +36,18 @@ describe('a folder that is not a checkpoint', () => {
       /it has consolidated.00.pth, weights in Meta's form; convert it: python -m transformers.models.llama.convert/,
     ],
     ['the folder above', { 'model/config.json': CONFIG }, /its folder model has one: name that/],
+    [
+      'an output in several forms',
+      {
+        'prunecast.json': '{}',
+        'gguf/model.gguf': 'GGUF',
+        'hf/config.json': CONFIG,
+        'hf/model.safetensors': '',
+        'onnx/config.json': CONFIG,
+        'onnx/onnx/model.onnx': '',
+      },
+      /its folder hf is a checkpoint: name that/,
+    ],
     ['nothing', {}, /name a Hugging Face checkpoint folder/],
   ])('but %s is reported as what it is', async (_, files, message) => {
     await expect(openCheckpoint(await write(files))).rejects.toMatchObject({

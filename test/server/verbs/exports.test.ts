@@ -113,7 +113,7 @@ describe('an output in several forms', () => {
     }
     expect(await refusalOf(verbs, () => verbs.client.services.models.inspectModel({ model: 'both' }))).toMatchObject({
       reason: 'MODEL_NOT_FOUND',
-      message: expect.stringContaining('its folder hf has one: name that') as string,
+      message: expect.stringContaining('its folder hf is a checkpoint: name that') as string,
     });
   });
 
