@@ -1,6 +1,7 @@
 import { countParameters } from '../../core/model/parameters.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { surveyCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
+import { isGraphFolder } from '../../engine/checkpoint/recognise-folder.js';
 import { CONFIG_FILE } from '../../engine/files/file-names.js';
 import { findFolders } from '../../engine/files/find-folders.js';
 import { isEverything } from '../../engine/files/is-everything.js';
@@ -15,7 +16,8 @@ const MOST_DEPTH = 6;
 const MOST_ENTRIES = 20_000;
 
 /**
- * A page of the checkpoints under the model roots, in the order of their names. Of weights the headers alone are read.
+ * A page of the checkpoints under the model roots, in the order of their names; a page may have fewer than its size,
+ * since folders of a graph for ONNX Runtime are left out. Of weights the headers alone are read.
  *
  * @throws PrunecastError INVALID_REQUEST, MODEL_NOT_FOUND and PATH_OUTSIDE_ROOTS for the folder, or the signal's reason
  */
@@ -48,22 +50,23 @@ export async function listModels(
   const models: ModelSummary[] = [];
   for (const name of page.values) {
     signal.throwIfAborted();
-    models.push(await summarise(name, { modelRoots, modelLinks }));
+    const summary = await summarise(name, { modelRoots, modelLinks });
+    if (summary !== undefined) models.push(summary);
   }
   return { models, nextPageToken: page.nextPageToken, truncated };
 }
 
+/** undefined: its config.json is that of a graph for ONNX Runtime, which is no checkpoint. */
 async function summarise(
   model: string,
   { modelRoots, modelLinks }: Pick<Config, 'modelRoots' | 'modelLinks'>,
-): Promise<ModelSummary> {
+): Promise<ModelSummary | undefined> {
   const roots = modelLinks === 'anywhere' ? {} : { roots: modelRoots };
   try {
     const place = { field: 'model', missing: 'MODEL_NOT_FOUND', links: modelLinks } as const;
-    const { shape, weightBytes, hasTokenizer } = await surveyCheckpoint(
-      await resolveWithin(modelRoots, model, place),
-      roots,
-    );
+    const directory = await resolveWithin(modelRoots, model, place);
+    if (await isGraphFolder(directory)) return undefined;
+    const { shape, weightBytes, hasTokenizer } = await surveyCheckpoint(directory, roots);
     return {
       model,
       family: shape.family,

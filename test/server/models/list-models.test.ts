@@ -11,6 +11,8 @@ beforeAll(async () => {
   await mkdir(models('bad'), { recursive: true });
   await writeFile(models('bad', 'config.json'), '{"model_type": "unheard-of"}');
   await mkdir(models('empty'));
+  await mkdir(models('exported', 'onnx', 'onnx'), { recursive: true });
+  await writeFile(models('exported', 'onnx', 'config.json'), '{"model_type": "llama"}');
   await mkdir(models('.hidden'));
   await writeFile(models('.hidden', 'config.json'), '{}');
   await symlink(models('hub', 'demo', 'snapshots', 'a'), models('alias'));
@@ -28,6 +30,7 @@ describe('ListModels', () => {
   it('tells what the checkpoints under all roots are, each once, by the name that requests take', async () => {
     const { models, nextPageToken, truncated } = await list();
     expect([nextPageToken, truncated]).toEqual(['', false]);
+    // A graph for ONNX Runtime is no checkpoint, though it has a config.json.
     expect(models.map(({ model }) => model)).toEqual(['alias', 'bad', DEMO]);
     const demo = { family: 'llama', parameters: 260_032n, hasTokenizer: true, fault: '' };
     expect(models[0]).toMatchObject(demo);
