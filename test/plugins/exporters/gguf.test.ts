@@ -396,7 +396,13 @@ describe('gguf', () => {
   });
 
   it.each([
-    ['widths that are no multiple of 32', DENSE, 'q8_0', 'none', 'the FFN channels of layer 0 are 172'],
+    [
+      'widths that are no multiple of 32',
+      DENSE,
+      'q8_0',
+      'none',
+      'the FFN channels of layer 0 are 172; keep a multiple of 32: set channel_multiple to 32',
+    ],
     ['no layer that keeps anything', DENSE.map(() => keepLast(0, 0)), 'f16', 'none', 'prune less'],
   ] as const)('refuses beforehand: %s', async (_, kept, type, biases, reason) => {
     const checkpoint = await openCheckpoint(DEMO_DIRECTORY);

@@ -108,7 +108,11 @@ function findMisfit(
     layers
       .map(
         ({ source, kvHeads, queryHeadsPerKv, ffnChannels }) =>
-          refuse(`the FFN channels of layer ${source} are`, ffnChannels, `keep a multiple of ${blockValues}`) ??
+          refuse(
+            `the FFN channels of layer ${source} are`,
+            ffnChannels,
+            `keep a multiple of ${blockValues}: set channel_multiple to ${blockValues} in the search space`,
+          ) ??
           refuse(
             `the query heads of layer ${source} have together the width`,
             kvHeads * queryHeadsPerKv * headDim,
