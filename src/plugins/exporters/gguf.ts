@@ -10,9 +10,10 @@ import { findFamily } from '../../engine/families/find-family.js';
 import { isRecord } from '../../engine/files/read-json.js';
 import { defineExporter } from '../define.js';
 import { completeFolder, toJson } from './folder/complete-folder.js';
+import { createRefusal } from './folder/create-refusal.js';
 import { writeModelCard } from './folder/model-card.js';
 import { listNumberBytes } from './folder/number-bytes.js';
-import { cannotHold, findObjection } from './gguf/cannot-hold.js';
+import { cannotHold } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
@@ -49,7 +50,7 @@ export default defineExporter({
   },
   open: openGgufExport,
   restrict: (shape, _biases, { type }) => restrictLayers(shape, TYPES[type]),
-  refuses: (source) => findObjection(() => describeSource(source)),
+  refuses: (source) => refuseSource(source),
   write: async (model, directory, work, { type: asked }) => {
     const type = TYPES[asked];
     const planned = planLayers(model.shape, model.architecture, type);
@@ -106,6 +107,8 @@ async function describeSource(source: ExportSource): Promise<Record<string, Gguf
     ...(await describeTokenizer(source, shape.vocabulary)),
   };
 }
+
+const refuseSource = createRefusal(describeSource, 'download that file again, or take the exporter hf');
 
 /** Bytes of a number of each tensor: quantised ones with their share of the step of a block. */
 function countWidths(shape: ModelShape, architecture: Architecture, type: GgufType): NumberBytes {

@@ -14,6 +14,7 @@ import { openCheckpointExport } from './hf/open-export.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../define.js';
+import { refuseBrokenTokenizer } from './folder/broken-tokenizer.js';
 import { completeFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
 import { buildDecilmConfig, buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
@@ -62,10 +63,10 @@ export default defineExporter({
     const biasesOf = chosen.kind === 'stock' ? { biases: chosen.stock.biases } : {};
     return { ok: true, loadsIn: listLoaders(shape, chosen), ...biasesOf, ...width };
   },
-  refuses: async ({ config }, { form }) =>
-    form === 'decilm' && parseConfig(config).slidingWindows.some((window) => window !== undefined)
+  refuses: async (source, { form }) =>
+    form === 'decilm' && parseConfig(source.config).slidingWindows.some((window) => window !== undefined)
       ? 'form decilm: the model has sliding windows, which DeciLMForCausalLM lacks; take form auto'
-      : undefined,
+      : refuseBrokenTokenizer(source),
   write: async (source, directory, work, { form, dtype, shard_bytes: shardBytes }) => {
     const model = dtype === 'source' ? source : convertModel(source, dtype);
     const chosen = chooseForm(model.shape, model.architecture, form);

@@ -7,6 +7,7 @@ import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { isRecord } from '../../engine/files/read-json.js';
 import { TYPE_BYTES, writeOnnx } from '../../engine/graph/write-onnx.js';
 import { defineExporter } from '../define.js';
+import { refuseBrokenTokenizer } from './folder/broken-tokenizer.js';
 import { completeFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
 import { listNumberBytes, type NumberWidths } from './folder/number-bytes.js';
@@ -58,6 +59,7 @@ export default defineExporter({
         }
       : { ok: false, reason };
   },
+  refuses: (source) => refuseBrokenTokenizer(source),
   write: async (model, directory, work, { dtype, shard_bytes: fileBytes }) => {
     const file = `${GRAPH_FOLDER}/${GRAPH_FILES[dtype]}`;
     await mkdir(join(directory, GRAPH_FOLDER));

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { Exporter, ExportSupport } from '../../core/ports/exporter.js';
+import type { Exporter, ExportSource, ExportSupport } from '../../core/ports/exporter.js';
 import type { LoadRow } from '../../gen/prunecast/v1/model.js';
-import { findRefusal, type ExportedCheckpoint } from './require-exportable.js';
+import { describeSource, type ExportedCheckpoint } from './require-exportable.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 /**
@@ -23,11 +23,12 @@ export async function listLoads(
   const others = plugins
     .all('exporter')
     .filter(({ plugin: { id } }) => exporters.every(({ exporter }) => exporter.id !== id));
+  const source = describeSource(checkpoint);
   const asking = await Promise.all([
-    ...exporters.map(({ exporter, options }) => askExporter(exporter, options, checkpoint)),
-    ...others.map(({ plugin: { id } }) => askByDefault(plugins, id, checkpoint)),
+    ...exporters.map(({ exporter, options }) => askExporter(exporter, options, source)),
+    ...others.map(({ plugin: { id } }) => askByDefault(plugins, id, source)),
   ]);
-  const variants = await listVariants(plugins, checkpoint);
+  const variants = await listVariants(plugins, source);
   return plugins.all('compensation').flatMap(({ plugin: compensation }) =>
     architectures.flatMap((each) => {
       const biases = compensation.addsBias ? 'added' : 'none';
@@ -65,7 +66,7 @@ const WITH_CHOICES = z.object({
 });
 
 /** The exporters with one option each set to one of the values that it names. */
-async function listVariants(plugins: PluginLookup, checkpoint: ExportedCheckpoint) {
+async function listVariants(plugins: PluginLookup, source: ExportSource) {
   const found: (AskedExporter & { readonly options: Readonly<Record<string, string>> })[] = [];
   for (const { plugin } of plugins.all('exporter')) {
     const schema = WITH_CHOICES.safeParse(plugins.schemaOf(plugin));
@@ -74,7 +75,7 @@ async function listVariants(plugins: PluginLookup, checkpoint: ExportedCheckpoin
         const parsed = plugin.options.safeParse({ [name]: value });
         if (parsed.success)
           found.push({
-            ...(await askExporter(plugin as Exporter, parsed.data, checkpoint)),
+            ...(await askExporter(plugin as Exporter, parsed.data, source)),
             options: { [name]: value },
           });
       }
@@ -109,22 +110,18 @@ interface AskedExporter {
   readonly ask: (architecture: Architecture, biases: 'none' | 'added') => ExportSupport;
 }
 
-async function askExporter(
-  exporter: Exporter,
-  options: unknown,
-  checkpoint: ExportedCheckpoint,
-): Promise<AskedExporter> {
+async function askExporter(exporter: Exporter, options: unknown, source: ExportSource): Promise<AskedExporter> {
   const { id } = exporter;
-  const reason = await findRefusal(exporter, options, checkpoint);
+  const reason = await exporter.refuses?.(source, options);
   if (reason !== undefined) return { id, ask: () => ({ ok: false, reason }) };
-  return { id, ask: (architecture, biases) => exporter.supports(checkpoint.shape, architecture, biases, options) };
+  return { id, ask: (architecture, biases) => exporter.supports(source.shape, architecture, biases, options) };
 }
 
 /** With its default options; if it has none, or they are not all there is to it, its rows say so. */
-async function askByDefault(plugins: PluginLookup, id: string, checkpoint: ExportedCheckpoint): Promise<AskedExporter> {
+async function askByDefault(plugins: PluginLookup, id: string, source: ExportSource): Promise<AskedExporter> {
   try {
     const { plugin, options } = plugins.resolve('exporter', { id, options: undefined }, id, 'exporter');
-    return await askExporter(plugin as Exporter, options, checkpoint);
+    return await askExporter(plugin as Exporter, options, source);
   } catch (error) {
     if (!(error instanceof PrunecastError) || error.reason !== 'INVALID_OPTIONS') throw error;
     const reason = `depends on its options, which have no default: ${error.violations.map(({ field, description }) => `${field}: ${description}`).join('; ')}`;

@@ -1,5 +1,5 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Exporter } from '../../core/ports/exporter.js';
+import type { Exporter, ExportSource } from '../../core/ports/exporter.js';
 import type { Checkpoint } from '../../engine/checkpoint/checkpoint.js';
 import { MAX_COMPANION_BYTES } from '../../engine/checkpoint/list-companions.js';
 
@@ -8,18 +8,13 @@ export type ExportedCheckpoint = Pick<Checkpoint, 'shape' | 'rawConfig'> & {
   readonly files: Pick<Checkpoint['files'], 'readBeside'>;
 };
 
-/** Why an exporter can write nothing of a checkpoint, whatever its architecture; undefined if it says nothing. */
-export async function findRefusal(
-  exporter: Exporter,
-  options: unknown,
-  { shape, rawConfig, files }: ExportedCheckpoint,
-): Promise<string | undefined> {
-  const readSource = (file: string): Promise<Uint8Array | undefined> => files.readBeside(file, MAX_COMPANION_BYTES);
-  return exporter.refuses?.({ shape, config: rawConfig, readSource }, options);
+/** What exporters are asked about; one of it for all questions spares them reading its files again. */
+export function describeSource({ shape, rawConfig, files }: ExportedCheckpoint): ExportSource {
+  return { shape, config: rawConfig, readSource: (file) => files.readBeside(file, MAX_COMPANION_BYTES) };
 }
 
 /**
- * Refuses a checkpoint of which an exporter can write nothing.
+ * Refuses the source of which an exporter can write nothing.
  *
  * @param field the exporter's path in the request
  * @throws PrunecastError EXPORT_UNSUPPORTED
@@ -27,10 +22,10 @@ export async function findRefusal(
 export async function requireExportable(
   exporter: Exporter,
   options: unknown,
-  checkpoint: ExportedCheckpoint,
+  source: ExportSource,
   field: string,
 ): Promise<void> {
-  const reason = await findRefusal(exporter, options, checkpoint);
+  const reason = await exporter.refuses?.(source, options);
   if (reason === undefined) return;
   const description = `the exporter "${exporter.id}" can write nothing of this model: ${reason}`;
   throw new PrunecastError('EXPORT_UNSUPPORTED', `${field}: ${description}`, {

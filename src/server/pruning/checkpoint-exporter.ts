@@ -4,7 +4,7 @@ import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { CheckpointRequest, EvaluationPlan } from '../../core/ports/evaluator.js';
 import type { PluginEntry } from '../../core/ports/plugin-entry.js';
 import type { Checkpoint } from '../../engine/checkpoint/checkpoint.js';
-import { requireExportable } from '../models/require-exportable.js';
+import { describeSource, requireExportable } from '../models/require-exportable.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 
 /** The exporters of a server. */
@@ -32,7 +32,7 @@ export async function requireSource(
   checkpoint: Checkpoint,
   field: string,
 ): Promise<void> {
-  await requireExportable(findExporter(exporters, asked).plugin, asked.options, checkpoint, field);
+  await requireExportable(findExporter(exporters, asked).plugin, asked.options, describeSource(checkpoint), field);
 }
 
 /**

@@ -11,7 +11,7 @@ import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
-import { requireExportable } from '../models/require-exportable.js';
+import { describeSource, requireExportable } from '../models/require-exportable.js';
 import type { OutputPlan, PlannedExport } from './output-plan.js';
 import { countOutputBytes, planExportedBytes } from './written-shape.js';
 
@@ -51,8 +51,8 @@ export async function planOutput(
     reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
     isParted: request.exports.length > 0,
   };
-  for (const { exporter, options, field } of exports)
-    await requireExportable(exporter, options, language.checkpoint, field);
+  const source = describeSource(language.checkpoint);
+  for (const { exporter, options, field } of exports) await requireExportable(exporter, options, source, field);
   if (request.output !== '') await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
   return { ...target, overwrites, exports };
 }
