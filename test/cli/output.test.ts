@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../src/cli/output/describe-error.js';
-import { findCheckpoint } from '../../src/cli/output/describe-exports.js';
+import { describeCosts, describeTokenizer, findCheckpoint } from '../../src/cli/output/describe-exports.js';
 import { colorsFor } from '../../src/cli/output/color.js';
 import { printReport } from '../../src/cli/output/print-report.js';
 import type { Printer } from '../../src/cli/output/printer.js';
@@ -10,7 +10,7 @@ import { wrapLines } from '../../src/cli/output/wrap-lines.js';
 import { formatTable } from '../../src/cli/output/table.js';
 import { CallError } from '../../src/client/index.js';
 import { JobPhase, JobProgress } from '../../src/gen/prunecast/v1/job.js';
-import { WrittenExport } from '../../src/gen/prunecast/v1/common.js';
+import { BudgetKind, WrittenExport } from '../../src/gen/prunecast/v1/common.js';
 import { StudyReport } from '../../src/gen/prunecast/v1/study_types.js';
 
 const PLAIN = colorsFor({ isTTY: false }, {}, {});
@@ -49,6 +49,38 @@ describe('findCheckpoint', () => {
       WrittenExport.fromPartial({ output: 'mine/small', files: shards }),
     ];
     expect(findCheckpoint({ exports }, 'out')).toBe('out/small');
+  });
+});
+
+const cost = (kind: BudgetKind, value: number) => ({ kind, value, denseValue: 2 * value });
+const form = (output: string, bytes: number, files: readonly string[]) =>
+  WrittenExport.fromPartial({
+    output,
+    files: [...files],
+    costs: [cost(BudgetKind.PARAMETERS, 1000), cost(BudgetKind.WEIGHT_BYTES, bytes)],
+  });
+
+describe('the costs of an output', () => {
+  it('are told once where all forms have the same, and else of each form', () => {
+    const exports = [form('mine/hf', 2048, []), form('mine/small', 1024, [])];
+    expect(describeCosts({ costs: exports[0]?.costs ?? [], exports })).toEqual([
+      'parameters: 1,000 of 2,000',
+      'weight-bytes of hf: 2.0 KiB of 4.0 KiB',
+      'weight-bytes of small: 1.0 KiB of 2.0 KiB',
+    ]);
+    expect(describeCosts({ costs: exports[1]?.costs ?? [], exports: [] })).toEqual([
+      'parameters: 1,000 of 2,000',
+      'weight-bytes: 1.0 KiB of 2.0 KiB',
+    ]);
+  });
+
+  it('come with a line if a form has no tokenizer, unless it is in its file', () => {
+    const folder = ['config.json', 'model.safetensors'];
+    const forms = [form('mine/gguf', 1, ['model.gguf']), form('mine/hf', 1, folder)];
+    expect(describeTokenizer({ files: [], exports: forms })).toEqual([expect.stringContaining('no tokenizer.json')]);
+    expect(describeTokenizer({ files: [], exports: forms.slice(0, 1) })).toEqual([]);
+    expect(describeTokenizer({ files: folder, exports: [] })).toHaveLength(1);
+    expect(describeTokenizer({ files: [...folder, 'tokenizer.json'], exports: [] })).toEqual([]);
   });
 });
 

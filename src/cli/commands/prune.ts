@@ -1,5 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import { BudgetKind, type PruneResult } from '../../client/index.js';
+import type { PruneResult } from '../../client/index.js';
 import { PruneRequest } from '../../gen/prunecast/v1/pruning.js';
 import { budgetFlags } from '../../flags/budget.js';
 import { hasBudget } from '../options/require-budget.js';
@@ -12,10 +12,9 @@ import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
 import { targetFlags } from '../../flags/target.js';
-import { formatCost } from '../../words/format-cost.js';
 import { describeRecovery } from '../../words/describe-recovery.js';
-import { formatBytes, formatEnum } from '../../words/format.js';
-import { describeExports, findCheckpoint } from '../output/describe-exports.js';
+import { formatBytes } from '../../words/format.js';
+import { describeCosts, describeExports, describeTokenizer, findCheckpoint } from '../output/describe-exports.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
@@ -61,7 +60,9 @@ export function addPruneCommand(program: Command): void {
     await callServer(command, PRUNE, async (call) => {
       const { client, request, printer, paths, suggest } = call;
       if (flags.dryRun === true) {
-        printPlan(await awaitPlan((options) => client.planPrune(request, options), printer), printer);
+        const [first] = request.exports;
+        const plan = await awaitPlan((options) => client.planPrune(request, options), printer);
+        printPlan(plan, printer, first && (first.name || first.exporter?.id));
         const output = paths.output === undefined ? ['--output', nameOutput(paths.model ?? '')] : [];
         return call.repeat('to do it', { without: ['--dry-run'], and: output });
       }
@@ -85,14 +86,12 @@ export function addPruneCommand(program: Command): void {
 function printResult(result: PruneResult, folder: string, printer: Printer): void {
   printer.lines(
     `wrote ${folder}: ${result.files.length} files, ${formatBytes(result.bytes)}`,
-    ...result.costs.map(
-      ({ kind, value, denseValue }) =>
-        `${formatEnum(BudgetKind, kind)}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
-    ),
+    ...describeCosts(result),
     ...describeRecovery(result.recovery),
     ...(result.exports.length === 0
       ? [`loads in ${result.loadsIn.join(', ')}`]
       : describeExports(result.exports, folder)),
+    ...describeTokenizer(result),
     ...result.snapped.map(
       ({ dimension, asked, used }) => `${dimension}: rate ${asked} lies between two counts, so ${used} was used`,
     ),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import type { PruneResult, WrittenExport } from '../../client/index.js';
-import { formatBytes } from '../../words/format.js';
+import { BudgetKind, type PruneResult, type WrittenExport } from '../../client/index.js';
+import { formatCost } from '../../words/format-cost.js';
+import { formatBytes, formatEnum } from '../../words/format.js';
 import type { Line } from './wrap-lines.js';
 
 /** A line for each of several forms of an output. @param folder the output as the user named it */
@@ -8,6 +9,30 @@ export function describeExports(exports: readonly WrittenExport[], folder: strin
   return exports.map((written) => ({
     verbatim: `${nameExport(written, folder)}: ${formatBytes(written.bytes)}, loads in ${written.loadsIn.join(', ')}`,
   }));
+}
+
+/** A line for each cost of an output; where its forms differ in it, for each form. */
+export function describeCosts({ costs, exports }: Pick<PruneResult, 'costs' | 'exports'>): string[] {
+  return costs.flatMap((cost) => {
+    const own = exports.flatMap((written) =>
+      written.costs
+        .filter(({ kind }) => kind === cost.kind)
+        .map(({ value, denseValue }) => ({ of: ` of ${folderOf(written)}`, value, denseValue })),
+    );
+    const lines = new Set(own.map(({ value }) => value)).size > 1 ? own : [{ of: '', ...cost }];
+    return lines.map(
+      ({ of, value, denseValue }) =>
+        `${formatEnum(BudgetKind, cost.kind)}${of}: ${formatCost(cost.kind, value)} of ${formatCost(cost.kind, denseValue)}`,
+    );
+  });
+}
+
+/** A line if an output, or a form of it that has its tokenizer in files of its own, has none. */
+export function describeTokenizer({ files, exports }: Pick<PruneResult, 'files' | 'exports'>): string[] {
+  const folders = exports.length === 0 ? [files] : exports.map((written) => written.files);
+  return folders.some((names) => names.includes('config.json') && !names.includes('tokenizer.json'))
+    ? ['it has no tokenizer.json, since the model has none: what runs it on text needs one']
+    : [];
 }
 
 /** The folder of a form of an output that this program can measure on a text; undefined if it has none. */
@@ -28,6 +53,10 @@ function isCheckpoint(files: readonly string[]): boolean {
   );
 }
 
-function nameExport({ output }: WrittenExport, folder: string): string {
-  return join(folder, output.split('/').at(-1) ?? '');
+function nameExport(written: WrittenExport, folder: string): string {
+  return join(folder, folderOf(written));
+}
+
+function folderOf({ output }: WrittenExport): string {
+  return output.split('/').at(-1) ?? '';
 }

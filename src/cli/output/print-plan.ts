@@ -6,8 +6,12 @@ import { formatEnum } from '../../words/format.js';
 import { printLoads } from './print-loads.js';
 import type { Printer } from './printer.js';
 
-/** What a job would do, as `--dry-run` asks. */
-export function printPlan(plan: Plan, printer: Printer): void {
+/**
+ * What a job would do, as `--dry-run` asks.
+ *
+ * @param form that of several whose weights the costs count
+ */
+export function printPlan(plan: Plan, printer: Printer, form = ''): void {
   if (printer.format === 'json')
     return printer.message({ typeName: 'prunecast.v1.Plan', codec: PlanMessage, message: plan });
   printer.lines(
@@ -18,7 +22,7 @@ export function printPlan(plan: Plan, printer: Printer): void {
     ),
     ...plan.costs.map(
       ({ kind, value, denseValue }) =>
-        `${formatEnum(BudgetKind, kind)}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
+        `${formatEnum(BudgetKind, kind)}${form === '' || kind !== BudgetKind.WEIGHT_BYTES ? '' : ` of ${form}`}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
     ),
     ...(plan.loadsIn.length > 0 ? [`will load in ${plan.loadsIn.join(', ')}`] : []),
   );
