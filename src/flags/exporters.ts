@@ -53,6 +53,12 @@ function fillExports(request: JsonObject, given: readonly Given[]): string[] {
     request['exporter'] = only['exporter'];
     return ['exporter.id'];
   }
+  const folders = exports.map((entry) => nameOf(entry).toLowerCase());
+  const second = exports.find((_, place) => folders.indexOf(folders[place] ?? '') < place);
+  if (second !== undefined)
+    throw new InvalidArgumentError(
+      `--exporter: two write to the folder "${nameOf(second)}": give one a name of its own, as in --exporter NAME=${String((second['exporter'] as JsonObject)['id'])}.`,
+    );
   request[LIST] = exports;
   return exports.map((_, place) => `${LIST}[${place}]`);
 }
@@ -60,12 +66,25 @@ function fillExports(request: JsonObject, given: readonly Given[]): string[] {
 function fillOptions(request: JsonObject, given: readonly Given[]): string[] {
   const exports = listExports(request);
   return given.map(({ text }) => {
-    const { place, option } = exports.length === 0 ? { place: undefined, option: text } : findNamed(exports, text);
+    const { place, option } =
+      exports.length === 0 ? { place: undefined, option: requirePlain(text) } : findNamed(exports, text);
     const holder = place === undefined ? request : (exports[place] ?? {});
     const exporter = (holder['exporter'] ??= {}) as JsonObject;
     exporter['options'] = { ...((exporter['options'] ?? {}) as JsonObject), ...parsePluginOption(option) };
     return place === undefined ? 'exporter.options' : `${LIST}[${place}].exporter.options`;
   });
+}
+
+/** An option of a single exporter. */
+function requirePlain(text: string): string {
+  const [, name = '', dot = '', option = '', value = ''] = /^([^=.]+)(\.?)([^=]*)(=.*)$/s.exec(text) ?? [];
+  if (value === '')
+    throw new InvalidArgumentError(`--exporter-option: "${text}" is not OPTION=VALUE, such as dtype=float16.`);
+  if (dot !== '')
+    throw new InvalidArgumentError(
+      `--exporter-option: "${text}" has the name of one of several exporters, and there is one: give ${option}${value}, or several with --exporter (${name} among them).`,
+    );
+  return text;
 }
 
 function findNamed(exports: readonly JsonObject[], text: string): { readonly place: number; readonly option: string } {

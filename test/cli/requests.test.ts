@@ -141,6 +141,24 @@ describe('target flags', () => {
   });
 });
 
+describe('exporter flags', () => {
+  it.each([
+    [['--exporter', 'hf', '--exporter', 'hf'], '"hf": give one a name of its own, as in --exporter NAME=hf'],
+    [['--exporter', 'hf', '--exporter', 'HF=gguf'], '"HF": give one a name of its own, as in --exporter NAME=gguf'],
+    [['--exporter-option', 'dtype'], '--exporter-option: "dtype" is not OPTION=VALUE, such as dtype=float16'],
+    [
+      ['--exporter', 'gguf', '--exporter-option', 'gguf.type=f16'],
+      'there is one: give type=f16, or several with --exporter',
+    ],
+    [['--exporter', 'hf', '--exporter', 'gguf', '--exporter-option', 'type=f16'], 'is not NAME.OPTION=VALUE'],
+  ])('refuse %j before a server is asked, and say what to write', async (flags, advice) => {
+    const { sent, error } = await run('prune', '--model', 'm', '--output', 'o', '--rate', '0.1', ...flags);
+    expect(sent).toEqual([]);
+    expect(error).toBeInstanceOf(InvalidArgumentError);
+    expect(String(error)).toContain(advice);
+  });
+});
+
 describe('encodings', () => {
   it('are the rates of all rows, those of the file last', async () => {
     const request = read(run('predict', '--predictor', 'p', '--rates', '0,50%', '--encodings', '@0.25,1'));
