@@ -1,4 +1,5 @@
 import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
+import type { Compensation } from '../../core/ports/compensation.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { withFitShares } from '../../engine/compensation/breathing.js';
 import { listStreamFits } from '../../engine/compensation/list-stream-fits.js';
@@ -8,6 +9,14 @@ import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js
 import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import { INPUT_PARTS, type MapPart, OUTPUT_PART } from '../../engine/weights/map-parts.js';
 import { refitOf } from '../requests/recipe.js';
+
+/**
+ * Whether compensated tensors are worth keeping for the next exporter: a compensation that asks for no statistics, such
+ * as none, only copies or scales them.
+ */
+export function takesLong(compensation: { readonly plugin: Pick<Compensation, 'needs'> } | undefined): boolean {
+  return compensation !== undefined && compensation.plugin.needs.length > 0;
+}
 
 /**
  * The maps that an architecture has of its own under a recipe, by their names in the checkpoint; each is computed when it

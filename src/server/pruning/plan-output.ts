@@ -1,5 +1,6 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Compensation } from '../../core/ports/compensation.js';
 import type { Exporter } from '../../core/ports/exporter.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { ExportSpec } from '../../gen/prunecast/v1/pruning.js';
@@ -12,6 +13,7 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import { describeSource, requireExportable } from '../models/require-exportable.js';
+import { takesLong } from './list-compensated-tensors.js';
 import type { OutputPlan, PlannedExport } from './output-plan.js';
 import { countOutputBytes, planExportedBytes } from './written-shape.js';
 
@@ -138,10 +140,10 @@ export function countWrittenBytes(
   shape: ModelShape,
   architecture: Architecture,
   { exports }: OutputPlan,
-  compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
+  compensation: { readonly plugin: Pick<Compensation, 'addsBias' | 'needs'> } | undefined,
 ): number {
   const written = exports.map((planned) => planExportedBytes(shape, architecture, planned, compensation));
-  const kept = exports.length > 1 && compensation !== undefined ? countOutputBytes(shape, architecture) : 0;
+  const kept = exports.length > 1 && takesLong(compensation) ? countOutputBytes(shape, architecture) : 0;
   return kept + written.reduce((sum, bytes) => sum + bytes, 0);
 }
 

@@ -32,6 +32,17 @@ function prune(changes: DeepPartial<PruneRequest>): Promise<PruneResult> {
   });
 }
 
+/** The bytes that a plan of the same with another compensation states. */
+async function planDisk(id: string, exports: DeepPartial<ExportSpec>[]): Promise<number> {
+  const { diskBytes } = await verbs.client.planPrune({
+    model: DEMO,
+    selection: { $case: 'uniformRate', value: 0.25 },
+    recipe: { calibration: CALIBRATION, compensation: { id } },
+    exports,
+  });
+  return Number(diskBytes);
+}
+
 const filesIn = async (output: string): Promise<string[]> =>
   (await readdir(verbs.path('outputs', output), { recursive: true, withFileTypes: true }))
     .filter((entry) => entry.isFile())
@@ -72,6 +83,20 @@ describe('an output in several forms', () => {
       { files: hf.files, costs: hf.costs },
       { files: gguf.files, costs: gguf.costs },
     ]);
+  });
+
+  it('takes as much disk as its forms, and room for compensated weights meanwhile', async () => {
+    for (const [id, keeps] of [
+      ['none', false],
+      ['least-squares', true],
+    ] as const) {
+      const [hf = 0, gguf = 0, together = 0] = [
+        await planDisk(id, BOTH.slice(0, 1)),
+        await planDisk(id, BOTH.slice(1)),
+        await planDisk(id, BOTH),
+      ];
+      expect(`${id} ${together > hf + gguf}`).toBe(`${id} ${keeps}`);
+    }
   });
 
   it('is one output with all files in its manifest, and each folder another', async () => {
