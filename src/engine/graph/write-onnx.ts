@@ -2,17 +2,14 @@ import { basename, join } from 'node:path';
 import type { ExportSummary } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
+import { readPieces, type ReadableRows } from '../checkpoint/read-pieces.js';
 import { writeFileSynced, type NewFile } from '../checkpoint/write-safetensors.js';
 
 import { ELEMENT_TYPES, type GraphBuilder } from './graph-builder.js';
 
 /** A tensor that a graph uses by its name; its values are read when they are written. */
-export interface StoredTensor {
-  readonly name: string;
+export interface StoredTensor extends ReadableRows {
   readonly type: StoredType;
-  readonly shape: readonly number[];
-  /** Little-endian, row-major. */
-  read(): Promise<Uint8Array>;
 }
 
 /** Bytes of a value. */
@@ -36,11 +33,11 @@ export interface OnnxOutput {
 const ALIGNMENT = 4096;
 
 /**
- * Writes a graph with its tensors one by one: all in one file, or if they take more than `fileBytes`, its matrices in
- * `<file>_data`, `<file>_data_1` and so on, as transformers.js names them, and the rest in the file. Each file is synced.
- * Returns the files, those of values first.
+ * Writes a graph with its tensors one by one, each in pieces: all in one file, or if they take more than `fileBytes`, its
+ * matrices in `<file>_data`, `<file>_data_1` and so on, as transformers.js names them, and the rest in the file. Each file
+ * is synced. Returns the files, those of values first.
  *
- * Throws the signal's reason when it fires, between two tensors.
+ * Throws the signal's reason when it fires, between two pieces.
  */
 export async function writeOnnx({
   directory,
@@ -63,13 +60,14 @@ export async function writeOnnx({
   };
   const write = async (target: NewFile, tensor: StoredTensor): Promise<number> => {
     work.signal.throwIfAborted();
-    const values = await tensor.read();
-    if (values.length !== countTensorBytes(tensor))
-      throw new RangeError(`${tensor.name} has ${values.length} bytes, its shape asks for ${countTensorBytes(tensor)}`);
-    await target.write(values);
-    done += values.length;
-    work.report?.({ what: 'bytes', done, total });
-    return values.length;
+    const size = countTensorBytes(tensor);
+    for await (const piece of readPieces(tensor, size)) {
+      work.signal.throwIfAborted();
+      await target.write(piece);
+      done += piece.length;
+      work.report?.({ what: 'bytes', done, total });
+    }
+    return size;
   };
 
   const outside: TensorProto[] = [];

@@ -6,12 +6,17 @@ import { measureCost } from '../../../src/core/budget/cost-model.js';
 import { createCostModel } from '../../../src/core/budget/cost-spec.js';
 import { compareLogits, mostShare } from '../../../src/core/compare-logits.js';
 import type { KeptUnits, LayerKeptUnits } from '../../../src/core/model/units.js';
+import type { PrunedTensor } from '../../../src/core/ports/exporter.js';
+import { decodeInto } from '../../../src/engine/checkpoint/dtype.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
+import { createGraphBuilder } from '../../../src/engine/graph/graph-builder.js';
+import { writeOnnx } from '../../../src/engine/graph/write-onnx.js';
 import type { LanguageModel } from '../../../src/engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../../src/engine/surgery/prune-model.js';
 import { ModelProto } from '../../../src/gen/onnx/onnx.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import onnx from '../../../src/plugins/exporters/onnx.js';
+import { createGraphWeights } from '../../../src/plugins/exporters/onnx/weights.js';
 import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
@@ -116,6 +121,27 @@ async function generate(model: LanguageModel, prompt: readonly number[], count: 
     tokens.push(logits.indexOf(Math.max(...logits)));
   }
   return tokens.slice(prompt.length);
+}
+
+/** The values of the matrix `w` in a file. */
+function readMatrix(file: Uint8Array, type: 'float32' | 'float16' | 'int8', columns: number): Float32Array {
+  const stored = new Map(
+    ModelProto.decode(file).graph?.initializer.map(({ name, rawData }) => [name, new Uint8Array(rawData)]),
+  );
+  const bytes = (name: string): Uint8Array<ArrayBuffer> => stored.get(name) ?? new Uint8Array();
+  if (type === 'float32') return new Float32Array(bytes('w').buffer);
+  if (type === 'float16') {
+    const values = new Float32Array(bytes('w').length / 2);
+    decodeInto(values, bytes('w'), 'F16');
+    return values;
+  }
+  const scales = new Float32Array(bytes('w_scale').buffer);
+  const quantised = new Int8Array(bytes('w_quantized').buffer); // transposed, as its scales are
+  const rows = quantised.length / columns;
+  return Float32Array.from(quantised, (_, place) => {
+    const [row, column] = [Math.floor(place / columns), place % columns];
+    return (quantised[column * rows + row] ?? NaN) * (scales[Math.floor(column / 32) * rows + row] ?? NaN);
+  });
 }
 
 const STORY = [1, 403, 407, 261, 378]; // <s> Once upon a time
@@ -274,6 +300,36 @@ describe('onnx', () => {
     const stored = ModelProto.decode(await readFile(graph)).graph?.initializer ?? [];
     const weights = stored.filter(({ name }) => name.startsWith('model.'));
     expect(weights.reduce((sum, { rawData }) => sum + rawData.length, 0)).toBe(stated);
+  });
+
+  it.each([
+    ['float32', 0],
+    ['float16', 2 ** -12],
+    ['int8', 1 / 253],
+  ] as const)('reads a large matrix once, in pieces of whole rows: %s', async (dtype, tolerance) => {
+    const directory = await makeFolder();
+    const [rows, columns] = [1001, 3000]; // 12 MB; rows that are no whole blocks
+    const values = Float32Array.from({ length: rows * columns }, (_, place) => Math.sin(place));
+    const asked: number[] = [];
+    const matrix: PrunedTensor = {
+      name: 'w',
+      dtype: 'F32',
+      shape: [rows, columns],
+      read: async ({ first, count } = { first: 0, count: rows }) => {
+        asked.push(count);
+        return new Uint8Array(values.slice(first * columns, (first + count) * columns).buffer);
+      },
+    };
+    const graph = createGraphBuilder('pieces', { opset: 21 });
+    const weights = createGraphWeights(graph, [matrix], dtype);
+    weights.rows('w', graph.integers([0]));
+    await writeOnnx({ directory, file: 'm', graph, tensors: weights.tensors, fileBytes: 1e9, work: unattended });
+    expect(Math.max(...asked) * columns * 4).toBeLessThanOrEqual(4 * 2 ** 20);
+    expect(asked.reduce((sum, count) => sum + count, 0)).toBe(rows);
+    const stored = readMatrix(await readFile(join(directory, 'm')), dtype, columns);
+    expect(stored.length).toBe(values.length);
+    const isFar = (value: number, place: number): boolean => !(Math.abs(value - (stored[place] ?? NaN)) <= tolerance);
+    expect(values.findIndex(isFar)).toBe(-1);
   });
 
   it('says which versions of transformers.js load a cache that differs, and refuses more files than they read', async () => {
