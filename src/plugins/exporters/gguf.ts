@@ -108,7 +108,7 @@ async function describeSource(source: ExportSource): Promise<Record<string, Gguf
   };
 }
 
-const refuseSource = createRefusal(describeSource, 'download that file again, or take the exporter hf');
+const refuseSource = createRefusal(describeSource, 'download that file again');
 
 /** Bytes of a number of each tensor: quantised ones with their share of the step of a block. */
 function countWidths(shape: ModelShape, architecture: Architecture, type: GgufType): NumberBytes {
