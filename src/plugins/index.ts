@@ -33,6 +33,7 @@ export type { EncodingBatch, PairTable, TargetMetric } from '../core/pairs.js';
 export type { CountRule, RateRange } from '../core/space/count-rule.js';
 export { countsKey, decodeCounts, encodeCounts, encodePoints, toRates } from '../core/space/search-space.js';
 export type { Counts, Dimension, DimensionKind, SearchSpace } from '../core/space/search-space.js';
+export type { ShapeLimits } from '../core/space/shape-limits.js';
 
 export { PrunecastError } from '../core/errors/prunecast-error.js';
 export type { ErrorDetails, FieldViolation } from '../core/errors/prunecast-error.js';

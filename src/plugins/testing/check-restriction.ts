@@ -4,7 +4,8 @@ import type { ExportSupport } from '../../core/ports/exporter.js';
 import { createRng } from '../../core/random.js';
 import { createSearchSpace } from '../../core/space/create-search-space.js';
 import { COUNT_FIELDS, decodeCounts, DIMENSION_KINDS } from '../../core/space/search-space.js';
-import { withLimits, type ShapeLimits } from '../../core/space/shape-limits.js';
+import { withLimits } from '../../core/space/limit-space.js';
+import type { ShapeLimits } from '../../core/space/shape-limits.js';
 import { makeUpShape } from './made-up-model.js';
 
 const LAYER = { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 1024 } as const;

@@ -25,6 +25,7 @@ export const OTHER_VARIABLES: ReadonlySet<string> = new Set([
   'PRUNECAST_COMMAND', // the Python package
   'PRUNECAST_PYTHON', // tests
   'PRUNECAST_ONNX_PYTHON', // tests
+  'PRUNECAST_OLDER_TRANSFORMERS', // tests
   'PRUNECAST_CHROMIUM', // tests
   'PRUNECAST_SLOW_TESTS', // tests
   'PRUNECAST_FUZZ_LOOP_LOG', // npm run fuzz

@@ -2,7 +2,8 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { ModelShape } from '../../core/model/shape.js';
 import { createSearchSpace, type SearchSpaceOptions } from '../../core/space/create-search-space.js';
 import { narrowSpace } from '../../core/space/narrow-space.js';
-import { withLimits, type ShapeLimits } from '../../core/space/shape-limits.js';
+import { withLimits } from '../../core/space/limit-space.js';
+import type { ShapeLimits } from '../../core/space/shape-limits.js';
 import type { DimensionKind, SearchSpace } from '../../core/space/search-space.js';
 import {
   ExportTarget,

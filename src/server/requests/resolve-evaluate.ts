@@ -9,7 +9,7 @@ import { openSpaces, requireUntrained, resolveSelection, type Selection } from '
 import { decodeSpaceOptions } from './decode-space.js';
 import { resolveTargets } from './resolve-targets.js';
 import type { RequestServices } from './services.js';
-import { withLimits } from '../../core/space/shape-limits.js';
+import { withLimits } from '../../core/space/limit-space.js';
 import { planMeasurement } from './plan-measurement.js';
 import { resolveFurther, type NamedEvaluator } from './resolve-further.js';
 

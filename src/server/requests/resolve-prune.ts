@@ -12,7 +12,7 @@ import {
 import { decodeSpaceOptions } from './decode-space.js';
 import { resolveTargets } from './resolve-targets.js';
 import type { RequestServices } from './services.js';
-import { withLimits } from '../../core/space/shape-limits.js';
+import { withLimits } from '../../core/space/limit-space.js';
 
 /** A PruneRequest, checked and complete, except for its output. */
 export interface ResolvedPrune {

@@ -1,6 +1,6 @@
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { SearchSpaceOptions } from '../../core/space/create-search-space.js';
-import { withLimits } from '../../core/space/shape-limits.js';
+import { withLimits } from '../../core/space/limit-space.js';
 import { Precision, type FidelitySpec, type Recipe } from '../../gen/prunecast/v1/common.js';
 import type { PredictorFeatures } from '../../gen/prunecast/v1/predictor_types.js';
 import type { SearchRequest } from '../../gen/prunecast/v1/pruning.js';

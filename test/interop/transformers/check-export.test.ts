@@ -24,7 +24,7 @@ const hasAccelerate =
   hasTransformers &&
   spawnSync(PYTHON, ['-c', 'from importlib.metadata import version; version("accelerate")']).status === 0;
 /** A folder with transformers of a version before 5 and what it needs beside torch (requirements-transformers-4.txt). */
-const TRANSFORMERS_4 = process.env['PRUNECAST_TRANSFORMERS_4'];
+const TRANSFORMERS_4 = process.env['PRUNECAST_OLDER_TRANSFORMERS'];
 const STORIES = join(import.meta.dirname, '../../../models/stories260k');
 
 interface Case {
@@ -353,7 +353,7 @@ describe.skipIf(!hasTransformers)(
     });
 
     it.skipIf(TRANSFORMERS_4 === undefined).each(decoded)(
-      '$name: loads in transformers 4 too, with the same logits and tokens (needs a folder in PRUNECAST_TRANSFORMERS_4)',
+      '$name: loads in transformers 4 too, with the same logits and tokens (needs a folder in PRUNECAST_OLDER_TRANSFORMERS)',
       async (each) => {
         expect(checkedBy4.get(each.name)).toMatchObject(await describeSame(each, folder));
         expect(checkedBy4.get(each.name)?.tokens).toEqual(checked.get(each.name)?.tokens);

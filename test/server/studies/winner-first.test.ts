@@ -1,4 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { JobState, StudyPhase, TrialRole, type StudyEvent } from '../../../src/client/index.js';
 import { requireSamePlan } from '../../../src/server/requests/compare-plans.js';
@@ -12,6 +13,10 @@ beforeAll(async () => {
 afterAll(() => verbs[Symbol.asyncDispose]());
 
 const manifestOf = (output: string): string => verbs.path(`outputs/${output}/prunecast.json`);
+const readManifest = async (output: string): Promise<Record<string, unknown>> =>
+  JSON.parse(await readFile(manifestOf(output), 'utf8')) as Record<string, unknown>;
+const writtenMs = async (output: string): Promise<number> =>
+  (await stat(join(dirname(manifestOf(output)), 'model.safetensors'))).mtimeMs;
 
 async function searchUntilPaused(output: string): Promise<{ readonly jobId: string; readonly seen: StudyEvent[] }> {
   const seen: StudyEvent[] = [];
@@ -31,10 +36,12 @@ describe('the winner of a Search', () => {
     expect(found?.output).toBe('first');
     const trials = seen.flatMap(({ event }) => (event?.$case === 'trial' ? [event.value] : []));
     expect(trials.some(({ role }) => role === TrialRole.CONTROL || role === TrialRole.WINNER)).toBe(false);
-    expect(JSON.parse(await readFile(manifestOf('first'), 'utf8'))).toMatchObject({
+    const first = await readManifest('first');
+    expect(first).toMatchObject({
       measurements: { verify: { metrics: found?.winner?.verifyMetrics } },
     });
-    const written = (await stat(manifestOf('first'))).mtimeMs;
+    expect(first).not.toHaveProperty('report');
+    const written = await writtenMs('first');
 
     await verbs.client.services.jobs.resumeJob({ jobId });
     let report;
@@ -45,7 +52,10 @@ describe('the winner of a Search', () => {
       winner: { architecture: found?.winner?.architecture, verifyMetrics: found?.winner?.verifyMetrics },
     });
     expect(found?.winner?.metrics).toEqual({});
-    expect((await stat(manifestOf('first'))).mtimeMs).toBe(written);
+    // The controls are told beside it, and its weights stay as they were written.
+    const { report: _, ...later } = await readManifest('first');
+    expect(await writtenMs('first')).toBe(written);
+    expect(later['kept_units']).toEqual(first['kept_units']);
   });
 
   it('stays where it was written when the job is cancelled among its controls', async () => {

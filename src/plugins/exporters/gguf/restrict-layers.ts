@@ -1,5 +1,6 @@
 import type { ModelShape } from '../../../core/model/shape.js';
-import { greatestCommon, type ShapeLimits } from '../../../core/space/shape-limits.js';
+import { greatestCommon } from '../../../core/space/limit-space.js';
+import type { ShapeLimits } from '../../../core/space/shape-limits.js';
 import { GGUF_TYPES, type GgufType } from './write-gguf.js';
 
 /**

@@ -1,6 +1,7 @@
 import { addOutputBiases } from '../../../core/model/add-output-biases.js';
 import type { ModelShape } from '../../../core/model/shape.js';
-import { findMultiple, type ShapeLimits } from '../../../core/space/shape-limits.js';
+import { findMultiple } from '../../../core/space/limit-space.js';
+import type { ShapeLimits } from '../../../core/space/shape-limits.js';
 import { FFN_MULTIPLE } from '../../../engine/checkpoint/nemotron-nas-form.js';
 import { chooseForm } from './choose-form.js';
 

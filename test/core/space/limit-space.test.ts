@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createSearchSpace } from '../../../src/core/space/create-search-space.js';
 import { narrowSpace } from '../../../src/core/space/narrow-space.js';
-import { joinLimits, withLimits } from '../../../src/core/space/shape-limits.js';
+import { joinLimits, withLimits } from '../../../src/core/space/limit-space.js';
 import { STORIES_SHAPE } from '../../support/shapes.js';
 
 it('joins limits to what all of them ask', () => {
