@@ -4,7 +4,6 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
 import { readPieces, type ReadableRows } from '../checkpoint/read-pieces.js';
 import { writeFileSynced, type NewFile } from '../checkpoint/write-safetensors.js';
-
 import { ELEMENT_TYPES, type GraphBuilder } from './graph-builder.js';
 
 /** A tensor that a graph uses by its name; its values are read when they are written. */
