@@ -105,6 +105,7 @@ const FORMS: Readonly<Record<PluginKind, z.ZodType>> = {
   compensation: z.object({
     needs: z.array(z.enum(['mean', 'gram'])),
     addsBias: z.boolean(),
+    leavesWeights: z.literal(true).optional(),
     prepare: method,
     preparingBytes: method.optional(),
     stream: z.object({ option: z.string(), isAsked: method, ask: method, fit: method }).optional(),

@@ -11,6 +11,8 @@ export interface Compensation<Options = unknown, Context extends WorkContext = W
   readonly needs: readonly CompensationNeed[];
   /** Whether the compensated half-block may carry a bias that the model did not have. */
   readonly addsBias: boolean;
+  /** Whether kept weights stay as they are, as with `none`: then they are cut, and nothing is prepared or computed. */
+  readonly leavesWeights?: true;
   /**
    * Prepares one half-block for every width, all heavy work included; runs in the model's own thread. A width is a
    * number of rows of `half.weights`. The signal is that of the call that needs it first, and what it prepares serves

@@ -34,7 +34,7 @@ export function listCompensationChecks<Options>(
   compensation: Compensation<Options>,
   settings: ConformanceSettings = {},
 ): readonly ConformanceCheck[] {
-  const { addsBias, needs, preparingBytes, stream } = compensation;
+  const { addsBias, leavesWeights, needs, preparingBytes, stream } = compensation;
   const makeContext = contextsOf(compensation, undefined);
   const options = (): Options => completeOptions(compensation.options, settings);
   const show = (inputs: Inputs, weights = drawWeights()): HalfBlock => describeHalf(needs, inputs, weights);
@@ -91,6 +91,15 @@ export function listCompensationChecks<Options>(
           error <= 1e-6 * all,
           `the squared error is ${error / all} of the squared outputs, though nothing was removed`,
         );
+      },
+    },
+    {
+      when: leavesWeights === true,
+      name: 'leaves the kept weights as they are, as it says',
+      run: async () => {
+        const weights = drawWeights();
+        for (const [width, half] of (await compensateAll(show(drawInputs(), weights))).entries())
+          deepStrictEqual(half, { weights: weights.slice(0, width * HIDDEN) }, `${width} rows`);
       },
     },
     {

@@ -1,5 +1,4 @@
-import type { Architecture, LayerArchitecture } from '../../core/model/shape.js';
-import type { Compensation } from '../../core/ports/compensation.js';
+import type { Architecture, LayerArchitecture, ModelShape } from '../../core/model/shape.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { withFitShares } from '../../engine/compensation/breathing.js';
 import { listStreamFits } from '../../engine/compensation/list-stream-fits.js';
@@ -8,21 +7,59 @@ import { nameBlockTensor } from '../../engine/families/list-tensors.js';
 import type { LanguageModel, RankedRecipe } from '../../engine/language-model.js';
 import type { ReplacedTensors } from '../../engine/surgery/prune-model.js';
 import { INPUT_PARTS, type MapPart, OUTPUT_PART } from '../../engine/weights/map-parts.js';
+import type { ResolvedPlugin } from '../requests/plugin-lookup.js';
 import { refitOf } from '../requests/recipe.js';
 
-/**
- * Whether compensated tensors are worth keeping for the next exporter: a compensation that asks for no statistics, such
- * as none, only copies or scales them.
- */
-export function takesLong(compensation: { readonly plugin: Pick<Compensation, 'needs'> } | undefined): boolean {
-  return compensation !== undefined && compensation.plugin.needs.length > 0;
+/** A tensor that an architecture has of its own under a recipe: a map of a half-block, or its bias. */
+interface OwnTensor {
+  /** In the checkpoint. */
+  readonly name: string;
+  readonly layer: number;
+  readonly part: MapPart;
+  readonly kind: 'weight' | 'bias';
+}
+
+/** What an architecture's weights are computed by, beside being cut. */
+export interface ComputedBy {
+  readonly compensation: Pick<ResolvedPlugin<'compensation'>, 'plugin' | 'options'> | undefined;
+  readonly isTrained: boolean;
 }
 
 /**
- * The maps that an architecture has of its own under a recipe, by their names in the checkpoint; each is computed when it
- * is written. After a training these are all maps of its kept halves. Empty for a recipe without compensation. Maps that are as they were are left out: those of halves that lost
- * nothing, unless a fit on the stream changes them. Halves that lost everything are included only if the compensation
- * leaves a bias.
+ * The tensors that are computed for an architecture. After a training these are all maps of its kept halves. Maps that
+ * are as they were are left out: those of halves that lost nothing, unless a fit on the stream changes them. Halves that
+ * lost everything are included only if the compensation leaves a bias.
+ */
+export function listOwnTensors(
+  { family: name, layers }: Pick<ModelShape, 'family' | 'layers'>,
+  architecture: Architecture,
+  { compensation: asked, isTrained }: ComputedBy,
+): OwnTensor[] {
+  const compensation = asked?.plugin.leavesWeights === true ? undefined : asked;
+  if (compensation === undefined && !isTrained) return [];
+  const family = findFamily(name);
+  return listStreamFits(layers, architecture, (compensation && refitOf(compensation)) ?? 'pruned').flatMap((fit) => {
+    const { layer, half } = fit;
+    const tensor = (part: MapPart, kind: OwnTensor['kind'] = 'weight'): OwnTensor => ({
+      name: nameBlockTensor(family, layer, part, kind),
+      layer,
+      part,
+      kind,
+    });
+    const kept = countKept(architecture[layer], half);
+    const isOwn = isTrained && kept > 0;
+    return [
+      ...(fit.inputs || isOwn ? INPUT_PARTS[half].map((part) => tensor(part)) : []),
+      ...(fit.output || isOwn ? [tensor(OUTPUT_PART[half])] : []),
+      ...(compensation?.plugin.addsBias === true && kept < countKept(layers[layer], half)
+        ? [tensor(OUTPUT_PART[half], 'bias')]
+        : []),
+    ];
+  });
+}
+
+/**
+ * The same tensors by their names; each is computed when it is written.
  *
  * @param work ends the computing of one with its signal's reason, and is told how far it is
  */
@@ -33,8 +70,6 @@ export function listCompensatedTensors(
   work: WorkContext,
 ): ReplacedTensors {
   const { compensation, trained } = recipe;
-  if (compensation === undefined && trained === undefined) return new Map();
-  const family = findFamily(language.shape.family);
   const { hidden, layers } = language.shape;
   /** A fit that takes long tells which layer of how many it is for. */
   const workOn = (layer: number, part: MapPart): WorkContext =>
@@ -45,32 +80,15 @@ export function listCompensatedTensors(
         total: layers.length,
       }),
     );
-  const readMap = (layer: number, part: MapPart) =>
-    language.blockMap(recipe, { layer, part, architecture }, workOn(layer, part));
-  const weight = (layer: number, part: MapPart) =>
-    [
-      nameBlockTensor(family, layer, part),
-      async () => (await readMap(layer, part)).weight ?? new Float32Array(),
-    ] as const;
-  const bias = (layer: number, part: MapPart) =>
-    [
-      nameBlockTensor(family, layer, part, 'bias'),
-      async () => (await readMap(layer, part)).bias ?? new Float32Array(hidden),
-    ] as const;
+  const compute = async ({ layer, part, kind }: OwnTensor): Promise<Float32Array> => {
+    const map = await language.blockMap(recipe, { layer, part, architecture }, workOn(layer, part));
+    return kind === 'bias' ? (map.bias ?? new Float32Array(hidden)) : (map.weight ?? new Float32Array());
+  };
   return new Map(
-    listStreamFits(layers, architecture, (compensation && refitOf(compensation)) ?? 'pruned').flatMap((fit) => {
-      const { layer, half } = fit;
-      const isTrained = trained !== undefined && countKept(architecture[layer], half) > 0;
-      const [output, inputs] = [fit.output || isTrained, fit.inputs || isTrained];
-      return [
-        ...(inputs ? INPUT_PARTS[half].map((part) => weight(layer, part)) : []),
-        ...(output ? [weight(layer, OUTPUT_PART[half])] : []),
-        ...(compensation?.plugin.addsBias === true &&
-        countKept(architecture[layer], half) < countKept(layers[layer], half)
-          ? [bias(layer, OUTPUT_PART[half])]
-          : []),
-      ];
-    }),
+    listOwnTensors(language.shape, architecture, { compensation, isTrained: trained !== undefined }).map((tensor) => [
+      tensor.name,
+      () => compute(tensor),
+    ]),
   );
 }
 

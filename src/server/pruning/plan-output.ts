@@ -1,7 +1,9 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import type { Compensation } from '../../core/ports/compensation.js';
+import { identityRanking, selectKeptUnits } from '../../core/model/units.js';
 import type { Exporter } from '../../core/ports/exporter.js';
+import type { LanguageModel } from '../../engine/language-model.js';
+import { pruneModel } from '../../engine/surgery/prune-model.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { ExportSpec } from '../../gen/prunecast/v1/pruning.js';
 import type { RestartedJob } from '../jobs/jobs.js';
@@ -13,9 +15,10 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import { describeSource, requireExportable } from '../models/require-exportable.js';
-import { takesLong } from './list-compensated-tensors.js';
+import { listOwnTensors, type ComputedBy } from './list-compensated-tensors.js';
 import type { OutputPlan, PlannedExport } from './output-plan.js';
-import { countOutputBytes, planExportedBytes } from './written-shape.js';
+import { countSpooledBytes } from './spool-tensors.js';
+import { planExportedBytes } from './written-shape.js';
 
 export interface OutputServices {
   readonly plugins: PluginLookup;
@@ -133,18 +136,30 @@ export function findLoaders(
 }
 
 /**
- * Bytes of all weights of an output before the model is pruned. While several exports are written, the compensated
- * tensors are kept beside them.
+ * Bytes of all weights of an output before the model is pruned, and of what is kept beside them until all its forms are
+ * written: the tensors that are computed, which happens once.
  */
 export function countWrittenBytes(
-  shape: ModelShape,
+  language: Pick<LanguageModel, 'shape' | 'checkpoint'>,
   architecture: Architecture,
   { exports }: OutputPlan,
-  compensation: { readonly plugin: Pick<Compensation, 'addsBias' | 'needs'> } | undefined,
+  by: ComputedBy,
 ): number {
-  const written = exports.map((planned) => planExportedBytes(shape, architecture, planned, compensation));
-  const kept = exports.length > 1 && takesLong(compensation) ? countOutputBytes(shape, architecture) : 0;
+  const written = exports.map((planned) => planExportedBytes(language.shape, architecture, planned, by.compensation));
+  const kept = exports.length > 1 ? countKeptBytes(language, architecture, by) : 0;
   return kept + written.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+function countKeptBytes(
+  { shape, checkpoint }: Pick<LanguageModel, 'shape' | 'checkpoint'>,
+  architecture: Architecture,
+  by: ComputedBy,
+): number {
+  const { layers } = shape;
+  const names = listOwnTensors(shape, architecture, by).map(({ name }) => name);
+  const keptUnits = selectKeptUnits(identityRanking(layers), architecture, layers); // any have the same sizes
+  const replace = new Map(names.map((name) => [name, new Float32Array()]));
+  return countSpooledBytes(pruneModel({ checkpoint, keptUnits, replace }), new Set(names));
 }
 
 /** Weights are read, cut and written at about this pace. */

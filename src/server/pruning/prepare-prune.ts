@@ -123,10 +123,7 @@ async function estimatePruning(
       recipe === undefined ? [] : [recipe],
       recovery === undefined ? {} : { training: describeTraining(selection.architecture, recovery) },
     ),
-    diskBytes: BigInt(
-      countWrittenBytes(shape, selection.architecture, output, recipe?.compensation) +
-        countTrainingBytes(shape, selection.architecture, recovery),
-    ),
+    diskBytes: BigInt(countPrunedBytes(pruning) + countTrainingBytes(shape, selection.architecture, recovery)),
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
@@ -143,18 +140,23 @@ async function estimatePruning(
   };
 }
 
-function estimatePhases({
-  model,
-  selection: { architecture },
-  byError,
-  output,
-  recipe,
-  recovery,
-}: Pruning): PlannedPhase[] {
+function countPrunedBytes({ model, selection: { architecture }, output, recipe, recovery }: Pruning): number {
+  const by = { compensation: recipe?.compensation, isTrained: recovery !== undefined };
+  return countWrittenBytes(model.language, architecture, output, by);
+}
+
+function estimatePhases(pruning: Pruning): PlannedPhase[] {
+  const {
+    model,
+    selection: { architecture },
+    byError,
+    recipe,
+    recovery,
+  } = pruning;
   const { shape } = model.language;
   const recovered = recovery === undefined ? [] : [estimateRecovery(shape, architecture, recovery)];
   const written = planPhase(EXPORT_PHASE, {
-    seconds: timeWriting(countWrittenBytes(shape, architecture, output, recipe?.compensation)),
+    seconds: timeWriting(countPrunedBytes(pruning)),
   });
   if (recipe === undefined) return [...recovered, written];
   return [

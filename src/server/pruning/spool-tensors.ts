@@ -14,7 +14,7 @@ export interface SpooledModel {
  * Keeps tensors in a file when they are first read: exporters read them one by one, each in its own order, and memory
  * is to hold one of them.
  *
- * @param computed the names of the tensors that take long to compute
+ * @param computed the names of the tensors that are kept
  * @param directory where the file lies; it has no name there
  */
 export async function spoolTensors(
@@ -25,8 +25,8 @@ export async function spoolTensors(
   const handle = await openScratchFile(directory);
   let end = 0;
   const spool = (tensor: PrunedTensor): PrunedTensor => {
-    const [rows = 1, ...rest] = tensor.shape;
-    const rowBytes = rest.reduce((product, size) => product * size, DTYPE_BYTES[tensor.dtype]);
+    const [rows = 1] = tensor.shape;
+    const rowBytes = countBytes(tensor) / rows;
     let kept: Promise<number> | undefined;
     const keep = async (): Promise<number> => {
       const position = end;
@@ -55,4 +55,13 @@ export async function spoolTensors(
     },
     close: () => handle.close(),
   };
+}
+
+/** The bytes that `spoolTensors` keeps at most. */
+export function countSpooledBytes({ tensors }: Pick<PrunedModel, 'tensors'>, computed: ReadonlySet<string>): number {
+  return tensors.reduce((sum, tensor) => sum + (computed.has(tensor.name) ? countBytes(tensor) : 0), 0);
+}
+
+function countBytes({ shape, dtype }: Pick<PrunedTensor, 'shape' | 'dtype'>): number {
+  return shape.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
 }

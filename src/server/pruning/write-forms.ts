@@ -22,7 +22,9 @@ export interface WrittenForm {
 
 /**
  * Writes forms of one model to a folder each, every one an output of its own, and beside them a manifest of what they
- * have in common. What takes long to compute is computed once.
+ * have in common.
+ *
+ * @param computed the names of tensors that are computed, which happens once for all forms
  */
 export async function writeForms(
   forms: readonly WrittenForm[],
@@ -31,7 +33,7 @@ export async function writeForms(
   context: Pick<JobContext, 'signal' | 'progress'>,
 ): Promise<{ readonly summary: ExportSummary; readonly exports: readonly WrittenExport[] }> {
   const { output, directory, seal } = place;
-  const spooled = await spoolTensors(pruned, computed, directory);
+  const spooled = await spoolTensors(pruned, forms.length > 1 ? computed : NOTHING, directory);
   const exports: WrittenExport[] = [];
   const digests: Record<string, string> = {};
   try {
@@ -72,6 +74,8 @@ export async function writeForms(
     exports,
   };
 }
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 /** What all forms have in common, and which there are. */
 function describeForms(forms: readonly WrittenForm[]): Readonly<Record<string, unknown>> {

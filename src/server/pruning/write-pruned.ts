@@ -17,7 +17,7 @@ import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
 import { describeCosts, describeOutput, type Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
-import { listCompensatedTensors, takesLong } from './list-compensated-tensors.js';
+import { listCompensatedTensors } from './list-compensated-tensors.js';
 import type { OutputPlan } from './output-plan.js';
 import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
 import { writeForms, type WrittenForm } from './write-forms.js';
@@ -111,10 +111,7 @@ export async function writePruned(
           }
         : await writeForms(
             forms,
-            {
-              pruned: cut,
-              computed: new Set(recipe?.trained !== undefined || takesLong(recipe?.compensation) ? replace.keys() : []),
-            },
+            { pruned: cut, computed: new Set(replace.keys()) },
             { ...plan, directory, seal },
             context,
           );

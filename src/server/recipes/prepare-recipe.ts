@@ -123,7 +123,7 @@ function rankModel(
 ): Required<RankedModel> {
   const { plugin, options, moduleUrl } = compensation;
   const compensating =
-    plugin.needs.length === 0
+    plugin.leavesWeights === true
       ? {}
       : { compensation: { plugin, options, moduleUrl, ...(calibration === undefined ? {} : { calibration }) } };
   return { ...rank(language, digest, { ranking, ...compensating }), scores };

@@ -129,32 +129,40 @@ export class RecipeResolver {
     given: Text | undefined,
     model: OpenModel,
   ): Promise<ResolvedRecipe> {
-    const {
-      criterion,
-      compensation,
-      calibration: { textDigest, sequences, sequenceTokens, bos, bosToken },
-      calibration_text: { path, part },
-      streamCalibration,
-      seed,
-      digest,
-    } = recipe;
+    const spec = await this.#resolveAgain(recipe, field, given, model);
+    const { bos = false, bosToken } = recipe.calibration ?? {};
+    const { digest } = recipe;
+    if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest))
+      return spec;
+    throw PrunecastError.ofField(
+      `${field}.recipe`,
+      `has the digest ${digest}, but its content gives ${spec.digest}: the manifest or the plug-ins have changed since it was written`,
+    );
+  }
+
+  /** The recipe of a manifest, on the same text. */
+  async #resolveAgain(
+    { criterion, compensation, calibration, calibration_text: origin, streamCalibration, seed }: ManifestRecipe,
+    field: string,
+    given: Text | undefined,
+    model: OpenModel,
+  ): Promise<ResolvedRecipe> {
+    const asked = { criterion, compensation, seed: BigInt(seed) };
+    if (calibration === null || origin === null)
+      return this.resolve(Recipe.fromPartial(asked), model, `${field}.recipe`);
+    const { textDigest, sequences, sequenceTokens, bos } = calibration;
+    const { path, part } = origin;
     const needed = `the weights of this output were compensated by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
     const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
     if (text === undefined)
       throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
-    const asked = Recipe.fromPartial({
-      criterion,
-      compensation,
-      seed: BigInt(seed),
-      calibration: {
-        sequences,
-        sequenceTokens,
-        bos,
-        ...(streamCalibration === undefined ? {} : { streamSequences: streamCalibration.sequences }),
-      },
+    const streamed = streamCalibration === undefined ? {} : { streamSequences: streamCalibration.sequences };
+    const calibrated = Recipe.fromPartial({
+      ...asked,
+      calibration: { sequences, sequenceTokens, bos, ...streamed },
     });
     const resolve = (textTokens: number): Promise<ResolvedRecipe> =>
-      this.resolve(asked, model, `${field}.recipe`, { text, part, textTokens }).catch((error: unknown) => {
+      this.resolve(calibrated, model, `${field}.recipe`, { text, part, textTokens }).catch((error: unknown) => {
         if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND')
           throw PrunecastError.ofField(
             'recipe.calibration.text',
@@ -171,15 +179,9 @@ export class RecipeResolver {
     // The output's study may have needed more of a long text for its other parts; an earlier version read all of it.
     while (isOtherText(spec.description['calibration'], textDigest) && spec.digest !== shorter?.digest)
       [spec, shorter] = [await resolve((textTokens *= LEAD_STEP)), spec];
-    if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest))
-      return spec;
-    if (spec.description['calibration'] !== null && isOtherText(spec.description['calibration'], textDigest)) {
+    if (isOtherText(spec.description['calibration'], textDigest))
       throw PrunecastError.ofField('recipe.calibration.text', `is another text than that of the manifest: ${needed}`);
-    }
-    throw PrunecastError.ofField(
-      `${field}.recipe`,
-      `has the digest ${digest}, but its content gives ${spec.digest}: the manifest or the plug-ins have changed since it was written`,
-    );
+    return spec;
   }
 
   /** As `RecipeSource.countedShape`. */

@@ -27,11 +27,7 @@ const schema = z.object({
     .max(10_000),
 });
 
-/** A recipe that mended weights: it has a text. */
-const recipeSchema = MANIFEST.shape.recipe.unwrap().extend({
-  calibration: MANIFEST.shape.recipe.unwrap().shape.calibration.unwrap(),
-  calibration_text: MANIFEST.shape.recipe.unwrap().shape.calibration_text.unwrap(),
-});
+const recipeSchema = MANIFEST.shape.recipe.unwrap();
 
 /** The recipe that compensated an output, as its prunecast.json has it. */
 export type ManifestRecipe = z.output<typeof recipeSchema>;

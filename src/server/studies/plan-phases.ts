@@ -147,14 +147,18 @@ export function findLargest(plan: Pick<StudyPlan, 'space' | 'budgets'>): Archite
   return limited.length === 0 ? plan.space.shape.layers : findTypical({ space: plan.space, budgets: limited });
 }
 
-/** Bytes of the output of about the winner, as its exporters write them. */
+/** The most bytes that the output of about the winner has, as its exporters write it, under any of its recipes. */
 export function countWinnerBytes(
-  { model, plan, recipes }: Pick<PlannedStudy, 'model' | 'plan' | 'recipes'>,
+  { model, plan, recipes, recovery }: Pick<PlannedStudy, 'model' | 'plan' | 'recipes' | 'recovery'>,
   output: OutputPlan,
 ): number {
   const winner = findTypical(plan);
-  const compensation = recipes.compared[0]?.oneShot.compensation;
-  return countWrittenBytes(model.language.shape, winner, output, compensation);
+  const isTrained = recovery !== undefined;
+  return Math.max(
+    ...recipes.compared
+      .flatMap(({ oneShot, stream }) => [oneShot, ...(stream === undefined ? [] : [stream])])
+      .map(({ compensation }) => countWrittenBytes(model.language, winner, output, { compensation, isTrained })),
+  );
 }
 
 /** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */

@@ -258,7 +258,7 @@ async function restoreRecipe(
     // A text that the caller names has to be the right one; without one, the manifest's may be gone.
     if (!(error instanceof PrunecastError) || request.text !== undefined) throw error;
     if (error.reason === 'TEXT_NOT_FOUND')
-      return `the text that its weights were mended on, ${recipe.calibration_text.path ?? 'which was sent'}, is not at hand: name where it lies`;
+      return `the text that its weights were mended on, ${recipe.calibration_text?.path ?? 'which was sent'}, is not at hand: name where it lies`;
     const [violation] = error.violations;
     return violation?.field === 'recipe.calibration.text'
       ? `the text that its weights were mended on ${violation.description}`

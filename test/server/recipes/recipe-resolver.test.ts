@@ -69,7 +69,7 @@ describe('a recipe that calibrates with BOS', () => {
   it('is found again from a manifest of version 0.1, which did not name the token', async () => {
     const { bosToken, ...calibration } = (await resolver.resolve(recipe, model, 'recipe')).description[
       'calibration'
-    ] as ManifestRecipe['calibration'];
+    ] as NonNullable<ManifestRecipe['calibration']>;
     expect(bosToken).toBe(1);
     const written: Omit<ManifestRecipe, 'digest' | 'calibration_text'> = {
       criterion: { id: 'wanda', options: {} },
@@ -125,7 +125,7 @@ describe('a recipe that was calibrated on a long text', () => {
       const other = {
         ...manifest.recipe,
         digest: 'other',
-        calibration: { ...manifest.recipe.calibration, textDigest: 'other' },
+        calibration: { ...manifest.recipe.calibration, textDigest: 'other' } as ManifestRecipe['calibration'],
       };
       await expect(reading.restore({ ...manifest, recipe: other }, text, model)).rejects.toMatchObject({
         message: expect.stringContaining('is another text') as string,
