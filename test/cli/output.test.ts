@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { describeError } from '../../src/cli/output/describe-error.js';
-import { describeCosts, describeTokenizer, findCheckpoint } from '../../src/cli/output/describe-exports.js';
+import { describeCosts, findCheckpoint } from '../../src/cli/output/describe-exports.js';
 import { colorsFor } from '../../src/cli/output/color.js';
 import { printReport } from '../../src/cli/output/print-report.js';
 import type { Printer } from '../../src/cli/output/printer.js';
@@ -72,15 +72,6 @@ describe('the costs of an output', () => {
       'parameters: 1,000 of 2,000',
       'weight-bytes: 1.0 KiB of 2.0 KiB',
     ]);
-  });
-
-  it('come with a line if a form has no tokenizer, unless it is in its file', () => {
-    const folder = ['config.json', 'model.safetensors'];
-    const forms = [form('mine/gguf', 1, ['model.gguf']), form('mine/hf', 1, folder)];
-    expect(describeTokenizer({ files: [], exports: forms })).toEqual([expect.stringContaining('no tokenizer.json')]);
-    expect(describeTokenizer({ files: [], exports: forms.slice(0, 1) })).toEqual([]);
-    expect(describeTokenizer({ files: folder, exports: [] })).toHaveLength(1);
-    expect(describeTokenizer({ files: [...folder, 'tokenizer.json'], exports: [] })).toEqual([]);
   });
 });
 

@@ -10,6 +10,7 @@ import { addServerFlags } from '../options/server.js';
 import { showFirst } from '../options/short-help.js';
 import { spaceFlags } from '../../flags/space.js';
 import { formatBytes, formatCount, formatEnum } from '../../words/format.js';
+import { describeNotes } from '../output/describe-exports.js';
 import { printLoads } from '../output/print-loads.js';
 import type { Printer } from '../output/printer.js';
 import { callServer } from '../session/call-server.js';
@@ -49,7 +50,7 @@ function print(model: InspectModelResponse, printer: Printer): void {
     `${model.model}: ${model.family}, ${formatCount(model.parameters)} parameters, ${formatBytes(model.weightBytes)} of ${model.dtypes.map((dtype) => formatEnum(Dtype, dtype).toUpperCase()).join(' ')}`,
     `hidden ${model.hidden}, head dim ${model.headDim}, vocabulary ${formatCount(model.vocabulary)}${model.tiedEmbeddings ? ' (tied)' : ''}, ${model.hasTokenizer ? 'with' : 'without'} a tokenizer`,
     `checkpoint ${model.checkpointDigest}`,
-    ...model.notes.map((note) => `note: ${note}`),
+    ...describeNotes(model),
     '',
   );
   printer.table(

@@ -14,7 +14,7 @@ import { spaceFlags } from '../../flags/space.js';
 import { targetFlags } from '../../flags/target.js';
 import { describeRecovery } from '../../words/describe-recovery.js';
 import { formatBytes } from '../../words/format.js';
-import { describeCosts, describeExports, describeTokenizer, findCheckpoint } from '../output/describe-exports.js';
+import { describeCosts, describeExports, describeNotes, findCheckpoint } from '../output/describe-exports.js';
 import { printPlan } from '../output/print-plan.js';
 import type { PrintFlags, Printer } from '../output/printer.js';
 import { announceCost } from '../session/announce-cost.js';
@@ -91,7 +91,7 @@ function printResult(result: PruneResult, folder: string, printer: Printer): voi
     ...(result.exports.length === 0
       ? [`loads in ${result.loadsIn.join(', ')}`]
       : describeExports(result.exports, folder)),
-    ...describeTokenizer(result),
+    ...describeNotes(result),
     ...result.snapped.map(
       ({ dimension, asked, used }) => `${dimension}: rate ${asked} lies between two counts, so ${used} was used`,
     ),

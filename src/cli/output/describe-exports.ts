@@ -27,12 +27,9 @@ export function describeCosts({ costs, exports }: Pick<PruneResult, 'costs' | 'e
   });
 }
 
-/** A line if an output, or a form of it that has its tokenizer in files of its own, has none. */
-export function describeTokenizer({ files, exports }: Pick<PruneResult, 'files' | 'exports'>): string[] {
-  const folders = exports.length === 0 ? [files] : exports.map((written) => written.files);
-  return folders.some((names) => names.includes('config.json') && !names.includes('tokenizer.json'))
-    ? ['it has no tokenizer.json, since the model has none: what runs it on text needs one']
-    : [];
+/** A line for each thing that is special about a model, or missing from outputs of it. */
+export function describeNotes({ notes }: Pick<PruneResult, 'notes'>): string[] {
+  return notes.map((note) => `note: ${note}`);
 }
 
 /** The folder of a form of an output that this program can measure on a text; undefined if it has none. */

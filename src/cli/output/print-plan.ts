@@ -1,6 +1,7 @@
 import { BudgetKind, type Plan } from '../../client/index.js';
 import { Plan as PlanMessage } from '../../gen/prunecast/v1/pruning.js';
 import { describeCost } from './describe-cost.js';
+import { describeNotes } from './describe-exports.js';
 import { formatCost } from '../../words/format-cost.js';
 import { formatEnum } from '../../words/format.js';
 import { printLoads } from './print-loads.js';
@@ -25,6 +26,7 @@ export function printPlan(plan: Plan, printer: Printer, form = ''): void {
         `${formatEnum(BudgetKind, kind)}${form === '' || kind !== BudgetKind.WEIGHT_BYTES ? '' : ` of ${form}`}: ${formatCost(kind, value)} of ${formatCost(kind, denseValue)}`,
     ),
     ...(plan.loadsIn.length > 0 ? [`will load in ${plan.loadsIn.join(', ')}`] : []),
+    ...describeNotes(plan),
   );
   plan.architectures.forEach(({ layers }, index) => {
     printer.lines('', `architecture ${index}:`);

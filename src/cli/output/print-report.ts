@@ -20,7 +20,7 @@ import {
   formatMetric,
   formatShare,
 } from '../../words/format.js';
-import { describeExports } from './describe-exports.js';
+import { describeExports, describeNotes } from './describe-exports.js';
 import type { Printer } from './printer.js';
 
 /** The outcome of a study. `folder` is the output as the user named it; undefined if none was asked for. */
@@ -93,6 +93,7 @@ export function printReport(report: StudyReport, folder: string | undefined, pri
     `predictor ${report.predictorId}`,
     ...(report.output === '' ? [] : [{ verbatim: `wrote ${folder ?? report.output}` }]),
     ...describeExports(report.exports, folder ?? report.output),
+    ...describeNotes(report),
   );
 }
 

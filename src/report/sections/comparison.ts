@@ -27,7 +27,7 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
   return {
     id: 'comparison',
     title: 'Winner, unpruned model and controls',
-    note: `Measured on the report windows, which no choice has seen; ${higherIsBetter ? 'more' : 'less'} ${metric} is better. Controls are what the winner must beat: architectures of the same size that take no search. ${recovered === undefined ? '' : 'They are not trained, and so the winner is compared with them as it was before its recovery. '}${describeLeftOutControls(report.leftOutControls)}`.trimEnd(),
+    note: `Measured on the report windows, which no choice has seen; ${higherIsBetter ? 'more' : 'less'} ${metric} is better. Controls are what the winner must beat: architectures of the same size that take no search. ${recovered === undefined ? '' : 'They are not trained, and so the winner is compared with them as it was before its recovery. '}${[describeLeftOutControls(report.leftOutControls), ...report.notes.map(toSentence)].join(' ')}`.trimEnd(),
     figures: [
       {
         caption: `The ${metric} of each.`,
@@ -89,4 +89,8 @@ export function writeComparison({ study, metric, higherIsBetter }: StudyOverview
 
 function formatValue(value: number | undefined): string {
   return value === undefined ? '' : formatMetric(value);
+}
+
+function toSentence(note: string): string {
+  return `${note[0]?.toUpperCase() ?? ''}${note.slice(1)}.`;
 }

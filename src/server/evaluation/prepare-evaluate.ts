@@ -281,6 +281,7 @@ async function estimateEvaluation(evaluation: Evaluation, breathe: () => Promise
     loads: [],
     feasible: [],
     loadsIn: [],
+    notes: [],
     architectures: selections.map(({ architecture }) => encodeArchitecture(architecture)),
     costs,
   };

@@ -7,6 +7,7 @@ import { DEFAULT_MAX_RATE } from '../requests/defaults.js';
 import { encodeArchitecture } from '../encoding/architecture.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLoads } from './list-loads.js';
+import { listOutputNotes } from './list-output-notes.js';
 import type { OpenModels } from './open-models.js';
 
 /**
@@ -18,8 +19,8 @@ export async function inspectModel(
   plugins: PluginLookup,
   request: InspectModelRequest,
 ): Promise<InspectModelResponse> {
-  const { language, tokenizer } = await models.open(request.model);
-  const { shape, checkpoint } = language;
+  const model = await models.open(request.model);
+  const { shape, checkpoint } = model.language;
   const { limits } = resolveTargets({ plugins, shape }, request, []);
   const space = decodeSpace(shape, request.space, { maxRate: DEFAULT_MAX_RATE, limits });
   const prunable = new Set(space.dimensions.flatMap(({ layers }) => layers));
@@ -38,9 +39,9 @@ export async function inspectModel(
     weightBytes: BigInt(checkpoint.weightBytes),
     dimensions: space.dimensions.map(encodeDimension),
     protectedLayers: shape.layers.map((_, layer) => layer).filter((layer) => !prunable.has(layer)),
-    hasTokenizer: tokenizer !== undefined,
+    hasTokenizer: model.tokenizer !== undefined,
     loads: await listLoads(checkpoint, plugins),
-    notes: [...checkpoint.notes],
+    notes: [...checkpoint.notes, ...listOutputNotes(model)],
   };
 }
 

@@ -131,6 +131,7 @@ describe('a job', () => {
         snapped: [],
         recovery: undefined,
         exports: [],
+        notes: [],
       },
     };
     await using server = await startScriptedServer({

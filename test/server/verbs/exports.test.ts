@@ -1,13 +1,20 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { DeepPartial, ExportSpec, PruneRequest, PruneResult } from '../../../src/client/index.js';
+import {
+  ReportFormat,
+  type DeepPartial,
+  type ExportSpec,
+  type PruneRequest,
+  type PruneResult,
+} from '../../../src/client/index.js';
 import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 import {
   CALIBRATION,
   DEMO,
   demoLayers,
   MAGNITUDE,
+  MODELS_ROOT,
   readWeights,
   refusalOf,
   smallSearch,
@@ -203,18 +210,39 @@ describe('an output in several forms', () => {
     expect(await readdir(verbs.path('outputs'))).not.toContain('torn');
   });
 
-  it('is written for the winner of a search too, whose report tells of each form', async () => {
-    const report = await verbs.client.runSearch(smallSearch({ output: 'winner', exports: BOTH }));
+  it('is written for the winner of a search too, whose report tells of each form, and what all lack', async () => {
+    await cp(join(MODELS_ROOT, DEMO), verbs.path('models/mute'), {
+      recursive: true,
+      filter: (file) => !file.endsWith('tokenizer.json'),
+    });
+    const exports = [{ exporter: { id: 'hf' } }, { name: 'graph', exporter: { id: 'onnx' } }];
+    const search = smallSearch({ model: 'mute', output: 'winner', exports });
+    const report = await verbs.client.runSearch(search);
     expect(report.exports.map(({ output, exporter }) => [output, exporter])).toEqual([
       ['winner/hf', 'hf'],
-      ['winner/small', 'gguf'],
+      ['winner/graph', 'onnx'],
     ]);
     for (const { output, files, bytes, costs } of report.exports) {
       expect(files.toSorted()).toEqual(await filesIn(output));
+      expect(files).not.toContain('tokenizer.json');
       const { outputs } = await verbs.client.services.files.listOutputs({ folder: output });
       expect(outputs).toMatchObject([{ output, bytes, studyId: report.studyId }]);
       expect(costs.length).toBeGreaterThan(0);
     }
+    const lacks = [expect.stringMatching(/^the model has no tokenizer\.json, so its outputs have none/) as string];
+    expect(report.notes).toEqual(lacks);
+    const { document } = await verbs.client.services.studies.getStudyReport({
+      studyId: report.studyId,
+      format: ReportFormat.MARKDOWN,
+    });
+    expect(document).toContain('The model has no tokenizer.json, so its outputs have none');
+    expect((await verbs.client.planSearch({ ...search, output: 'next' })).notes).toEqual(lacks);
+    expect((await verbs.client.planSearch({ ...search, output: '', exports: [] })).notes).toEqual([]);
+    expect((await verbs.client.services.models.inspectModel({ model: 'mute' })).notes).toEqual(lacks);
+    const pruned = { model: 'mute', recipe: MAGNITUDE, selection: { $case: 'uniformRate', value: 0.25 } } as const;
+    expect((await verbs.client.planPrune(pruned)).notes).toEqual(lacks);
+    expect((await prune({ ...pruned, output: 'mute' })).notes).toEqual(lacks);
+    expect(both.notes).toEqual([]);
   });
 
   it.each<[string, DeepPartial<PruneRequest>, string, RegExp]>([

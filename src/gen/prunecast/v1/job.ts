@@ -607,6 +607,8 @@ export interface PruneResult {
    * `loads_in` are those of all together, and `costs` those of the first.
    */
   exports: WrittenExport[];
+  /** What it lacks because the model lacks it, such as a tokenizer. One sentence each; empty for most models. */
+  notes: string[];
 }
 
 /** A rate between two counts. */
@@ -2704,6 +2706,7 @@ function createBasePruneResult(): PruneResult {
     snapped: [],
     recovery: undefined,
     exports: [],
+    notes: [],
   };
 }
 
@@ -2747,6 +2750,9 @@ export const PruneResult: MessageFns<PruneResult> = {
     }
     for (const v of message.exports) {
       WrittenExport.encode(v!, writer.uint32(98).fork()).join();
+    }
+    for (const v of message.notes) {
+      writer.uint32(106).string(v!);
     }
     return writer;
   },
@@ -2860,6 +2866,14 @@ export const PruneResult: MessageFns<PruneResult> = {
             message.exports.push(WrittenExport.decode(reader, reader.uint32()));
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2900,6 +2914,7 @@ export const PruneResult: MessageFns<PruneResult> = {
       exports: globalThis.Array.isArray(object?.exports)
         ? object.exports.map((e: any) => WrittenExport.fromJSON(e))
         : [],
+      notes: globalThis.Array.isArray(object?.notes) ? object.notes.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -2941,6 +2956,9 @@ export const PruneResult: MessageFns<PruneResult> = {
     if (message.exports?.length) {
       obj.exports = message.exports.map((e) => WrittenExport.toJSON(e));
     }
+    if (message.notes?.length) {
+      obj.notes = message.notes;
+    }
     return obj;
   },
 
@@ -2967,6 +2985,7 @@ export const PruneResult: MessageFns<PruneResult> = {
       ? RecoveryResult.fromPartial(object.recovery)
       : undefined;
     message.exports = object.exports?.map((e) => WrittenExport.fromPartial(e)) || [];
+    message.notes = object.notes?.map((e) => e) || [];
     return message;
   },
 };

@@ -870,6 +870,11 @@ export interface Plan {
    * the request have its options, all others their default ones.
    */
   loads: LoadRow[];
+  /**
+   * What the output will lack because the model lacks it, such as a tokenizer. One sentence each; empty for most models,
+   * and if nothing is written.
+   */
+  notes: string[];
 }
 
 /** A part of what a job would do. */
@@ -4779,6 +4784,7 @@ function createBasePlan(): Plan {
     timeUnknown: "",
     knownTrials: 0n,
     loads: [],
+    notes: [],
   };
 }
 
@@ -4846,6 +4852,9 @@ export const Plan: MessageFns<Plan> = {
     }
     for (const v of message.loads) {
       LoadRow.encode(v!, writer.uint32(122).fork()).join();
+    }
+    for (const v of message.notes) {
+      writer.uint32(130).string(v!);
     }
     return writer;
   },
@@ -4983,6 +4992,14 @@ export const Plan: MessageFns<Plan> = {
             message.loads.push(LoadRow.decode(reader, reader.uint32()));
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5052,6 +5069,9 @@ export const Plan: MessageFns<Plan> = {
       loads: globalThis.Array.isArray(object?.loads)
         ? object.loads.map((e: any) => LoadRow.fromJSON(e))
         : [],
+      notes: globalThis.Array.isArray(object?.notes)
+        ? object.notes.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -5102,6 +5122,9 @@ export const Plan: MessageFns<Plan> = {
     if (message.loads?.length) {
       obj.loads = message.loads.map((e) => LoadRow.toJSON(e));
     }
+    if (message.notes?.length) {
+      obj.notes = message.notes;
+    }
     return obj;
   },
 
@@ -5133,6 +5156,7 @@ export const Plan: MessageFns<Plan> = {
       ? BigInt(object.knownTrials)
       : 0n;
     message.loads = object.loads?.map((e) => LoadRow.fromPartial(e)) || [];
+    message.notes = object.notes?.map((e) => e) || [];
     return message;
   },
 };

@@ -689,6 +689,11 @@ export interface StudyReport {
     | undefined;
   /** Of several exports each, in the order of the request; empty for a single exporter and if none was asked for. */
   exports: WrittenExport[];
+  /**
+   * What the output lacks because the model lacks it, such as a tokenizer. One sentence each; empty for most models, and
+   * without an output.
+   */
+  notes: string[];
 }
 
 /** How one of the compared recipes did. */
@@ -2533,6 +2538,7 @@ function createBaseStudyReport(): StudyReport {
     recovery: undefined,
     recoveryLift: undefined,
     exports: [],
+    notes: [],
   };
 }
 
@@ -2630,6 +2636,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     }
     for (const v of message.exports) {
       WrittenExport.encode(v!, writer.uint32(250).fork()).join();
+    }
+    for (const v of message.notes) {
+      writer.uint32(258).string(v!);
     }
     return writer;
   },
@@ -2879,6 +2888,14 @@ export const StudyReport: MessageFns<StudyReport> = {
             message.exports.push(WrittenExport.decode(reader, reader.uint32()));
             continue;
           }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2978,6 +2995,9 @@ export const StudyReport: MessageFns<StudyReport> = {
       exports: globalThis.Array.isArray(object?.exports)
         ? object.exports.map((e: any) => WrittenExport.fromJSON(e))
         : [],
+      notes: globalThis.Array.isArray(object?.notes)
+        ? object.notes.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -3070,6 +3090,9 @@ export const StudyReport: MessageFns<StudyReport> = {
     if (message.exports?.length) {
       obj.exports = message.exports.map((e) => WrittenExport.toJSON(e));
     }
+    if (message.notes?.length) {
+      obj.notes = message.notes;
+    }
     return obj;
   },
 
@@ -3125,6 +3148,7 @@ export const StudyReport: MessageFns<StudyReport> = {
       ? Lift.fromPartial(object.recoveryLift)
       : undefined;
     message.exports = object.exports?.map((e) => WrittenExport.fromPartial(e)) || [];
+    message.notes = object.notes?.map((e) => e) || [];
     return message;
   },
 };

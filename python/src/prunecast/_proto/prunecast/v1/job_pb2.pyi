@@ -236,7 +236,7 @@ class JobEnded(_message.Message):
     def __init__(self, state: _Optional[_Union[JobState, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., prune: _Optional[_Union[PruneResult, _Mapping]] = ..., evaluate: _Optional[_Union[EvaluateResult, _Mapping]] = ..., search: _Optional[_Union[_study_types_pb2.StudyReport, _Mapping]] = ..., sample_pairs: _Optional[_Union[SamplePairsResult, _Mapping]] = ..., predictor: _Optional[_Union[_predictor_types_pb2.Predictor, _Mapping]] = ...) -> None: ...
 
 class PruneResult(_message.Message):
-    __slots__ = ("output", "files", "bytes", "architecture", "kept_units", "costs", "loads_in", "recipe_digest", "allocation", "snapped", "recovery", "exports")
+    __slots__ = ("output", "files", "bytes", "architecture", "kept_units", "costs", "loads_in", "recipe_digest", "allocation", "snapped", "recovery", "exports", "notes")
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +249,7 @@ class PruneResult(_message.Message):
     SNAPPED_FIELD_NUMBER: _ClassVar[int]
     RECOVERY_FIELD_NUMBER: _ClassVar[int]
     EXPORTS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     output: str
     files: _containers.RepeatedScalarFieldContainer[str]
     bytes: int
@@ -261,7 +262,8 @@ class PruneResult(_message.Message):
     snapped: _containers.RepeatedCompositeFieldContainer[SnappedRate]
     recovery: _common_pb2.RecoveryResult
     exports: _containers.RepeatedCompositeFieldContainer[_common_pb2.WrittenExport]
-    def __init__(self, output: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ..., bytes: _Optional[int] = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., kept_units: _Optional[_Union[_common_pb2.KeptUnits, _Mapping]] = ..., costs: _Optional[_Iterable[_Union[_common_pb2.Cost, _Mapping]]] = ..., loads_in: _Optional[_Iterable[str]] = ..., recipe_digest: _Optional[str] = ..., allocation: _Optional[str] = ..., snapped: _Optional[_Iterable[_Union[SnappedRate, _Mapping]]] = ..., recovery: _Optional[_Union[_common_pb2.RecoveryResult, _Mapping]] = ..., exports: _Optional[_Iterable[_Union[_common_pb2.WrittenExport, _Mapping]]] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, output: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ..., bytes: _Optional[int] = ..., architecture: _Optional[_Union[_common_pb2.Architecture, _Mapping]] = ..., kept_units: _Optional[_Union[_common_pb2.KeptUnits, _Mapping]] = ..., costs: _Optional[_Iterable[_Union[_common_pb2.Cost, _Mapping]]] = ..., loads_in: _Optional[_Iterable[str]] = ..., recipe_digest: _Optional[str] = ..., allocation: _Optional[str] = ..., snapped: _Optional[_Iterable[_Union[SnappedRate, _Mapping]]] = ..., recovery: _Optional[_Union[_common_pb2.RecoveryResult, _Mapping]] = ..., exports: _Optional[_Iterable[_Union[_common_pb2.WrittenExport, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class SnappedRate(_message.Message):
     __slots__ = ("dimension", "asked", "used")

@@ -376,7 +376,7 @@ class PlanSearchResponse(_message.Message):
     def __init__(self, plan: _Optional[_Union[Plan, _Mapping]] = ...) -> None: ...
 
 class Plan(_message.Message):
-    __slots__ = ("trials", "tokens", "peak_memory_bytes", "estimated_seconds", "feasible", "loads_in", "architectures", "costs", "stream_fit", "phases", "disk_bytes", "base_memory_bytes", "time_unknown", "known_trials", "loads")
+    __slots__ = ("trials", "tokens", "peak_memory_bytes", "estimated_seconds", "feasible", "loads_in", "architectures", "costs", "stream_fit", "phases", "disk_bytes", "base_memory_bytes", "time_unknown", "known_trials", "loads", "notes")
     TRIALS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -392,6 +392,7 @@ class Plan(_message.Message):
     TIME_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     KNOWN_TRIALS_FIELD_NUMBER: _ClassVar[int]
     LOADS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     trials: int
     tokens: int
     peak_memory_bytes: int
@@ -407,7 +408,8 @@ class Plan(_message.Message):
     time_unknown: str
     known_trials: int
     loads: _containers.RepeatedCompositeFieldContainer[_model_pb2.LoadRow]
-    def __init__(self, trials: _Optional[int] = ..., tokens: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., estimated_seconds: _Optional[float] = ..., feasible: _Optional[_Iterable[_Union[FeasibleRange, _Mapping]]] = ..., loads_in: _Optional[_Iterable[str]] = ..., architectures: _Optional[_Iterable[_Union[_common_pb2.Architecture, _Mapping]]] = ..., costs: _Optional[_Iterable[_Union[_common_pb2.Cost, _Mapping]]] = ..., stream_fit: _Optional[_Union[StreamFit, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[PlannedPhase, _Mapping]]] = ..., disk_bytes: _Optional[int] = ..., base_memory_bytes: _Optional[int] = ..., time_unknown: _Optional[str] = ..., known_trials: _Optional[int] = ..., loads: _Optional[_Iterable[_Union[_model_pb2.LoadRow, _Mapping]]] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, trials: _Optional[int] = ..., tokens: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., estimated_seconds: _Optional[float] = ..., feasible: _Optional[_Iterable[_Union[FeasibleRange, _Mapping]]] = ..., loads_in: _Optional[_Iterable[str]] = ..., architectures: _Optional[_Iterable[_Union[_common_pb2.Architecture, _Mapping]]] = ..., costs: _Optional[_Iterable[_Union[_common_pb2.Cost, _Mapping]]] = ..., stream_fit: _Optional[_Union[StreamFit, _Mapping]] = ..., phases: _Optional[_Iterable[_Union[PlannedPhase, _Mapping]]] = ..., disk_bytes: _Optional[int] = ..., base_memory_bytes: _Optional[int] = ..., time_unknown: _Optional[str] = ..., known_trials: _Optional[int] = ..., loads: _Optional[_Iterable[_Union[_model_pb2.LoadRow, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class PlannedPhase(_message.Message):
     __slots__ = ("name", "trials", "tokens", "estimated_seconds")

@@ -243,7 +243,7 @@ class PhaseTokens(_message.Message):
     def __init__(self, phase: _Optional[_Union[StudyPhase, str]] = ..., tokens: _Optional[int] = ..., elapsed_seconds: _Optional[float] = ...) -> None: ...
 
 class StudyReport(_message.Message):
-    __slots__ = ("study_id", "dense", "winner", "controls", "best_control", "lifts", "predictor_id", "fit_quality", "pairs", "predicted", "verified", "tokens_spent", "phases", "summary", "output", "winner_units", "measurement", "recipes", "compensation_fit", "curve", "predictor_scores", "front", "labels_paid", "labels_known", "left_out_controls", "recovered", "recovery", "recovery_lift", "exports")
+    __slots__ = ("study_id", "dense", "winner", "controls", "best_control", "lifts", "predictor_id", "fit_quality", "pairs", "predicted", "verified", "tokens_spent", "phases", "summary", "output", "winner_units", "measurement", "recipes", "compensation_fit", "curve", "predictor_scores", "front", "labels_paid", "labels_known", "left_out_controls", "recovered", "recovery", "recovery_lift", "exports", "notes")
     STUDY_ID_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
     WINNER_FIELD_NUMBER: _ClassVar[int]
@@ -273,6 +273,7 @@ class StudyReport(_message.Message):
     RECOVERY_FIELD_NUMBER: _ClassVar[int]
     RECOVERY_LIFT_FIELD_NUMBER: _ClassVar[int]
     EXPORTS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     study_id: str
     dense: ReportRow
     winner: ReportRow
@@ -302,7 +303,8 @@ class StudyReport(_message.Message):
     recovery: _common_pb2.RecoveryResult
     recovery_lift: Lift
     exports: _containers.RepeatedCompositeFieldContainer[_common_pb2.WrittenExport]
-    def __init__(self, study_id: _Optional[str] = ..., dense: _Optional[_Union[ReportRow, _Mapping]] = ..., winner: _Optional[_Union[ReportRow, _Mapping]] = ..., controls: _Optional[_Iterable[_Union[ReportRow, _Mapping]]] = ..., best_control: _Optional[str] = ..., lifts: _Optional[_Iterable[_Union[Lift, _Mapping]]] = ..., predictor_id: _Optional[str] = ..., fit_quality: _Optional[_Union[_predictor_types_pb2.FitQuality, _Mapping]] = ..., pairs: _Optional[int] = ..., predicted: _Optional[int] = ..., verified: _Optional[int] = ..., tokens_spent: _Optional[int] = ..., phases: _Optional[_Iterable[_Union[PhaseTokens, _Mapping]]] = ..., summary: _Optional[str] = ..., output: _Optional[str] = ..., winner_units: _Optional[_Union[_common_pb2.KeptUnits, _Mapping]] = ..., measurement: _Optional[_Union[_common_pb2.Measurement, _Mapping]] = ..., recipes: _Optional[_Iterable[_Union[RecipeComparison, _Mapping]]] = ..., compensation_fit: _Optional[_Union[CompensationFit, str]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., predictor_scores: _Optional[_Iterable[_Union[_predictor_types_pb2.BackendScore, _Mapping]]] = ..., front: _Optional[_Union[Front, _Mapping]] = ..., labels_paid: _Optional[int] = ..., labels_known: _Optional[int] = ..., left_out_controls: _Optional[_Iterable[str]] = ..., recovered: _Optional[_Union[ReportRow, _Mapping]] = ..., recovery: _Optional[_Union[_common_pb2.RecoveryResult, _Mapping]] = ..., recovery_lift: _Optional[_Union[Lift, _Mapping]] = ..., exports: _Optional[_Iterable[_Union[_common_pb2.WrittenExport, _Mapping]]] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, study_id: _Optional[str] = ..., dense: _Optional[_Union[ReportRow, _Mapping]] = ..., winner: _Optional[_Union[ReportRow, _Mapping]] = ..., controls: _Optional[_Iterable[_Union[ReportRow, _Mapping]]] = ..., best_control: _Optional[str] = ..., lifts: _Optional[_Iterable[_Union[Lift, _Mapping]]] = ..., predictor_id: _Optional[str] = ..., fit_quality: _Optional[_Union[_predictor_types_pb2.FitQuality, _Mapping]] = ..., pairs: _Optional[int] = ..., predicted: _Optional[int] = ..., verified: _Optional[int] = ..., tokens_spent: _Optional[int] = ..., phases: _Optional[_Iterable[_Union[PhaseTokens, _Mapping]]] = ..., summary: _Optional[str] = ..., output: _Optional[str] = ..., winner_units: _Optional[_Union[_common_pb2.KeptUnits, _Mapping]] = ..., measurement: _Optional[_Union[_common_pb2.Measurement, _Mapping]] = ..., recipes: _Optional[_Iterable[_Union[RecipeComparison, _Mapping]]] = ..., compensation_fit: _Optional[_Union[CompensationFit, str]] = ..., curve: _Optional[_Union[Curve, _Mapping]] = ..., predictor_scores: _Optional[_Iterable[_Union[_predictor_types_pb2.BackendScore, _Mapping]]] = ..., front: _Optional[_Union[Front, _Mapping]] = ..., labels_paid: _Optional[int] = ..., labels_known: _Optional[int] = ..., left_out_controls: _Optional[_Iterable[str]] = ..., recovered: _Optional[_Union[ReportRow, _Mapping]] = ..., recovery: _Optional[_Union[_common_pb2.RecoveryResult, _Mapping]] = ..., recovery_lift: _Optional[_Union[Lift, _Mapping]] = ..., exports: _Optional[_Iterable[_Union[_common_pb2.WrittenExport, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RecipeComparison(_message.Message):
     __slots__ = ("recipe_digest", "criterion", "compensation", "best")
