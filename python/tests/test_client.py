@@ -41,6 +41,8 @@ def test_describes_a_model(client: prunecast.Client) -> None:
     assert model.parameters == 260_032
     assert model.dimensions[0].name == "layers.0.ffn_channels"
     assert [layer.ffn_channels for layer in model.architecture.layers] == [172] * 5
+    graph = {row.uniform: row.loads_in for row in model.loads if (row.compensation, row.exporter) == ("mean", "onnx")}
+    assert graph == {True: ("ONNX Runtime", "transformers.js"), False: ("ONNX Runtime", "transformers.js")}
 
 
 def test_scores_units_layer_by_layer(client: prunecast.Client) -> None:
@@ -73,8 +75,18 @@ def test_prunes_to_a_share_of_the_parameters(client: prunecast.Client) -> None:
 
 def test_plans_without_starting_anything(client: prunecast.Client) -> None:
     jobs = len(list(client.jobs()))
-    plan = client.plan(messages.PruneRequest(model="stories260k", uniform_rate=0.5), recipe=RECIPE)
+    plan = client.plan(
+        messages.PruneRequest(model="stories260k", uniform_rate=0.5), recipe=RECIPE, exports=["hf", "gguf"]
+    )
     assert plan.architectures[0].layers[4].ffn_channels == 86
+    assert plan.loads_in == ("transformers", "vLLM", "llama.cpp")
+    assert plan.notes == ()
+    rows = [row for row in plan.loads if row.compensation == "none"]
+    assert {row.exporter: (row.loads_in, row.note) for row in rows if row.options is None} == {
+        "hf": (("transformers", "vLLM"), None),
+        "gguf": (("llama.cpp",), None),
+        "onnx": (("ONNX Runtime", "transformers.js"), None),
+    }
     assert len(list(client.jobs())) == jobs
 
 
@@ -269,6 +281,13 @@ def test_tells_the_request_and_the_result_of_a_job(client: prunecast.Client) -> 
             ("told/f32", "gguf"),
         ]
         assert "model.gguf" in job.result.exports[1].files
+        assert [form.loads_in for form in job.result.exports] == [("transformers", "vLLM"), ("llama.cpp",)]
+        assert job.result.notes == ()
+    assert {(check.folder, check.outcome) for check in client.verify("told")} == {
+        (None, "passed"),
+        ("hf", "passed"),
+        ("f32", "passed"),
+    }
 
 
 ROW = "Where is the bone?,arm,leg,head,foot,B\n"

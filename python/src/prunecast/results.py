@@ -129,6 +129,7 @@ class PruneResult:
     recipe_digest: str | None
     allocation: str | None
     exports: tuple[WrittenExport, ...]
+    notes: tuple[str, ...]
     message: messages.PruneResult = _whole()
 
 
@@ -184,6 +185,7 @@ class SearchReport:
     lifts: tuple[Lift, ...]
     output: str | None
     exports: tuple[WrittenExport, ...]
+    notes: tuple[str, ...]
     recovered: ReportRow | None
     predictor_id: str | None
     fit_quality: FitQuality | None
@@ -483,6 +485,21 @@ class DimensionEffect:
 
 
 @dataclass(frozen=True)
+class LoadRow:
+    """What would load the outputs of a compensation and an exporter; if nothing does, `note` says why, and what would.
+
+    `options` are set in rows of options other than those that were asked for.
+    """
+
+    compensation: str
+    exporter: str
+    uniform: bool
+    loads_in: tuple[str, ...]
+    note: str | None
+    options: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
 class Model:
     """What a checkpoint is."""
 
@@ -499,6 +516,7 @@ class Model:
     dimensions: tuple[Dimension, ...]
     protected_layers: tuple[int, ...]
     has_tokenizer: bool
+    loads: tuple[LoadRow, ...]
     notes: tuple[str, ...]
     message: messages.InspectModelResponse = _whole()
 
@@ -660,6 +678,8 @@ class Plan:
     phases: tuple[PlannedPhase, ...]
     disk_bytes: int
     known_trials: int
+    loads: tuple[LoadRow, ...]
+    notes: tuple[str, ...]
     message: messages.Plan = _whole()
 
 
