@@ -203,12 +203,14 @@ describe('what the server refuses', () => {
         'space.max_rate: is 0.1; allowed is min_rate (0.9) to 1',
         'recipes[0].calibration.sequences and texts.text. The text of model.safetensors has weight_bytes',
         'see `pairs.band` and `no_such`, layers.0.ffn_channels',
+        'name separate texts, or one in `texts.text` alone; a further one in `further_measurements[0].texts.text`',
       ].map((sentence) => names.rename(sentence)),
     ).toEqual([
       '--output: "b" exists: set --overwrite to replace it, or name another output',
       '--max-rate: is 0.1; allowed is --min-rate (0.9) to 1',
       '--sequences and --text. The text of model.safetensors has weight_bytes',
       'see `pairs.band` and `no_such`, layers.0.ffn_channels',
+      'name separate texts, or one in --text alone; a further one in --also-text',
     ]);
   });
 

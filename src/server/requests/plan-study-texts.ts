@@ -216,7 +216,8 @@ export function refuseTextOverlap(
       starts.map((from) => ({ from, to: from + textTokens })),
       rangesOf(plan),
     );
-    if (shared !== undefined) throw overlap(field, `${what} and a ${name} window share token ${shared} of the text`);
+    if (shared !== undefined)
+      throw overlap(field, `${what} and a ${name} window share token ${shared} of the text`, 'texts.text');
   }
 }
 
@@ -304,6 +305,7 @@ function refuseOverlaps(
             plan.measurement.window === 0
               ? `${a} and ${b} share item ${shared}`
               : `a ${a} window and a ${b} window share token ${shared} of the text`,
+            `${field}.text`,
           );
       }
     }
@@ -340,10 +342,11 @@ function findOverlap(a: readonly Range[], b: readonly Range[]): number | undefin
   return undefined;
 }
 
-function overlap(field: string, description: string): PrunecastError {
+/** @param whole path of the text that all parts share */
+function overlap(field: string, description: string, whole: string): PrunecastError {
   return PrunecastError.ofField(
     field,
-    `${description}: send separate texts, or one for all in \`text\``,
+    `${description}: name separate texts, or one in \`${whole}\` alone, of which each part takes its own`,
     'WINDOWS_OVERLAP',
   );
 }

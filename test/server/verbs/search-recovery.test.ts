@@ -241,7 +241,7 @@ describe('a Search with a recovery', () => {
     );
     expect(refusal).toMatchObject({ reason: 'WINDOWS_OVERLAP', fields: ['recovery.text.text'] });
     expect(refusal.message).toContain(`a sequence of the recovery and a ${part} window share token`);
-    expect(refusal.message).toContain('send separate texts');
+    expect(refusal.message).toContain('or one in `texts.text` alone');
   });
 
   it('trains the knee of several objectives', { timeout: 240_000 }, async () => {
