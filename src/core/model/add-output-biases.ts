@@ -30,11 +30,12 @@ export function addOutputBiases(shape: ModelShape, architecture?: Architecture):
   };
 }
 
-/** A model's sizes with the biases that a recipe's compensation adds to one of its architectures. */
+/** The sizes of one of a model's architectures, with the biases that a recipe's compensation adds to it. */
 export function exportedShape(
   shape: ModelShape,
   architecture: Architecture,
   compensation: { readonly plugin: { readonly addsBias: boolean } } | undefined,
 ): ModelShape {
-  return compensation?.plugin.addsBias === true ? addOutputBiases(shape, architecture) : shape;
+  const biased = compensation?.plugin.addsBias === true ? addOutputBiases(shape, architecture) : shape;
+  return { ...biased, layers: architecture };
 }

@@ -25,6 +25,11 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
    * before any work; `write` may rely on the answer.
    */
   refuses?(source: ExportSource, options: Options): Promise<string | undefined>;
+  /**
+   * The files that `write` writes of a model, and their bytes, so that plans state what an output takes on disk. It reads
+   * no tensor; the model's `manifest` has made-up digests. Without this method a plan counts the weights alone.
+   */
+  listFiles?(model: PrunedModel, options: Options): Promise<FileSizes>;
   /** Writes all files into `directory`, an existing empty folder; the caller moves it into place. */
   write(model: PrunedModel, directory: string, context: Context, options: Options): Promise<ExportSummary>;
   /**
@@ -75,16 +80,16 @@ export interface WeightStorage {
 export type ExportSupport =
   /**
    * `biases`: those of the written model if its format needs more than the model has; the others are zeros.
-   * `numberBytes`: the bytes of a number in what is written, if they are not those of the model.
-   * `weightBytes`: the bytes of all weights as they are written, if they are not those of the written architecture with
-   * `numberBytes`: a format may need zeros in place of a dropped half-block.
+   * `layers`: those of the written model if they are not those of the architecture: a format may need zeros in place of a
+   * dropped half-block, or leave out a layer that keeps nothing.
+   * `numberBytes`: the bytes of a number in what is written, in the layers that it has, if they are not those of the model.
    */
   | {
       readonly ok: true;
       readonly loadsIn: readonly string[];
       readonly biases?: BlockBiases;
+      readonly layers?: Architecture;
       readonly numberBytes?: ModelShape['numberBytes'];
-      readonly weightBytes?: number;
     }
   | { readonly ok: false; readonly reason: string };
 
@@ -136,6 +141,9 @@ export interface RowRange {
   readonly first: number;
   readonly count: number;
 }
+
+/** Bytes by the names of files, relative to the folder. */
+export type FileSizes = Readonly<Record<string, number>>;
 
 export interface ExportSummary {
   /** Names of the files written, relative to the folder. */

@@ -1,19 +1,22 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExportSummary, PrunedTensor } from '../../core/ports/exporter.js';
+import type { ExportSummary, FileSizes, PrunedTensor } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 import { writeFully } from '../files/read-write.js';
 import { DTYPE_BYTES } from './dtype.js';
 import { readPieces } from './read-pieces.js';
 
-export interface SafetensorsOutput {
-  /** An existing folder. */
-  readonly directory: string;
+export interface SafetensorsContent {
   readonly tensors: readonly PrunedTensor[];
   /** Most bytes of values per file; a larger tensor gets its own file. */
   readonly shardBytes: number;
+}
+
+export interface SafetensorsOutput extends SafetensorsContent {
+  /** An existing folder. */
+  readonly directory: string;
   readonly work: WorkContext;
 }
 
@@ -28,9 +31,8 @@ const ALIGNMENT = 8;
  */
 export async function writeSafetensors(output: SafetensorsOutput): Promise<Required<ExportSummary>> {
   const { directory, tensors, work } = output;
-  const shards = planShards(tensors, output.shardBytes);
-  const total = tensors.reduce((sum, tensor) => sum + countBytes(tensor), 0);
-  const fileOf: Record<string, string> = {};
+  const shards = planShards(output);
+  const total = sumBytes(tensors);
   const digests: Record<string, string> = {};
   let bytes = 0;
   let done = 0;
@@ -39,8 +41,7 @@ export async function writeSafetensors(output: SafetensorsOutput): Promise<Requi
     digests[file] = written.sha256;
     bytes += written.bytes;
   };
-  for (const [index, shard] of shards.entries()) {
-    const file = shards.length === 1 ? SINGLE_FILE : `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
+  for (const [file, shard] of shards)
     await add(file, async (target) => {
       await target.write(encodeHeader(shard));
       for (const tensor of shard) {
@@ -51,17 +52,23 @@ export async function writeSafetensors(output: SafetensorsOutput): Promise<Requi
           done += piece.length;
           work.report?.({ what: 'bytes', done, total });
         }
-        fileOf[tensor.name] = file;
       }
     });
-  }
-  if (shards.length > 1) {
-    const index = { metadata: { total_size: total }, weight_map: fileOf };
-    await add(INDEX_FILE, (target) =>
-      target.write(new TextEncoder().encode(`${JSON.stringify(index, undefined, 2)}\n`)),
-    );
-  }
+  const index = encodeIndex(shards);
+  if (index !== undefined) await add(INDEX_FILE, (target) => target.write(index));
   return { files: Object.keys(digests), bytes, digests };
+}
+
+/** The files that `writeSafetensors` writes. */
+export function listSafetensors(content: SafetensorsContent): FileSizes {
+  const shards = planShards(content);
+  const index = encodeIndex(shards);
+  return {
+    ...Object.fromEntries(
+      [...shards].map(([file, tensors]) => [file, encodeHeader(tensors).length + sumBytes(tensors)]),
+    ),
+    ...(index === undefined ? {} : { [INDEX_FILE]: index.length }),
+  };
 }
 
 /** A file that is being written, from its beginning to its end. */
@@ -97,7 +104,10 @@ export async function writeFileSynced(path: string, write: (file: NewFile) => Pr
   }
 }
 
-function planShards(tensors: readonly PrunedTensor[], shardBytes: number): PrunedTensor[][] {
+/** The tensors of each file, by its name. */
+type Shards = ReadonlyMap<string, readonly PrunedTensor[]>;
+
+function planShards({ tensors, shardBytes }: SafetensorsContent): Shards {
   const shards: PrunedTensor[][] = [[]];
   let filled = 0;
   for (const tensor of tensors) {
@@ -111,7 +121,18 @@ function planShards(tensors: readonly PrunedTensor[], shardBytes: number): Prune
   }
   // With the widest dtype first, every tensor starts at a multiple of its value size.
   for (const shard of shards) shard.sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype]);
-  return shards;
+  const nameShard = (index: number): string =>
+    shards.length === 1 ? SINGLE_FILE : `model-${pad(index + 1)}-of-${pad(shards.length)}.safetensors`;
+  return new Map(shards.map((shard, index) => [nameShard(index), shard]));
+}
+
+/** Which file has which tensor; undefined if one has all. */
+function encodeIndex(shards: Shards): Uint8Array | undefined {
+  if (shards.size === 1) return undefined;
+  const files = [...shards].flatMap(([file, tensors]) => tensors.map(({ name }) => [name, file] as const));
+  const total = sumBytes([...shards.values()].flat());
+  const index = { metadata: { total_size: total }, weight_map: Object.fromEntries(files) };
+  return new TextEncoder().encode(`${JSON.stringify(index, undefined, 2)}\n`);
 }
 
 function encodeHeader(tensors: readonly PrunedTensor[]): Uint8Array {
@@ -130,6 +151,10 @@ function encodeHeader(tensors: readonly PrunedTensor[]): Uint8Array {
   new DataView(header.buffer).setBigUint64(0, BigInt(json.length), true);
   header.set(json, 8);
   return header;
+}
+
+function sumBytes(tensors: readonly PrunedTensor[]): number {
+  return tensors.reduce((sum, tensor) => sum + countBytes(tensor), 0);
 }
 
 function countBytes(tensor: PrunedTensor): number {

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import type { ExportSummary } from '../../core/ports/exporter.js';
+import type { ExportSummary, FileSizes } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
 import { readPieces, type ReadableRows } from '../checkpoint/read-pieces.js';
@@ -16,15 +16,18 @@ export const TYPE_BYTES = { float32: 4, float16: 2, int8: 1 } as const;
 
 export type StoredType = keyof typeof TYPE_BYTES;
 
-export interface OnnxOutput {
-  /** An existing folder. */
-  readonly directory: string;
+export interface OnnxContent {
   /** The model's file, relative to that folder; the files of values lie beside it. */
   readonly file: string;
   readonly graph: GraphBuilder;
   readonly tensors: readonly StoredTensor[];
   /** Most bytes of values per file, below the 2 GiB that a protobuf can have; a larger tensor gets its own file. */
   readonly fileBytes: number;
+}
+
+export interface OnnxOutput extends OnnxContent {
+  /** An existing folder. */
+  readonly directory: string;
   readonly work: WorkContext;
 }
 
@@ -47,9 +50,7 @@ export async function writeOnnx({
   work,
 }: OnnxOutput): Promise<Required<ExportSummary>> {
   const total = sumBytes(tensors);
-  const shards = planShards(tensors, fileBytes);
-  const apart = new Set(shards.flat());
-  const inside = tensors.filter((tensor) => !apart.has(tensor));
+  const { dataFiles, outside, inside } = placeTensors({ file, tensors, fileBytes });
   const digests: Record<string, string> = {};
   let [bytes, done] = [0, 0];
   const add = async (name: string, write: (target: NewFile) => Promise<void>): Promise<void> => {
@@ -57,31 +58,25 @@ export async function writeOnnx({
     digests[name] = written.sha256;
     bytes += written.bytes;
   };
-  const write = async (target: NewFile, tensor: StoredTensor): Promise<number> => {
+  const write = async (target: NewFile, tensor: StoredTensor): Promise<void> => {
     work.signal.throwIfAborted();
-    const size = countTensorBytes(tensor);
-    for await (const piece of readPieces(tensor, size)) {
+    for await (const piece of readPieces(tensor, countTensorBytes(tensor))) {
       work.signal.throwIfAborted();
       await target.write(piece);
       done += piece.length;
       work.report?.({ what: 'bytes', done, total });
     }
-    return size;
   };
 
-  const outside: TensorProto[] = [];
-  for (const [index, shard] of shards.entries()) {
-    const name = `${file}_data${index === 0 ? '' : `_${index}`}`;
+  for (const [name, placed] of dataFiles)
     await add(name, async (target) => {
-      let offset = 0;
-      for (const tensor of shard) {
-        const padding = align(offset) - offset;
-        await target.write(new Uint8Array(padding));
-        outside.push(placeOutside(tensor, basename(name), offset + padding));
-        offset += padding + (await write(target, tensor));
+      let written = 0;
+      for (const { tensor, offset, end } of placed) {
+        await target.write(new Uint8Array(offset - written));
+        await write(target, tensor);
+        written = end;
       }
     });
-  }
   await add(file, async (target) => {
     await target.write(encodeHeader(graph.model(), outside, inside));
     for (const tensor of inside) {
@@ -90,6 +85,52 @@ export async function writeOnnx({
     }
   });
   return { files: Object.keys(digests), bytes, digests };
+}
+
+/** The files that `writeOnnx` writes. */
+export function listOnnxFiles({ graph, ...content }: OnnxContent): FileSizes {
+  const { dataFiles, outside, inside } = placeTensors(content);
+  const header = encodeHeader(graph.model(), outside, inside).length;
+  return {
+    ...Object.fromEntries([...dataFiles].map(([name, placed]) => [name, placed.at(-1)?.end ?? 0])),
+    [content.file]: inside.reduce((sum, tensor) => sum + encodeFrame(tensor).length + countTensorBytes(tensor), header),
+  };
+}
+
+/** Where a tensor lies in a file of values. */
+interface PlacedTensor {
+  readonly tensor: StoredTensor;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** The tensors of each file of values, by its name; what the graph says of these; and the tensors of its own file. */
+function placeTensors({ file, tensors, fileBytes }: Omit<OnnxContent, 'graph'>): {
+  readonly dataFiles: ReadonlyMap<string, readonly PlacedTensor[]>;
+  readonly outside: readonly TensorProto[];
+  readonly inside: readonly StoredTensor[];
+} {
+  const shards = planShards(tensors, fileBytes);
+  const apart = new Set(shards.flat());
+  const dataFiles = new Map(
+    shards.map((shard, index) => [`${file}_data${index === 0 ? '' : `_${index}`}`, placeInFile(shard)]),
+  );
+  return {
+    dataFiles,
+    outside: [...dataFiles].flatMap(([name, placed]) =>
+      placed.map(({ tensor, offset }) => placeOutside(tensor, basename(name), offset)),
+    ),
+    inside: tensors.filter((tensor) => !apart.has(tensor)),
+  };
+}
+
+function placeInFile(shard: readonly StoredTensor[]): readonly PlacedTensor[] {
+  let end = 0;
+  return shard.map((tensor) => {
+    const offset = align(end);
+    end = offset + countTensorBytes(tensor);
+    return { tensor, offset, end };
+  });
 }
 
 /** Bytes of a tensor's values. */

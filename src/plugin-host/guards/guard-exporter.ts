@@ -88,6 +88,17 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
             );
           },
         }),
+    ...(exporter.listFiles === undefined
+      ? {}
+      : {
+          listFiles: async (model: PrunedModel, options: unknown) => {
+            const call = { kind: 'exporter', id, method: 'listFiles' } as const;
+            const sizes: unknown = await awaitPlugin(call, limit, () => exporter.listFiles?.(model, options));
+            const parsed = FILE_SIZES.safeParse(sizes);
+            if (parsed.success) return parsed.data;
+            throw pluginInvalid(call, `gave ${nameType(sizes)} in place of {file: bytes}`);
+          },
+        }),
     write: async (model, directory, work, options) => {
       const call = { kind: 'exporter', id, method: 'write' } as const;
       const faults = new WeakSet<object>();
@@ -128,8 +139,7 @@ function noteFaults(model: PrunedModel, faults: WeakSet<object>): PrunedModel {
 function isSupport(value: unknown): value is ExportSupport {
   if (typeof value !== 'object' || value === null || !('ok' in value)) return false;
   if (value.ok === false) return 'reason' in value && typeof value.reason === 'string';
-  if ('weightBytes' in value && value.weightBytes !== undefined && !Number.isSafeInteger(value.weightBytes))
-    return false;
+  if ('layers' in value && !ARCHITECTURE.optional().safeParse(value.layers).success) return false;
   return value.ok === true && 'loadsIn' in value && isTexts(value.loadsIn);
 }
 
@@ -173,13 +183,17 @@ const count = z.int().min(0);
 
 const method = z.custom((value) => typeof value === 'function');
 
+const ARCHITECTURE = z.array(z.object({ kvHeads: count, queryHeadsPerKv: count, ffnChannels: count }));
+
 const OPENED = z.object({
   shape: z.object({ hidden: count, headDim: count, vocabulary: count }),
-  architecture: z.array(z.object({ kvHeads: count, queryHeadsPerKv: count, ffnChannels: count })),
+  architecture: ARCHITECTURE,
   storage: z.object({ type: z.string().min(1), rounding: z.number().min(0).max(1) }),
   logits: method,
   close: method,
 });
+
+const FILE_SIZES = z.record(z.string().min(1), count);
 
 const DIGESTS = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional();
 

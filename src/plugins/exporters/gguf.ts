@@ -9,7 +9,7 @@ import { LICENCE } from '../../engine/checkpoint/list-companions.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { isRecord } from '../../engine/files/read-json.js';
 import { defineExporter } from '../define.js';
-import { completeFolder, toJson } from './folder/complete-folder.js';
+import { completeFolder, listFolder, toJson } from './folder/complete-folder.js';
 import { createRefusal } from './folder/create-refusal.js';
 import { writeModelCard } from './folder/model-card.js';
 import { listNumberBytes } from './folder/number-bytes.js';
@@ -17,11 +17,11 @@ import { cannotHold } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
 import { describeTokenizer } from './gguf/describe-tokenizer.js';
-import { countWeightBytes, listWeights, tableType } from './gguf/list-weights.js';
+import { listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
-import { planLayers } from './gguf/plan-layers.js';
+import { listBiases, planLayers } from './gguf/plan-layers.js';
 import { restrictLayers } from './gguf/restrict-layers.js';
-import { GGUF_FILE, GGUF_TYPES, writeGguf, type GgufType, type GgufValue } from './gguf/write-gguf.js';
+import { countFileBytes, GGUF_FILE, GGUF_TYPES, writeGguf, type GgufType, type GgufValue } from './gguf/write-gguf.js';
 
 /** The types of matrices, by their names in file names of llama.cpp's models. */
 const TYPES = { f32: 'F32', f16: 'F16', bf16: 'BF16', q8_0: 'Q8_0', q4_0: 'Q4_0' } as const;
@@ -45,39 +45,50 @@ export default defineExporter({
     const written = biases === 'added' ? addOutputBiases(shape, architecture) : shape;
     const planned = planLayers(written, architecture, TYPES[type]);
     if (typeof planned === 'string') return { ok: false, reason: planned };
-    const weightBytes = countWeightBytes(written, planned, TYPES[type]);
-    return { ok: true, loadsIn: LOADERS, weightBytes, numberBytes: countWidths(shape, architecture, TYPES[type]) };
+    const { layers } = planned;
+    return {
+      ok: true,
+      loadsIn: LOADERS,
+      biases: listBiases(written),
+      layers: layers.map(({ source: _source, ...layer }) => layer),
+      numberBytes: countWidths(shape, layers, TYPES[type]),
+    };
   },
   open: openGgufExport,
   restrict: (shape, _biases, { type }) => restrictLayers(shape, TYPES[type]),
   refuses: (source) => refuseSource(source),
-  write: async (model, directory, work, { type: asked }) => {
-    const type = TYPES[asked];
-    const planned = planLayers(model.shape, model.architecture, type);
-    if (typeof planned === 'string') throw cannotHold(planned);
-    const metadata = {
-      ...describeModel(model, planned, type),
-      ...(await describeSampling(model)),
-      ...(await describeTokenizer(model, model.shape.vocabulary)),
-    };
-    const weights = await writeGguf({
-      path: join(directory, GGUF_FILE),
-      metadata,
-      tensors: [...listFrequencyFactors(model), ...listWeights(model, planned, type)],
-      work,
-    });
-    const card = writeModelCard(model, { ...USE, loadsIn: LOADERS, converted: asked === 'f32' ? undefined : asked });
-    // The tokenizer and how to sample are in the file.
-    const listCompanions = async (): Promise<readonly string[]> =>
-      (await model.listCompanions()).filter((file) => LICENCE.test(file));
-    return completeFolder(
-      directory,
-      { ...model, listCompanions },
-      { files: [GGUF_FILE], bytes: weights.bytes, digests: { [GGUF_FILE]: weights.sha256 } },
-      { 'README.md': card, [MANIFEST_FILE]: toJson(describe(model, asked, planned.architecture.name)) },
-    );
+  listFiles: async (model, { type }) => {
+    const { content, companions, texts } = await describeFile(model, type);
+    return listFolder({ ...model, ...companions }, { [GGUF_FILE]: countFileBytes(content) }, texts);
+  },
+  write: async (model, directory, work, { type }) => {
+    const { content, companions, texts } = await describeFile(model, type);
+    const { bytes, sha256 } = await writeGguf({ ...content, path: join(directory, GGUF_FILE), work });
+    const written = { files: [GGUF_FILE], bytes, digests: { [GGUF_FILE]: sha256 } };
+    return completeFolder(directory, { ...model, ...companions }, written, texts);
   },
 });
+
+/** The file, and what lies beside it. */
+async function describeFile(model: PrunedModel, asked: keyof typeof TYPES) {
+  const type = TYPES[asked];
+  const planned = planLayers(model.shape, model.architecture, type);
+  if (typeof planned === 'string') throw cannotHold(planned);
+  const metadata = {
+    ...describeModel(model, planned, type),
+    ...(await describeSampling(model)),
+    ...(await describeTokenizer(model, model.shape.vocabulary)),
+  };
+  const card = writeModelCard(model, { ...USE, loadsIn: LOADERS, converted: asked === 'f32' ? undefined : asked });
+  return {
+    content: { metadata, tensors: [...listFrequencyFactors(model), ...listWeights(model, planned, type)] },
+    // The tokenizer and how to sample are in the file.
+    companions: {
+      listCompanions: async () => (await model.listCompanions()).filter((file) => LICENCE.test(file)),
+    },
+    texts: { 'README.md': card, [MANIFEST_FILE]: toJson(describe(model, asked, planned.architecture.name)) },
+  };
+}
 
 const LOADERS = ['llama.cpp'];
 

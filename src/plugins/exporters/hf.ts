@@ -8,20 +8,45 @@ import { convertTensor } from '../../engine/checkpoint/convert-tensor.js';
 import { parseConfig } from '../../engine/checkpoint/parse-config.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import { isRecord } from '../../engine/files/read-json.js';
-import { writeSafetensors } from '../../engine/checkpoint/write-safetensors.js';
+import {
+  listSafetensors,
+  writeSafetensors,
+  type SafetensorsContent,
+} from '../../engine/checkpoint/write-safetensors.js';
 import { digestBytes } from '../../engine/files/digest.js';
 import { openCheckpointExport } from './hf/open-export.js';
 import { findFamily } from '../../engine/families/find-family.js';
 import { listTensors } from '../../engine/families/list-tensors.js';
 import { defineExporter } from '../define.js';
 import { refuseBrokenTokenizer } from './folder/broken-tokenizer.js';
-import { completeFolder, toJson } from './folder/complete-folder.js';
+import { completeFolder, listFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
 import { buildDecilmConfig, buildPerLayerConfig, buildStockConfig } from './hf/build-config.js';
 import { chooseForm, type WrittenForm } from './hf/choose-form.js';
 import { describeUse } from './hf/describe-use.js';
 import { restrictForm } from './hf/restrict-form.js';
 import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/modelling-file.js';
+
+const OPTIONS = z.strictObject({
+  form: z
+    .enum(['auto', 'stock', 'per-layer', 'decilm'])
+    .default('auto')
+    .describe(
+      '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.48 or later and trust_remote_code; `auto` is stock if possible. `decilm` is the form of Nemotron-NAS, which vLLM serves too: FFN channels are multiples of 256, all layers that keep their attention have as many query heads, and there are no norms of queries and keys and no windows.',
+    ),
+  dtype: z
+    .enum(['source', 'float32', 'float16', 'bfloat16'])
+    .default('source')
+    .describe(
+      "The type of all weights; `source` keeps each as the checkpoint has it. A weight that `float16` cannot hold (65,520 and more) is refused by name. Compensated weights are rounded to the source's type first. A budget of weight bytes counts the width of the source unless it names `bytes_per_number`.",
+    ),
+  shard_bytes: z
+    .int()
+    .min(1_000_000)
+    .max(50_000_000_000)
+    .default(4_000_000_000)
+    .describe('Most bytes of weights in one file.'),
+});
 
 /**
  * A Hugging Face folder: config.json, safetensors in the source's own dtype or another, the source's tokenizer files
@@ -36,26 +61,7 @@ import { LEAST_TRANSFORMERS, MODELLING_FILE, MODELLING_SOURCE } from './hf/model
 export default defineExporter({
   id: 'hf',
   summary: 'A Hugging Face folder: stock if all layers have one shape, otherwise with its own modelling file.',
-  options: z.strictObject({
-    form: z
-      .enum(['auto', 'stock', 'per-layer', 'decilm'])
-      .default('auto')
-      .describe(
-        '`stock` loads anywhere but needs layers of one shape; `per-layer` needs transformers 4.48 or later and trust_remote_code; `auto` is stock if possible. `decilm` is the form of Nemotron-NAS, which vLLM serves too: FFN channels are multiples of 256, all layers that keep their attention have as many query heads, and there are no norms of queries and keys and no windows.',
-      ),
-    dtype: z
-      .enum(['source', 'float32', 'float16', 'bfloat16'])
-      .default('source')
-      .describe(
-        "The type of all weights; `source` keeps each as the checkpoint has it. A weight that `float16` cannot hold (65,520 and more) is refused by name. Compensated weights are rounded to the source's type first. A budget of weight bytes counts the width of the source unless it names `bytes_per_number`.",
-      ),
-    shard_bytes: z
-      .int()
-      .min(1_000_000)
-      .max(50_000_000_000)
-      .default(4_000_000_000)
-      .describe('Most bytes of weights in one file.'),
-  }),
+  options: OPTIONS,
   supports: (shape, architecture, biases, { form, dtype }) => {
     const chosen = chooseForm(biases === 'added' ? addOutputBiases(shape, architecture) : shape, architecture, form);
     if (chosen.kind === 'none') return { ok: false, reason: chosen.reason };
@@ -67,32 +73,47 @@ export default defineExporter({
     form === 'decilm' && parseConfig(source.config).slidingWindows.some((window) => window !== undefined)
       ? 'form decilm: the model has sliding windows, which DeciLMForCausalLM lacks; take form auto'
       : refuseBrokenTokenizer(source),
-  write: async (source, directory, work, { form, dtype, shard_bytes: shardBytes }) => {
-    const model = dtype === 'source' ? source : convertModel(source, dtype);
-    const chosen = chooseForm(model.shape, model.architecture, form);
-    if (chosen.kind === 'none') throw PrunecastError.ofField('exporter.options.form', chosen.reason, 'INVALID_OPTIONS');
-    const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
-    const config = buildConfig(written, chosen);
-    const weights = await writeSafetensors({ directory, tensors: written.tensors, shardBytes, work });
-    const companions = await model.listCompanions();
-    const card = writeModelCard(model, {
-      ...describeUse(
-        chosen.kind,
-        companions.some((file) => file.startsWith('tokenizer')),
-      ),
-      loadsIn: listLoaders(model.shape, chosen),
-      converted: dtype === 'source' || dtype === 'float32' ? undefined : dtype,
-    });
-    return completeFolder(directory, model, weights, {
-      'README.md': card,
-      'config.json': toJson(config),
-      ...(chosen.kind === 'stock' ? {} : { [MODELLING_FILE]: MODELLING_SOURCE }),
-      [MANIFEST_FILE]: toJson(describe(written, chosen, config)),
-    });
+  listFiles: async (model, options) => {
+    const { content, texts } = await describeFolder(model, options);
+    return listFolder(model, listSafetensors(content), texts);
+  },
+  write: async (model, directory, work, options) => {
+    const { content, texts } = await describeFolder(model, options);
+    return completeFolder(directory, model, await writeSafetensors({ ...content, directory, work }), texts);
   },
   restrict: (shape, biases, { form }) => restrictForm(shape, biases, form),
   open: openCheckpointExport,
 });
+
+/** The weights and their files, and the texts beside them. */
+async function describeFolder(
+  source: PrunedModel,
+  { form, dtype, shard_bytes: shardBytes }: z.output<typeof OPTIONS>,
+): Promise<{ readonly content: SafetensorsContent; readonly texts: Readonly<Record<string, string>> }> {
+  const model = dtype === 'source' ? source : convertModel(source, dtype);
+  const chosen = chooseForm(model.shape, model.architecture, form);
+  if (chosen.kind === 'none') throw PrunecastError.ofField('exporter.options.form', chosen.reason, 'INVALID_OPTIONS');
+  const written = chosen.kind === 'stock' ? fillBiases(model, chosen.stock.biases) : model;
+  const config = buildConfig(written, chosen);
+  const companions = await model.listCompanions();
+  const card = writeModelCard(model, {
+    ...describeUse(
+      chosen.kind,
+      companions.some((file) => file.startsWith('tokenizer')),
+    ),
+    loadsIn: listLoaders(model.shape, chosen),
+    converted: dtype === 'source' || dtype === 'float32' ? undefined : dtype,
+  });
+  return {
+    content: { tensors: written.tensors, shardBytes },
+    texts: {
+      'README.md': card,
+      'config.json': toJson(config),
+      ...(chosen.kind === 'stock' ? {} : { [MODELLING_FILE]: MODELLING_SOURCE }),
+      [MANIFEST_FILE]: toJson(describe(written, chosen, config)),
+    },
+  };
+}
 
 function listLoaders({ family }: Pick<ModelShape, 'family'>, chosen: WrittenForm): readonly string[] {
   if (chosen.kind === 'stock') return chosen.stock.loadsIn;

@@ -5,10 +5,16 @@ import { addOutputBiases } from '../../core/model/add-output-biases.js';
 import type { PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { isRecord } from '../../engine/files/read-json.js';
-import { TYPE_BYTES, writeOnnx } from '../../engine/graph/write-onnx.js';
+import {
+  countDataFiles,
+  listOnnxFiles,
+  TYPE_BYTES,
+  writeOnnx,
+  type OnnxContent,
+} from '../../engine/graph/write-onnx.js';
 import { defineExporter } from '../define.js';
 import { refuseBrokenTokenizer } from './folder/broken-tokenizer.js';
-import { completeFolder, toJson } from './folder/complete-folder.js';
+import { completeFolder, listFolder, toJson } from './folder/complete-folder.js';
 import { writeModelCard } from './folder/model-card.js';
 import { listNumberBytes, type NumberWidths } from './folder/number-bytes.js';
 import { buildConfig } from './onnx/build-config.js';
@@ -22,6 +28,23 @@ import { BLOCK } from './onnx/quantise-tensor.js';
 import { refuseManyFiles } from './onnx/refuse-many-files.js';
 import type { MatrixType } from './onnx/weights.js';
 
+const OPTIONS = z.strictObject({
+  dtype: z
+    .enum(['float32', 'float16', 'int8'])
+    .default('float32')
+    .describe(
+      'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each 32 inputs of an output channel. Norms, biases, softmax, the residual stream and logits are always float32.',
+    ),
+  shard_bytes: z
+    .int()
+    .min(1_000_000)
+    .max(2_000_000_000)
+    .default(2_000_000_000)
+    .describe(
+      'Most bytes of weights in one file. More than that lie beside the graph as external data, in at most 100 files.',
+    ),
+});
+
 /**
  * A folder for transformers.js: one decoder graph with a cache of keys and values in `onnx/`, config.json, the source's
  * tokenizer files and licences, a model card (README.md), and prunecast.json.
@@ -32,22 +55,7 @@ import type { MatrixType } from './onnx/weights.js';
 export default defineExporter({
   id: 'onnx',
   summary: 'An ONNX graph with a cache for ONNX Runtime and transformers.js; layers may differ.',
-  options: z.strictObject({
-    dtype: z
-      .enum(['float32', 'float16', 'int8'])
-      .default('float32')
-      .describe(
-        'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each 32 inputs of an output channel. Norms, biases, softmax, the residual stream and logits are always float32.',
-      ),
-    shard_bytes: z
-      .int()
-      .min(1_000_000)
-      .max(2_000_000_000)
-      .default(2_000_000_000)
-      .describe(
-        'Most bytes of weights in one file. More than that lie beside the graph as external data, in at most 100 files.',
-      ),
-  }),
+  options: OPTIONS,
   supports: (source, architecture, biases, { dtype, shard_bytes: fileBytes }) => {
     const shape = { ...(biases === 'added' ? addOutputBiases(source, architecture) : source), layers: architecture };
     const reason = refuseManyFiles(shape, dtype, fileBytes);
@@ -60,24 +68,40 @@ export default defineExporter({
       : { ok: false, reason };
   },
   refuses: (source) => refuseBrokenTokenizer(source),
-  write: async (model, directory, work, { dtype, shard_bytes: fileBytes }) => {
-    const file = `${GRAPH_FOLDER}/${GRAPH_FILES[dtype]}`;
+  listFiles: async (model, options) => {
+    const { content, texts } = await describeFolder(model, options);
+    return listFolder(model, listOnnxFiles(content), texts);
+  },
+  write: async (model, directory, work, options) => {
+    const { content, texts } = await describeFolder(model, options);
     await mkdir(join(directory, GRAPH_FOLDER));
-    const weights = await writeOnnx({ ...buildDecoderGraph(model, dtype), directory, file, fileBytes, work });
-    const companions = await model.listCompanions();
-    const card = writeModelCard(model, {
-      ...describeUse(model, { file, hasTokenizer: companions.includes('tokenizer.json') }),
-      loadsIn: listLoaders(model.shape),
-      converted: dtype === 'float32' ? undefined : dtype,
-    });
-    return completeFolder(directory, model, weights, {
-      'README.md': card,
-      'config.json': toJson(buildConfig(model, dtype, weights.files.length - 1)),
-      [MANIFEST_FILE]: toJson(describe(model, dtype, file)),
-    });
+    return completeFolder(directory, model, await writeOnnx({ ...content, directory, work }), texts);
   },
   open: openGraphExport,
 });
+
+/** The graph and its files, and the texts beside them. */
+async function describeFolder(
+  model: PrunedModel,
+  { dtype, shard_bytes: fileBytes }: z.output<typeof OPTIONS>,
+): Promise<{ readonly content: OnnxContent; readonly texts: Readonly<Record<string, string>> }> {
+  const file = `${GRAPH_FOLDER}/${GRAPH_FILES[dtype]}`;
+  const graph = buildDecoderGraph(model, dtype);
+  const companions = await model.listCompanions();
+  const card = writeModelCard(model, {
+    ...describeUse(model, { file, hasTokenizer: companions.includes('tokenizer.json') }),
+    loadsIn: listLoaders(model.shape),
+    converted: dtype === 'float32' ? undefined : dtype,
+  });
+  return {
+    content: { ...graph, file, fileBytes },
+    texts: {
+      'README.md': card,
+      'config.json': toJson(buildConfig(model, dtype, countDataFiles(graph.tensors, fileBytes))),
+      [MANIFEST_FILE]: toJson(describe(model, dtype, file)),
+    },
+  };
+}
 
 /** The caller's manifest, with what this exporter adds about itself. */
 function describe({ manifest }: PrunedModel, dtype: string, file: string): Record<string, unknown> {

@@ -90,7 +90,9 @@ export function listExporterChecks<Options>(
       run: async () => {
         for (const [name, architecture] of await listSupported())
           await inFolder(async (directory) => {
-            const summary = await write(makeUpModel(architecture), directory);
+            const model = makeUpModel(architecture);
+            const listed = await guarded.listFiles?.(model, options());
+            const summary = await write(model, directory);
             deepStrictEqual(
               (await listFiles(directory)).toSorted(),
               [...summary.files].toSorted(),
@@ -104,6 +106,12 @@ export function listExporterChecks<Options>(
               sizes.reduce((sum, size) => sum + size, 0),
               `${name}: the bytes of the files`,
             );
+            if (listed !== undefined)
+              deepStrictEqual(
+                listed,
+                Object.fromEntries(summary.files.map((file, index) => [file, sizes[index]])),
+                `${name}: the files that it says it will write`,
+              );
             for (const [file, digest] of Object.entries(summary.digests ?? {}))
               deepStrictEqual(digest, await hashFile(join(directory, file)), `${name}: the digest of ${file}`);
             ok(summary.files.includes(MANIFEST_FILE), `${MANIFEST_FILE} is missing, by which an output is known`);

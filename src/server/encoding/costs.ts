@@ -24,13 +24,14 @@ export function encodeDimension({ name, kind, layers, size, counts }: Dimension)
  * The costs in every answer: parameters, bytes of the weights as written, KV-cache bytes per token at two bytes per
  * number, FLOPs per token; and the table's latency for each budget that limits it.
  *
- * @param exported the sizes of what is written: it may have more biases, or numbers of another width
+ * @param exported the sizes of what is written: it may have more biases, numbers of another width, or zeros for what is
+ * dropped. Latency is that of the architecture itself
  */
 export function encodeCosts(
   shape: ModelShape,
   architecture: Architecture,
   budgets: readonly Budget[] = [],
-  exported: ModelShape = shape,
+  exported: ModelShape = { ...shape, layers: architecture },
 ): Cost[] {
   const latencies = budgets.flatMap(({ cost }) =>
     cost.kind === 'latency_ms' ? [[BudgetKind.LATENCY_MS, cost] as const] : [],
@@ -39,7 +40,7 @@ export function encodeCosts(
     const [model, dense] = [createCostModel(exported, spec), createCostModel(shape, spec)];
     return {
       kind,
-      value: measureCost(model, architecture) / model.perUnit,
+      value: measureCost(model, kind === BudgetKind.LATENCY_MS ? architecture : exported.layers) / model.perUnit,
       denseValue: measureCost(dense, shape.layers) / dense.perUnit,
       measured: undefined,
     };

@@ -1,13 +1,14 @@
 import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { identityRanking, selectKeptUnits } from '../../core/model/units.js';
-import type { Exporter } from '../../core/ports/exporter.js';
+import type { Exporter, PrunedModel } from '../../core/ports/exporter.js';
 import type { LanguageModel } from '../../engine/language-model.js';
 import { pruneModel } from '../../engine/surgery/prune-model.js';
 import type { PluginRef, Text } from '../../gen/prunecast/v1/common.js';
 import type { ExportSpec } from '../../gen/prunecast/v1/pruning.js';
 import type { RestartedJob } from '../jobs/jobs.js';
 import type { OpenModel } from '../models/open-models.js';
+import { createId } from '../records/create-id.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import { planPlugin, type PlannedExporters } from '../requests/plan-document.js';
 import type { ResolvedRecipe } from '../requests/recipe.js';
@@ -15,9 +16,11 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
 import { describeSource, requireExportable } from '../models/require-exportable.js';
+import type { Provenance } from './describe-output.js';
 import { listOwnTensors, type ComputedBy } from './list-compensated-tensors.js';
 import type { OutputPlan, PlannedExport } from './output-plan.js';
 import { countSpooledBytes } from './spool-tensors.js';
+import { countFormBytes, listForms } from './written-form.js';
 import { planExportedBytes } from './written-shape.js';
 
 export interface OutputServices {
@@ -135,10 +138,7 @@ export function findLoaders(
   return [...new Set(loadsIn)];
 }
 
-/**
- * Bytes of all weights of an output before the model is pruned, and of what is kept beside them until all its forms are
- * written: the tensors that are computed, which happens once.
- */
+/** Bytes of all weights that are written for an output, those too that are kept until all its forms are written. */
 export function countWrittenBytes(
   language: Pick<LanguageModel, 'shape' | 'checkpoint'>,
   architecture: Architecture,
@@ -146,20 +146,48 @@ export function countWrittenBytes(
   by: ComputedBy,
 ): number {
   const written = exports.map((planned) => planExportedBytes(language.shape, architecture, planned, by.compensation));
-  const kept = exports.length > 1 ? countKeptBytes(language, architecture, by) : 0;
+  const kept = exports.length > 1 ? countKeptBytes(planCut(language, architecture, by)) : 0;
   return kept + written.reduce((sum, bytes) => sum + bytes, 0);
 }
 
-function countKeptBytes(
+/**
+ * Bytes of all files of an output before the model is pruned, and of what is kept beside them until all its forms are
+ * written: the tensors that are computed, which happens once. Exact, but for what a training will say in the manifest.
+ */
+export async function countPlannedBytes(
+  model: OpenModel,
+  architecture: Architecture,
+  output: OutputPlan,
+  by: ComputedBy,
+  provenance: Provenance,
+): Promise<number> {
+  const cut = planCut(model.language, architecture, by);
+  const biases = by.compensation?.plugin.addsBias === true ? 'added' : 'none';
+  const forms = listForms(model, cut.pruned, output, biases, provenance, createId('job'));
+  return (output.exports.length > 1 ? countKeptBytes(cut) : 0) + (await countFormBytes(forms, cut.pruned));
+}
+
+/** A pruned model that has the sizes of the output, and nothing to read. */
+interface PlannedCut {
+  readonly pruned: PrunedModel;
+  /** The names of the tensors that are computed. */
+  readonly computed: ReadonlySet<string>;
+}
+
+function planCut(
   { shape, checkpoint }: Pick<LanguageModel, 'shape' | 'checkpoint'>,
   architecture: Architecture,
   by: ComputedBy,
-): number {
+): PlannedCut {
   const { layers } = shape;
   const names = listOwnTensors(shape, architecture, by).map(({ name }) => name);
   const keptUnits = selectKeptUnits(identityRanking(layers), architecture, layers); // any have the same sizes
   const replace = new Map(names.map((name) => [name, new Float32Array()]));
-  return countSpooledBytes(pruneModel({ checkpoint, keptUnits, replace }), new Set(names));
+  return { pruned: pruneModel({ checkpoint, keptUnits, replace }), computed: new Set(names) };
+}
+
+function countKeptBytes({ pruned, computed }: PlannedCut): number {
+  return countSpooledBytes(pruned, computed);
 }
 
 /** Weights are read, cut and written at about this pace. */

@@ -40,6 +40,7 @@ import { planPrune } from '../requests/plan-prune.js';
 import { resolvePrune, type ResolvedPrune } from '../requests/resolve-prune.js';
 import { requireSameUnits, type Selection } from '../requests/resolve-selection.js';
 import {
+  countPlannedBytes,
   countWrittenBytes,
   findLoaders,
   planExporters,
@@ -47,6 +48,7 @@ import {
   timeWriting,
   type OutputServices,
 } from './plan-output.js';
+import type { ComputedBy } from './list-compensated-tensors.js';
 import { planStreamFit } from './plan-stream-fit.js';
 import {
   countTrainingBytes,
@@ -124,7 +126,14 @@ async function estimatePruning(
       recipe === undefined ? [] : [recipe],
       recovery === undefined ? {} : { training: describeTraining(selection.architecture, recovery) },
     ),
-    diskBytes: BigInt(countPrunedBytes(pruning) + countTrainingBytes(shape, selection.architecture, recovery)),
+    diskBytes: BigInt(
+      (await countPlannedBytes(model, selection.architecture, output, computedBy(pruning), {
+        recipe,
+        allocation: selection.allocation,
+        measurements: {},
+        budgets: selection.budgets?.budgets ?? [],
+      })) + countTrainingBytes(shape, selection.architecture, recovery),
+    ),
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
@@ -142,9 +151,8 @@ async function estimatePruning(
   };
 }
 
-function countPrunedBytes({ model, selection: { architecture }, output, recipe, recovery }: Pruning): number {
-  const by = { compensation: recipe?.compensation, isTrained: recovery !== undefined };
-  return countWrittenBytes(model.language, architecture, output, by);
+function computedBy({ recipe, recovery }: Pruning): ComputedBy {
+  return { compensation: recipe?.compensation, isTrained: recovery !== undefined };
 }
 
 function estimatePhases(pruning: Pruning): PlannedPhase[] {
@@ -152,13 +160,14 @@ function estimatePhases(pruning: Pruning): PlannedPhase[] {
     model,
     selection: { architecture },
     byError,
+    output,
     recipe,
     recovery,
   } = pruning;
   const { shape } = model.language;
   const recovered = recovery === undefined ? [] : [estimateRecovery(shape, architecture, recovery)];
   const written = planPhase(EXPORT_PHASE, {
-    seconds: timeWriting(countPrunedBytes(pruning)),
+    seconds: timeWriting(countWrittenBytes(model.language, architecture, output, computedBy(pruning))),
   });
   if (recipe === undefined) return [...recovered, written];
   return [

@@ -3,22 +3,11 @@ import { join } from 'node:path';
 import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE, type SealFolder } from '../../core/ports/outputs.js';
 import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
-import type { Cost, WrittenExport } from '../../gen/prunecast/v1/common.js';
+import type { WrittenExport } from '../../gen/prunecast/v1/common.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import { exportInThread } from './export-in-thread.js';
-import type { PlannedExport } from './output-plan.js';
 import { spoolTensors } from './spool-tensors.js';
-
-/** One form of an output: what writes it, and what is told of it. */
-export interface WrittenForm {
-  readonly planned: PlannedExport;
-  /** Of its weights. */
-  readonly bytes: number;
-  readonly costs: readonly Cost[];
-  readonly loadsIn: readonly string[];
-  /** Without what its exporter adds. */
-  readonly manifest: Readonly<Record<string, unknown>>;
-}
+import { describeForms, type WrittenForm } from './written-form.js';
 
 /**
  * Writes forms of one model to a folder each, every one an output of its own, and beside them a manifest of what they
@@ -76,12 +65,3 @@ export async function writeForms(
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
-
-/** What all forms have in common, and which there are. */
-function describeForms(forms: readonly WrittenForm[]): Readonly<Record<string, unknown>> {
-  const { exporter: _own, costs: _written, ...common } = forms[0]?.manifest ?? {};
-  return {
-    ...common,
-    exports: forms.map(({ planned: { folder }, manifest }) => ({ folder, exporter: manifest['exporter'] })),
-  };
-}

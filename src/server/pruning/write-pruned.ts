@@ -7,7 +7,6 @@ import { pruneModel, type ReplacedTensors } from '../../engine/surgery/prune-mod
 import type { WrittenExport } from '../../gen/prunecast/v1/common.js';
 import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
-import { encodeCosts } from '../encoding/costs.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
 import { listOutputNotes } from '../models/list-output-notes.js';
@@ -15,14 +14,14 @@ import type { OpenModel } from '../models/open-models.js';
 import { countCalibrated } from '../estimates/count-recipe-work.js';
 import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
 import type { ResolvedRecovery } from '../requests/resolve-recovery.js';
-import { describeCosts, describeOutput, type Provenance } from './describe-output.js';
+import type { Provenance } from './describe-output.js';
 import { exportInThread } from './export-in-thread.js';
 import { FIT_PHASE, fitOnStream } from './fit-on-stream.js';
 import { listCompensatedTensors } from './list-compensated-tensors.js';
 import type { OutputPlan } from './output-plan.js';
 import { planRecoverPhases, RECOVER_PHASE } from './recover-pruned.js';
-import { writeForms, type WrittenForm } from './write-forms.js';
-import { countExportedBytes, writtenShape } from './written-shape.js';
+import { countFormBytes, listForms } from './written-form.js';
+import { writeForms } from './write-forms.js';
 import { MANIFEST_FILE, type OutputFolders, type OutputPolicy } from '../../core/ports/outputs.js';
 
 /** The phase that writes the output. */
@@ -83,25 +82,10 @@ export async function writePruned(
   context.phases.enter(EXPORT_PHASE);
   const cut = pruneModel({ checkpoint, keptUnits, replace });
   const biases = recipe?.compensation?.plugin.addsBias === true ? 'added' : 'none';
-  const source = { name: model.name, shape, checkpointDigest: checkpoint.digest };
-  const forms = plan.exports.map((planned): WrittenForm => {
-    const supported = planned.exporter.supports(shape, cut.architecture, biases, planned.options);
-    const written = writtenShape(cut.shape, supported);
-    return {
-      planned,
-      bytes: countExportedBytes(cut.shape, cut.architecture, supported),
-      costs: encodeCosts(shape, cut.architecture, [], written),
-      loadsIn: supported.ok ? supported.loadsIn : [],
-      manifest: {
-        ...describeOutput(source, keptUnits, planned, provenance),
-        costs: describeCosts(encodeCosts(shape, cut.architecture, provenance.budgets, written)),
-        job_id: context.jobId,
-      },
-    };
-  });
+  const forms = listForms(model, cut, plan, biases, provenance, context.jobId);
   const [first] = forms;
   if (first === undefined) throw new RangeError('nothing is to write the output');
-  const target = { ...plan, bytes: forms.reduce((sum, { bytes }) => sum + bytes, 0) };
+  const target = { ...plan, bytes: await countFormBytes(forms, cut) };
   let exports: readonly WrittenExport[] = [];
   const summary = await outputs.write(target, toPolicy(plan, first.manifest), async (directory, seal) => {
     const written =

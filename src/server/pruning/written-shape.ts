@@ -5,21 +5,25 @@ import type { Architecture, ModelShape } from '../../core/model/shape.js';
 import type { ExportSupport } from '../../core/ports/exporter.js';
 import type { ChosenExporter } from './output-plan.js';
 
-/** A pruned model's sizes as an exporter writes them: its format may need more biases, or have numbers of another width. */
+/**
+ * A pruned model's sizes as an exporter writes them: its format may need more biases, have numbers of another width, or
+ * zeros in place of what is dropped.
+ */
 export function writtenShape(shape: ModelShape, supported: ExportSupport): ModelShape {
   if (!supported.ok) return shape;
-  const { biases, numberBytes } = supported;
+  const { biases, layers, numberBytes } = supported;
   return {
     ...shape,
     ...(biases === undefined ? {} : { biases }),
+    ...(layers === undefined ? {} : { layers }),
     ...(numberBytes === undefined ? {} : { numberBytes }),
   };
 }
 
-/** Bytes of a pruned model's weights as an exporter writes them; the files beside them are small. */
-export function countExportedBytes(shape: ModelShape, architecture: Architecture, supported: ExportSupport): number {
-  const stated = supported.ok ? supported.weightBytes : undefined;
-  return stated ?? countOutputBytes(writtenShape(shape, supported), architecture);
+/** Bytes of a pruned model's weights as an exporter writes them. */
+export function countExportedBytes(shape: ModelShape, supported: ExportSupport): number {
+  const written = writtenShape(shape, supported);
+  return countOutputBytes(written, written.layers);
 }
 
 /** Bytes of a model's weights. */
@@ -52,7 +56,6 @@ export function planExportedBytes(
 ): number {
   return countExportedBytes(
     exportedShape(shape, architecture, compensation),
-    architecture,
     askExporter(shape, architecture, planned, compensation),
   );
 }

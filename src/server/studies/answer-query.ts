@@ -241,7 +241,7 @@ async function describeAnswers(
     answers.push({
       architecture: encodeArchitecture(architecture),
       // Biases are counted as the budgets count them: the recipe of an answer is not decided yet.
-      costs: encodeCosts(shape, architecture, budgets, space.shape),
+      costs: encodeCosts(shape, architecture, budgets, { ...space.shape, layers: architecture }),
       predictions: (
         await Promise.all(
           [...open].map(async ([name, predictor]) =>

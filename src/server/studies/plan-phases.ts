@@ -19,6 +19,7 @@ import { FIT_PHASE } from '../pruning/fit-on-stream.js';
 import { countWrittenBytes, timeWriting } from '../pruning/plan-output.js';
 import { countOutputBytes } from '../pruning/written-shape.js';
 import { estimateRecovery } from '../pruning/recover-pruned.js';
+import type { ComputedBy } from '../pruning/list-compensated-tensors.js';
 import type { OutputPlan } from '../pruning/output-plan.js';
 import { countTrialTokens, listObservations } from './study-measurements.js';
 import type { Study } from './study.js';
@@ -147,18 +148,20 @@ export function findLargest(plan: Pick<StudyPlan, 'space' | 'budgets'>): Archite
   return limited.length === 0 ? plan.space.shape.layers : findTypical({ space: plan.space, budgets: limited });
 }
 
-/** The most bytes that the output of about the winner has, as its exporters write it, under any of its recipes. */
-export function countWinnerBytes(
+/** Of what the weights of about the winner may be computed by, that which has the most written, and how many bytes. */
+export function findLargestOutput(
   { model, plan, recipes, recovery }: Pick<PlannedStudy, 'model' | 'plan' | 'recipes' | 'recovery'>,
   output: OutputPlan,
-): number {
+): { readonly by: ComputedBy; readonly weightBytes: number } {
   const winner = findTypical(plan);
   const isTrained = recovery !== undefined;
-  return Math.max(
-    ...recipes.compared
-      .flatMap(({ oneShot, stream }) => [oneShot, ...(stream === undefined ? [] : [stream])])
-      .map(({ compensation }) => countWrittenBytes(model.language, winner, output, { compensation, isTrained })),
-  );
+  return recipes.compared
+    .flatMap(({ oneShot, stream }) => [oneShot, ...(stream === undefined ? [] : [stream])])
+    .map(({ compensation }) => {
+      const by = { compensation, isTrained };
+      return { by, weightBytes: countWrittenBytes(model.language, winner, output, by) };
+    })
+    .reduce((largest, each) => (each.weightBytes > largest.weightBytes ? each : largest));
 }
 
 /** The first fit compares all backends, five times each: with two later ones 15 s for 52 pairs on two busy cores. */
@@ -177,7 +180,7 @@ function countSeconds(study: PlannedStudy, phase: StudyPhase): number {
     case 'search':
       return rounds * candidates * plan.space.dimensions.length * DIMENSION_SECONDS;
     case 'export':
-      return output === undefined ? 0 : timeWriting(countWinnerBytes(study, output));
+      return output === undefined ? 0 : timeWriting(findLargestOutput(study, output).weightBytes);
     default:
       return 0;
   }

@@ -1,4 +1,5 @@
 import { atField } from '../../core/errors/at-field.js';
+import type { Architecture } from '../../core/model/shape.js';
 import type { Checkpoint } from '../../engine/checkpoint/checkpoint.js';
 import { listCompanions } from '../../engine/checkpoint/list-companions.js';
 import type { DimensionRange } from '../../gen/prunecast/v1/common.js';
@@ -13,7 +14,8 @@ import { listOutputNotes } from '../models/list-output-notes.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { listCheckpoints, requireSource, requireWritable } from '../pruning/checkpoint-exporter.js';
-import { findLoaders, planExporters, planOutput } from '../pruning/plan-output.js';
+import type { OutputPlan } from '../pruning/output-plan.js';
+import { countPlannedBytes, findLoaders, planExporters, planOutput } from '../pruning/plan-output.js';
 import { countOutputBytes } from '../pruning/written-shape.js';
 import { countTrainingBytes, describeTraining, requireTrainable } from '../pruning/recover-pruned.js';
 import { createRequestServices } from '../recipes/request-services.js';
@@ -24,7 +26,7 @@ import { planSearch, readStudyPlan } from '../requests/plan-search.js';
 import { resolveSearch } from '../requests/resolve-search.js';
 import { createId } from '../records/create-id.js';
 import { countKnownTrials } from './count-known-trials.js';
-import { countLabelled, countWinnerBytes, findLargest, findTypical, planPhases } from './plan-phases.js';
+import { countLabelled, findLargest, findLargestOutput, findTypical, planPhases } from './plan-phases.js';
 import { resumeStudy } from './resume-study.js';
 import { runStudy } from './run-study.js';
 import { planSearchPhases } from './study-phases.js';
@@ -125,6 +127,13 @@ function listStudyCheckpoints({ windows, further }: Pick<Study, 'windows' | 'fur
   ].flatMap(({ plan, field }) => listCheckpoints([plan]).map((asked) => ({ asked, field })));
 }
 
+/** The bytes of the output of about the winner, without its measurements and the report, which are not known yet. */
+function countWinnerBytes(study: Study, output: OutputPlan, winner: Architecture): Promise<number> {
+  const { model, plan, recipes } = study;
+  const provenance = { recipe: recipes.compared[0]?.oneShot, allocation: '', measurements: {}, budgets: plan.budgets };
+  return countPlannedBytes(model, winner, output, findLargestOutput(study, output).by, provenance);
+}
+
 async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study: Study): Promise<Plan> {
   const { model, plan, windows, further, recipes, output, recovery } = study;
   const { shape } = model.language;
@@ -150,7 +159,7 @@ async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study
     ),
     diskBytes: BigInt(
       Math.max(
-        output === undefined ? 0 : countWinnerBytes(study, output),
+        output === undefined ? 0 : await countWinnerBytes(study, output, winner),
         listStudyCheckpoints(study).length === 0 ? 0 : countOutputBytes(shape, findLargest(plan)),
       ) + countTrainingBytes(shape, winner, recovery),
     ),

@@ -15,7 +15,9 @@ import { planLayers } from '../../../src/plugins/exporters/gguf/plan-layers.js';
 import { encodeBlocks } from '../../../src/plugins/exporters/gguf/encode-blocks.js';
 import { readGguf } from '../../../src/plugins/exporters/gguf/read-gguf.js';
 import hf from '../../../src/plugins/exporters/hf.js';
-import { countExportedBytes } from '../../../src/server/pruning/written-shape.js';
+import { BudgetKind } from '../../../src/gen/prunecast/v1/common.js';
+import { encodeCosts } from '../../../src/server/encoding/costs.js';
+import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { keepLast, range } from '../../support/keep-last.js';
@@ -340,17 +342,28 @@ describe('gguf', () => {
     ['blocks with their steps', UNIFORM, 'q8_0'],
     ['tables in 8 bits', UNIFORM, 'q4_0'],
     ['zeros in place of dropped halves, and no layer without any', HALVES, 'f16'],
-  ])('states how many bytes it will write: %s', async (_, kept, type) => {
+  ])('costs what another reader finds in the file: %s', async (_, kept, type) => {
     const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
     await checkpoint.close();
     const { architecture, shape } = pruneModel({ checkpoint, keptUnits: kept, manifest: {} });
     const support = gguf.supports(checkpoint.shape, architecture, 'none', gguf.options.parse({ type }));
-    const stated = countExportedBytes(shape, architecture, support);
+    const costs = encodeCosts(checkpoint.shape, architecture, [], writtenShape(shape, support));
     const { path } = await write(DEMO_DIRECTORY, kept, type);
-    const { tensorInfo = [] } = await readGgufFileInfo(path);
+    const { tensorInfo = [], metadata, architectureMetadata } = await readGgufFileInfo(path);
     const last = tensorInfo.at(-1);
-    // The last tensor is the final norm, of 64 numbers; each tensor begins at a multiple of 32 bytes, as all sizes here are.
-    expect(Number(last?.offset) + 4 * 64).toBe(stated);
+    const heads = architectureMetadata.attention?.head_count_kv;
+    const kvHeads = Array.isArray(heads) ? heads : kept.map(() => heads);
+    expect(metadata.general.architecture).toBe(kept === HALVES ? 'deci' : 'llama');
+    expect(Object.fromEntries(costs.map(({ kind, value }) => [kind, value]))).toMatchObject({
+      [BudgetKind.PARAMETERS]: tensorInfo.reduce(
+        (sum, { dimensions }) => sum + dimensions.reduce<number>((product, size) => product * Number(size), 1),
+        0,
+      ),
+      // The last tensor is the final norm, of 64 numbers; each tensor begins at a multiple of 32 bytes, as all sizes here are.
+      [BudgetKind.WEIGHT_BYTES]: Number(last?.offset) + 4 * 64,
+      // Keys and values of 8 numbers each head, two bytes a number.
+      [BudgetKind.KV_CACHE_BYTES_PER_TOKEN]: 2 * 8 * 2 * kvHeads.reduce<number>((sum, own) => sum + Number(own), 0),
+    });
   });
 
   it('makes some rows of a tensor as it makes the whole, of queries and keys whole heads', async () => {

@@ -66,6 +66,12 @@ describe('listExporterChecks', () => {
       /the bytes of the files/,
     ],
     [
+      'lists other files than it writes',
+      { listFiles: async (...given) => ({ ...(await honest.listFiles?.(...given)), 'config.json': 1 }) },
+      /layers of one shape: the files that it says it will write/,
+    ],
+    ['lists no files', { listFiles: async () => [] as never }, /gave .* in place of \{file: bytes\}/],
+    [
       'gives a wrong digest',
       {
         write: async (...given) => {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,6 +32,15 @@ afterAll(() => verbs[Symbol.asyncDispose]());
 
 const BOTH: DeepPartial<ExportSpec>[] = [{ exporter: { id: 'hf' } }, { name: 'small', exporter: { id: 'gguf' } }];
 
+/** Dropped halves, the first layer's attention among them, and a layer without either. */
+const HALVES = [
+  { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 128 },
+  { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 0 },
+  { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 0 },
+  { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 160 },
+  { kvHeads: 4, queryHeadsPerKv: 2, ffnChannels: 96 },
+];
+
 /** A quarter less everywhere, with compensated weights. */
 function prune(changes: DeepPartial<PruneRequest>): Promise<PruneResult> {
   return verbs.client.runPrune({
@@ -51,15 +61,14 @@ async function planDisk(changes: DeepPartial<PruneRequest>): Promise<number> {
   return Number(diskBytes);
 }
 
-/** The bytes that a plan states beside those of the two forms and, if there is one, of the training. */
-async function planKept(changes: DeepPartial<PruneRequest>): Promise<number> {
+/** How many bytes more a plan states for two forms together than for each of them. */
+async function planBeside(changes: DeepPartial<PruneRequest>): Promise<number> {
   const [hf, gguf, both] = [
     await planDisk({ ...changes, exports: BOTH.slice(0, 1) }),
     await planDisk({ ...changes, exports: BOTH.slice(1) }),
     await planDisk({ ...changes, exports: BOTH }),
   ];
-  const training = changes.recovery === undefined ? 0 : hf - (await planDisk({ recipe: MAGNITUDE })); // in all three
-  return both - hf - gguf + training;
+  return both - hf - gguf;
 }
 
 const filesIn = async (output: string): Promise<string[]> =>
@@ -104,14 +113,46 @@ describe('an output in several forms', () => {
     ]);
   });
 
-  it('takes as much disk as its forms and, until they are written, the tensors that are computed', async () => {
-    expect(await planKept({ recipe: MAGNITUDE })).toBe(0);
+  const halves = { $case: 'architecture', value: { layers: HALVES } } as const;
+  const fitted = { recipe: { calibration: CALIBRATION, compensation: { id: 'mean' } } };
+  it.each<[string, DeepPartial<PruneRequest>, number]>([
+    [
+      'five of a model without some halves',
+      {
+        selection: halves,
+        recipe: MAGNITUDE,
+        exports: [
+          { name: 'f16', exporter: { id: 'gguf' } },
+          { name: 'f32', exporter: { id: 'gguf', options: { type: 'f32' } } },
+          { exporter: { id: 'hf', options: { dtype: 'float16' } } },
+          { name: 'float32', exporter: { id: 'onnx' } },
+          { name: 'int8', exporter: { id: 'onnx', options: { dtype: 'int8' } } },
+        ],
+      },
+      0,
+    ],
+    ['a checkpoint with added biases', { selection: halves, ...fitted }, 0],
+    ['a file with added biases', { selection: halves, ...fitted, exporter: { id: 'gguf' } }, 0],
     // Of each of 5 layers 48 of 64 columns of o stay and 129 of 172 of down, each with 64 rows of 4 bytes, and biases.
-    const fitted = { recipe: { calibration: CALIBRATION, compensation: { id: 'mean' } } };
-    expect(await planKept(fitted)).toBe(5 * 64 * (48 + 129 + 2) * 4);
-    // A training changes all maps: q, k, v and o with 48, 24, 24 and 48 rows, and three of the FFN.
+    ['two with weights that are computed once', { ...fitted, exports: BOTH }, 5 * 64 * (48 + 129 + 2) * 4],
+  ])('takes as much disk as is planned, to the byte: %s', async (name, changes, kept) => {
+    const request = { output: `planned/${name}`, ...changes };
+    const planned = await planDisk(request);
+    await prune(request);
+    const sizes = (await filesIn(request.output)).map(
+      (file) => statSync(verbs.path('outputs', request.output, file)).size,
+    );
+    expect(planned).toBe(sizes.reduce((sum, size) => sum + size, kept));
+  });
+
+  it('takes room for all maps of a training until its forms are written', async () => {
     const recovery = { plugin: { id: 'distill' }, text: CALIBRATION };
-    expect(await planKept({ recipe: MAGNITUDE, recovery })).toBe(5 * 64 * (48 + 24 + 24 + 48 + 3 * 129) * 4);
+    const training =
+      (await planDisk({ recipe: MAGNITUDE, recovery, exports: BOTH.slice(1) })) -
+      (await planDisk({ recipe: MAGNITUDE, exports: BOTH.slice(1) }));
+    const kept = (await planBeside({ recipe: MAGNITUDE, recovery })) - (await planBeside({ recipe: MAGNITUDE }));
+    // q, k, v and o with 48, 24, 24 and 48 rows, and three of the FFN.
+    expect(kept + training).toBe(5 * 64 * (48 + 24 + 24 + 48 + 3 * 129) * 4);
   });
 
   it('is compensated once for all its forms, by a compensation without statistics too', async () => {

@@ -851,8 +851,10 @@ export interface Plan {
   /** What would be done, in this order. */
   phases: PlannedPhase[];
   /**
-   * What would be written to the output folder, 0 if there is none, and the most that a training keeps in the state
-   * folder meanwhile; or, if that is more, the largest checkpoint that is written there for an evaluator. Estimated.
+   * What would be written to the output folder, all files of it, and the most that a training keeps in the state folder
+   * meanwhile; or, if that is more, the largest checkpoint that is written there for an evaluator. To the byte for a Prune
+   * whose architecture is known beforehand, without a recovery and by exporters that list their files; otherwise
+   * estimated.
    */
   diskBytes: bigint;
   /** What the server's process takes without any model: its program, its libraries and its threads. */

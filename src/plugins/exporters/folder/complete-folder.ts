@@ -1,6 +1,6 @@
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ExportSummary, PrunedModel } from '../../../core/ports/exporter.js';
+import type { ExportSummary, FileSizes, PrunedModel } from '../../../core/ports/exporter.js';
 import { writeFileSynced } from '../../../engine/checkpoint/write-safetensors.js';
 
 /**
@@ -33,6 +33,21 @@ export async function completeFolder(
   }
   for (const folder of new Set(files.map((file) => dirname(file)))) await syncDirectory(join(directory, folder));
   return { files, bytes, digests };
+}
+
+/** The files of a folder that `completeFolder` completes. */
+export async function listFolder(
+  model: Pick<PrunedModel, 'listCompanions' | 'readSource'>,
+  weights: FileSizes,
+  texts: Readonly<Record<string, string>>,
+): Promise<FileSizes> {
+  const sizes: Record<string, number> = { ...weights };
+  for (const [file, text] of Object.entries(texts)) sizes[file] = Buffer.byteLength(text);
+  for (const file of await model.listCompanions()) {
+    const content = Object.hasOwn(sizes, file) ? undefined : await model.readSource(file);
+    if (content !== undefined) sizes[file] = content.length;
+  }
+  return sizes;
 }
 
 /** As JSON for people to read too. */

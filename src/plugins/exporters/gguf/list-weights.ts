@@ -8,7 +8,7 @@ import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../../../engine/families/list-tensors.js';
 import { encodeBlocks } from './encode-blocks.js';
 import { listBiases, type PlannedLayers } from './plan-layers.js';
-import { countGgufBytes, type GgufTensor, type GgufType } from './write-gguf.js';
+import type { GgufTensor, GgufType } from './write-gguf.js';
 
 /** llama.cpp's names (gguf-py/gguf/constants.py). */
 const PARTS: Readonly<Record<TensorSpec['part'], string>> = {
@@ -61,14 +61,6 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       },
     };
   });
-}
-
-/** The bytes of all tensors of the file that `listWeights` makes. */
-export function countWeightBytes(shape: ModelShape, { layers }: Pick<PlannedLayers, 'layers'>, type: GgufType): number {
-  return listSpecs(shape, layers).reduce(
-    (sum, spec) => sum + countGgufBytes({ shape: spec.shape, type: chooseType(spec, type) }),
-    0,
-  );
 }
 
 function listSpecs(shape: ModelShape, layers: PlannedLayers['layers']): readonly TensorSpec[] {

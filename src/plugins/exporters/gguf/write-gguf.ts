@@ -28,11 +28,14 @@ export interface GgufTensor extends ReadableRows {
   readonly type: GgufType;
 }
 
-export interface GgufOutput {
-  /** A new file. */
-  readonly path: string;
+export interface GgufContent {
   readonly metadata: Readonly<Record<string, GgufValue>>;
   readonly tensors: readonly GgufTensor[];
+}
+
+export interface GgufOutput extends GgufContent {
+  /** A new file. */
+  readonly path: string;
   readonly work: WorkContext;
 }
 
@@ -74,6 +77,14 @@ export async function writeGguf({ path, metadata, tensors, work }: GgufOutput): 
   });
 }
 
+/** Bytes of the file that `writeGguf` writes. */
+export function countFileBytes({ metadata, tensors }: GgufContent): number {
+  const entries = Object.entries(metadata).reduce((sum, [key, value]) => sum + countString(key) + countValue(value), 0);
+  const table = tensors.reduce((sum, { name, shape }) => sum + countString(name) + 4 + 8 * shape.length + 4 + 8, 0);
+  const values = tensors.reduce((sum, tensor) => sum + align(countGgufBytes(tensor)), 0);
+  return align(MAGIC.length + 4 + 8 + 8 + entries + table) + values;
+}
+
 /** Bytes of a tensor's values. */
 export function countGgufBytes({ shape, type }: Pick<GgufTensor, 'shape' | 'type'>): number {
   const { blockValues, blockBytes } = GGUF_TYPES[type];
@@ -89,7 +100,7 @@ function align(bytes: number): number {
   return Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 }
 
-function encodeHeader(metadata: GgufOutput['metadata'], tensors: readonly GgufTensor[]): Uint8Array {
+function encodeHeader(metadata: GgufContent['metadata'], tensors: readonly GgufTensor[]): Uint8Array {
   const entries = Object.entries(metadata);
   const parts: Uint8Array[] = [
     new TextEncoder().encode(MAGIC),
@@ -136,6 +147,28 @@ function encodeValue({ type, value }: GgufValue): Uint8Array[] {
     case 'strings':
       return [...array('string', value.length), ...value.flatMap(string)];
   }
+}
+
+/** Bytes of what `encodeValue` makes, without making the arrays of a large vocabulary. */
+function countValue({ type, value }: GgufValue): number {
+  switch (type) {
+    case 'bool':
+      return 4 + 1;
+    case 'string':
+      return 4 + countString(value);
+    case 'strings':
+      return value.reduce((sum, text) => sum + countString(text), 4 + 4 + 8);
+    case 'uint32s':
+    case 'int32s':
+    case 'float32s':
+      return 4 + 4 + 8 + 4 * value.length;
+    default:
+      return 4 + 4;
+  }
+}
+
+function countString(text: string): number {
+  return 8 + Buffer.byteLength(text);
 }
 
 function array(of: keyof typeof VALUE_TYPES, length: number): Uint8Array[] {
