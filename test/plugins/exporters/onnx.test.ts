@@ -21,7 +21,7 @@ import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
 import { keepLast, range } from '../../support/keep-last.js';
-import { type OnnxDecoder, withOnnxDecoder } from '../../support/onnx-decoder.js';
+import { type OnnxDecoder, withOnnxDecoder } from '../../../bench/onnx-decoder.js';
 import { hasShared, sharedPath, skipReason } from '../../support/shared.js';
 import { proves } from '../../support/proves.js';
 import { type Trait, TRAITS, writeTrait } from '../../support/trait-checkpoint.js';

@@ -80,7 +80,7 @@ export function chooseType({ part, shape }: Pick<TensorSpec, 'part' | 'shape'>, 
 }
 
 /**
- * The type of the embeddings and of the head. Steps of 4 bits are too coarse for them (`npm run bench:gguf`); llama.cpp's own
+ * The type of the embeddings and of the head. Steps of 4 bits are too coarse for them (`npm run bench:loads`); llama.cpp's own
  * files of 4 bits keep them finer too.
  */
 export function tableType(type: GgufType): GgufType {

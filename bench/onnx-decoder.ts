@@ -1,4 +1,4 @@
-import { loadOnnxRuntime } from '../../src/onnx-runtime/load-onnx-runtime.js';
+import { loadOnnxRuntime } from '../src/onnx-runtime/load-onnx-runtime.js';
 
 /** Tokens of a batch, all rows of one length; padding is undefined: in its place stands the row's last token. */
 export type Batch = readonly (readonly (number | undefined)[])[];
@@ -69,12 +69,22 @@ export async function withOnnxDecoder<Result>(
           );
           from = to;
         }
-        return parts.map((of) => Float32Array.from(of.flatMap((part) => [...part])));
+        return parts.map(concatenate);
       },
     });
   } finally {
     await session.release();
   }
+}
+
+function concatenate(parts: readonly Float32Array[]): Float32Array {
+  const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 /** The position of each token, as transformers counts them; 1 for padding. */
