@@ -22,15 +22,22 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '5' },
     budget: { type: 'string', default: String(1.75 * 2 ** 30) },
     folder: { type: 'string', default: tmpdir() },
+    /** `hf`, `bf16`, `f16` or `q8_0`; all by default. */
+    only: { type: 'string' },
   },
 });
 
-const EXPORTERS = [
-  { id: 'hf', options: {} },
-  { id: 'gguf', options: { type: 'bf16' } },
-  { id: 'gguf', options: { type: 'f16' } },
-  { id: 'gguf', options: { type: 'q8_0' } },
-] as const;
+const EXPORTERS = (
+  [
+    { id: 'hf', options: {} },
+    { id: 'gguf', options: { type: 'bf16' } },
+    { id: 'gguf', options: { type: 'f16' } },
+    { id: 'gguf', options: { type: 'q8_0' } },
+  ] as const
+).filter(
+  (exporter) =>
+    flags.only === undefined || flags.only === ('type' in exporter.options ? exporter.options.type : exporter.id),
+);
 
 interface Sample {
   readonly seconds: number;

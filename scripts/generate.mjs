@@ -21,6 +21,7 @@ run(
   '-o',
   'proto/image.binpb',
 );
+run(process.execPath, 'scripts/compile-kernels.mjs');
 run(process.execPath, 'scripts/generate-plugin-list.mjs');
 run(
   process.execPath,

@@ -194,6 +194,7 @@ const IMPORTED_BY: Readonly<Record<string, readonly string[]>> = {
 
 /** The folders of the engine from the lowest floor to the highest: each imports only those before it. */
 const ENGINE_FLOORS: readonly string[] = [
+  'simd',
   'files',
   'config',
   'families',

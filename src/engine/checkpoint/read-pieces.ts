@@ -12,8 +12,11 @@ export interface ReadableRows {
 /** A few megabytes: what is read, converted and written stays in the processor's cache meanwhile. */
 const PIECE_VALUES = 1024 * 1024;
 
+/** Pieces that are read while one is used: whoever reads has the next question when it has answered one. */
+const PIECES_AHEAD = 2;
+
 /**
- * The bytes of a tensor in pieces of whole rows, one after the other. While one is used the next is read.
+ * The bytes of a tensor in pieces of whole rows, one after the other. While one is used the next are read.
  *
  * Throws RangeError if there are not as many as its shape asks for.
  *
@@ -25,18 +28,18 @@ export async function* readPieces(tensor: ReadableRows, bytes: number): AsyncGen
   const rowBytes = bytes / Math.max(1, rows);
   const rowValues = rest.reduce((product, size) => product * size, 1);
   const count = rowsTogether * Math.max(1, Math.floor(PIECE_VALUES / (rowValues * rowsTogether)));
-  const read = (first: number): Promise<Uint8Array> => {
-    const reading = tensor.read(rows <= count ? undefined : { first, count: Math.min(count, rows - first) });
-    reading.catch(() => undefined); // it is reported when it is awaited, if it ever is
-    return reading;
-  };
-  let next = read(0);
+  const reading: Promise<Uint8Array>[] = [];
+  let asked = 0;
   for (let first = 0; first < Math.max(1, rows); first += count) {
-    const piece = await next;
+    for (; asked <= first + PIECES_AHEAD * count && (asked === 0 || asked < rows); asked += count) {
+      const read = tensor.read(rows <= count ? undefined : { first: asked, count: Math.min(count, rows - asked) });
+      read.catch(() => undefined); // it is reported when it is awaited, if it ever is
+      reading.push(read);
+    }
+    const piece = await reading.shift();
     const wanted = rowBytes * Math.min(count, rows - first);
-    if (piece.length !== wanted)
-      throw new RangeError(`${name} has ${piece.length} bytes from row ${first} on, its shape asks for ${wanted}`);
-    if (first + count < rows) next = read(first + count);
+    if (piece?.length !== wanted)
+      throw new RangeError(`${name} has ${piece?.length} bytes from row ${first} on, its shape asks for ${wanted}`);
     yield piece;
   }
 }

@@ -4,6 +4,7 @@ import type { PrunecastError } from '../../core/errors/prunecast-error.js';
 import { malformed } from '../files/model-errors.js';
 import { readFully } from '../files/read-write.js';
 import type { TensorDtype, TensorEntry } from './checkpoint.js';
+import { hasNonFinite } from '../simd/kernels.js';
 import { decodeInto, DTYPE_BYTES } from './dtype.js';
 
 /** Values read in one turn of the event loop; it takes a few milliseconds to check and convert them. */
@@ -95,29 +96,12 @@ function indexOf(place: number, shape: readonly number[]): number[] {
 /** The bits of the exponent: all set in NaN and the infinities, and in no other value. */
 const EXPONENT_BITS = { F32: 0x7f800000, F16: 0x7c00, BF16: 0x7f80 } as const satisfies Record<TensorDtype, number>;
 
-/**
- * 32 bits at a time, one value or two: the bits of their exponents, the lowest of each, and where it carries to if it
- * is added to an exponent whose bits are all set.
- */
-const WORD_BITS = {
-  F32: { exponents: 0x7f800000, lowest: 0x00800000, carries: 0x80000000 },
-  F16: { exponents: 0x7c007c00, lowest: 0x04000400, carries: 0x80008000 },
-  BF16: { exponents: 0x7f807f80, lowest: 0x00800080, carries: 0x80008000 },
-} as const satisfies Record<TensorDtype, unknown>;
-
 /** The place of the first value that is NaN or infinite; -1 if there is none. */
 export function findNonFinite(bytes: Uint8Array, dtype: TensorDtype): number {
-  const { buffer, byteOffset, length } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const { exponents, lowest, carries } = WORD_BITS[dtype];
-  const words = new Int32Array(buffer, byteOffset, length >> 2);
-  let sums = 0;
-  // No branch for each value: it takes a third of the time of a search.
-  for (let i = 0; i < words.length; i += 1) sums |= ((words[i] as number) & exponents) + lowest;
-  if ((sums & carries) === 0 && length % 4 === 0) return -1;
+  if (!hasNonFinite(bytes, dtype)) return -1;
+  const { buffer, byteOffset, length } = bytes.byteOffset % DTYPE_BYTES[dtype] === 0 ? bytes : bytes.slice();
   const exponent = EXPONENT_BITS[dtype];
   const values =
     dtype === 'F32' ? new Uint32Array(buffer, byteOffset, length / 4) : new Uint16Array(buffer, byteOffset, length / 2);
-  for (let place = 0; place < values.length; place += 1)
-    if (((values[place] as number) & exponent) === exponent) return place;
-  return -1;
+  return values.findIndex((value) => (value & exponent) === exponent);
 }

@@ -73,7 +73,7 @@ export function listSafetensors(content: SafetensorsContent): FileSizes {
 
 /** A file that is being written, from its beginning to its end. */
 export interface NewFile {
-  /** The bytes must not change until this resolves. */
+  /** The bytes are the file's from now on: they may be written after this resolves. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
@@ -83,23 +83,40 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** Writes a new file, which is hashed meanwhile, and syncs it before it is closed; fails if it exists. */
+/** The disk begins to write after so many bytes: else it would rest until the end, and be waited for then. */
+const FLUSH_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Writes a new file, which is hashed meanwhile, and syncs it before it is closed; fails if it exists. While some bytes
+ * are written, by a thread of Node, the caller makes the next.
+ */
 export async function writeFileSynced(path: string, write: (file: NewFile) => Promise<void>): Promise<WrittenFile> {
   const handle = await open(path, 'wx');
   const sha = createHash('sha256');
-  let count = 0;
+  let [count, flushed] = [0, 0];
+  let [writing, flushing] = [Promise.resolve(), Promise.resolve()];
+  const flush = (): void => {
+    if (count - flushed < FLUSH_BYTES) return;
+    flushed = count;
+    flushing = Promise.all([flushing, handle.datasync()]).then(() => undefined);
+    flushing.catch(() => undefined); // reported when the file is complete
+  };
   try {
     await write({
       write: async (bytes) => {
-        const written = writeFully(handle, bytes); // by a thread of Node, while this one hashes
+        await writing;
+        flush();
+        writing = writeFully(handle, bytes);
+        writing.catch(() => undefined); // reported by whoever waits for it
         sha.update(bytes);
         count += bytes.length;
-        await written;
       },
     });
+    await Promise.all([writing, flushing]);
     await handle.sync();
     return { bytes: count, sha256: sha.digest('hex') };
   } finally {
+    await Promise.allSettled([writing, flushing]);
     await handle.close();
   }
 }

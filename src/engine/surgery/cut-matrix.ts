@@ -1,4 +1,5 @@
 import type { RowRange } from '../../core/ports/exporter.js';
+import { type CopyColumns, prepareColumns } from '../simd/kernels.js';
 
 /** Values of the matrix that are in memory at a time. */
 const SLICE_VALUES = 1024 * 1024;
@@ -22,16 +23,13 @@ export interface Scratch {
 }
 
 export function createScratch(): Scratch {
-  let spare: Uint8Array = new Uint8Array(0);
+  const spare: Uint8Array[] = []; // as many as were ever in use at once
   return {
     take: (bytes) => {
-      const memory = spare.length < bytes ? new Uint8Array(bytes) : spare;
-      spare = new Uint8Array(0);
-      return memory;
+      const memory = spare.pop();
+      return memory === undefined || memory.length < bytes ? new Uint8Array(bytes) : memory;
     },
-    giveBack: (memory) => {
-      spare = memory;
-    },
+    giveBack: (memory) => void spare.push(memory),
   };
 }
 
@@ -49,29 +47,25 @@ export async function cutMatrix(
   scratch: Scratch,
 ): Promise<Uint8Array> {
   if (keptRows === undefined && keptColumns === undefined) return read(rows);
-  const width = keptColumns?.length ?? columns;
-  const target = valueBytes === 2 ? new Uint16Array(rows.count * width) : new Uint32Array(rows.count * width);
+  const rowBytes = columns * valueBytes;
+  const cutBytes = (keptColumns?.length ?? columns) * valueBytes;
+  const target = new Uint8Array(rows.count * cutBytes);
   const placeOf = (row: number): number => keptRows?.[row] ?? row;
   const most = Math.max(1, Math.floor(SLICE_VALUES / columns));
   const end = rows.first + rows.count;
-  const memory = scratch.take(most * columns * valueBytes);
+  const memory = scratch.take(most * rowBytes);
   for (let row = rows.first, next = row; row < end; row = next) {
     const first = placeOf(row);
     while (next < end && placeOf(next) < first + most) next += 1;
     const range = { first, count: placeOf(next - 1) + 1 - first };
-    const bytes = await read(range, (length) => memory.subarray(0, length));
-    const count = bytes.length / valueBytes;
-    const source =
-      valueBytes === 2
-        ? new Uint16Array(bytes.buffer, bytes.byteOffset, count)
-        : new Uint32Array(bytes.buffer, bytes.byteOffset, count);
+    const source = await read(range, (length) => memory.subarray(0, length));
+    const copy: CopyColumns =
+      keptColumns === undefined ? (bytes, cut) => cut.set(bytes) : prepareColumns(columns, keptColumns, valueBytes);
     for (let kept = row; kept < next; kept += 1) {
-      const from = (placeOf(kept) - first) * columns;
-      const to = (kept - rows.first) * width;
-      if (keptColumns === undefined) target.set(source.subarray(from, from + columns), to);
-      else for (let i = 0; i < width; i += 1) target[to + i] = source[from + (keptColumns[i] as number)] as number;
+      const [from, to] = [(placeOf(kept) - first) * rowBytes, (kept - rows.first) * cutBytes];
+      copy(source.subarray(from, from + rowBytes), target.subarray(to, to + cutBytes));
     }
   }
   scratch.giveBack(memory);
-  return new Uint8Array(target.buffer);
+  return target;
 }

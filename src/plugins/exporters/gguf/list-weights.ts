@@ -44,8 +44,9 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
     const source = layer === undefined ? undefined : layers[layer]?.source;
     const name = source === undefined ? spec.name : nameBlockTensor(family, source, part as BlockPart, kind);
     const stored = chooseType(spec, type);
+    const tensor = present.get(name);
     const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
-    const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? 'F32' : stored;
+    const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? (tensor?.dtype ?? 'F32') : stored;
     return {
       name: nameWeight(spec),
       shape: spec.shape,
@@ -53,11 +54,9 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       rowsTogether: isPaired(spec, architecture) ? shape.headDim : 1,
       read: async (rows) => {
         const count = rows?.count ?? spec.shape[0] ?? 1;
-        const bytes = await readBytes(present.get(name), spec.shape, dtype, rows);
+        const bytes = await readBytes(tensor, spec.shape, dtype, rows);
         const paired = isPaired(spec, architecture) ? pairRows(bytes, count, shape.headDim) : bytes;
-        if (blocks === undefined) return paired;
-        const { buffer, byteOffset, length } = paired.byteOffset % 4 === 0 ? paired : paired.slice();
-        return encodeBlocks(new Float32Array(buffer, byteOffset, length / 4), blocks, name);
+        return blocks === undefined ? paired : encodeBlocks(paired, dtype, blocks, name);
       },
     };
   });
