@@ -23,8 +23,8 @@ export async function openDecoderSession({ path, threads, guard }: DecoderSessio
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
-      // With weights in 8 bits, activations stay float32, which is slower than ONNX Runtime's default.
-      extra: { session: { qdq_matmulnbits_accuracy_level: '1' } },
+      // Products with 8-bit weights round activations to 8 bits too, but not where the weights are not packed.
+      extra: { session: { disable_prepacking: '1' } },
     }),
   );
   const int64 = (values: readonly number[]): Tensor =>

@@ -44,19 +44,11 @@ export interface GraphBuilder {
   encode(): Uint8Array;
 }
 
-export interface GraphOptions {
-  /** Version of the standard operators: 21 has scales of blocks. @default 18 */
-  readonly opset?: keyof typeof IR_VERSIONS;
-}
-
-/** The version of the format that a version of the operators came with. */
-const IR_VERSIONS = { 18: 9n, 21: 10n } as const;
-
 /**
- * An empty graph. `com.microsoft` ones are ONNX Runtime's own, and the graph
+ * An empty graph. Standard operators are those of opset 18; `com.microsoft` ones are ONNX Runtime's own, and the graph
  * names that domain only if it has one.
  */
-export function createGraphBuilder(graphName: string, { opset = 18 }: GraphOptions = {}): GraphBuilder {
+export function createGraphBuilder(graphName: string): GraphBuilder {
   const inputs: ValueInfoProto[] = [];
   const outputs: ValueInfoProto[] = [];
   const nodes: NodeProto[] = [];
@@ -70,7 +62,7 @@ export function createGraphBuilder(graphName: string, { opset = 18 }: GraphOptio
   };
   const model = (): ModelProto =>
     ModelProto.fromPartial({
-      irVersion: IR_VERSIONS[opset],
+      irVersion: 9n,
       producerName: 'prunecast',
       graph: {
         name: graphName,
@@ -80,7 +72,7 @@ export function createGraphBuilder(graphName: string, { opset = 18 }: GraphOptio
         output: outputs,
       },
       opsetImport: [
-        { domain: '', version: BigInt(opset) },
+        { domain: '', version: 18n },
         ...(nodes.some(({ domain }) => domain !== '') ? [{ domain: 'com.microsoft', version: 1n }] : []),
       ],
     });

@@ -12,7 +12,7 @@ export interface StoredTensor extends ReadableRows {
 }
 
 /** Bytes of a value. */
-export const TYPE_BYTES = { float32: 4, float16: 2, int8: 1 } as const;
+export const TYPE_BYTES = { float32: 4, float16: 2, uint8: 1 } as const;
 
 export type StoredType = keyof typeof TYPE_BYTES;
 

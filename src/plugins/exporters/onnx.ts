@@ -22,18 +22,17 @@ import { buildDecoderGraph } from './onnx/decoder-graph.js';
 import { describeUse } from './onnx/describe-use.js';
 import { GRAPH_FILES, GRAPH_FOLDER } from './onnx/graph-files.js';
 import { listLoaders } from './onnx/list-loaders.js';
-
+import { BLOCK } from './onnx/list-stored.js';
 import { openGraphExport } from './onnx/open-export.js';
-import { BLOCK } from './onnx/quantise-tensor.js';
 import { refuseManyFiles } from './onnx/refuse-many-files.js';
-import type { MatrixType } from './onnx/weights.js';
+import type { MatrixType } from './onnx/matrix-type.js';
 
 const OPTIONS = z.strictObject({
   dtype: z
     .enum(['float32', 'float16', 'int8'])
     .default('float32')
     .describe(
-      'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each 32 inputs of an output channel. Norms, biases, softmax, the residual stream and logits are always float32.',
+      'The type of matrices. `float16` is that of their products and of the cache too; a weight that it cannot hold (65,520 and more) is refused by name. `int8` has a scale for each 32 inputs of an output channel, and its products round activations to 8 bits too. Norms, biases, softmax, the residual stream and logits are always float32.',
     ),
   shard_bytes: z
     .int()
@@ -62,7 +61,7 @@ export default defineExporter({
     return reason === undefined
       ? {
           ok: true,
-          loadsIn: listLoaders(shape),
+          loadsIn: listLoaders(shape, dtype),
           numberBytes: listNumberBytes(source, architecture, widthsOf(dtype)),
         }
       : { ok: false, reason };
@@ -90,7 +89,7 @@ async function describeFolder(
   const companions = await model.listCompanions();
   const card = writeModelCard(model, {
     ...describeUse(model, { file, hasTokenizer: companions.includes('tokenizer.json') }),
-    loadsIn: listLoaders(model.shape),
+    loadsIn: listLoaders(model.shape, dtype),
     converted: dtype === 'float32' ? undefined : dtype,
   });
   return {
@@ -109,12 +108,11 @@ function describe({ manifest }: PrunedModel, dtype: string, file: string): Recor
   return { ...manifest, exporter: { id: 'onnx', ...(isRecord(caller) ? caller : {}), dtype, file } };
 }
 
-/** Bytes of a number: 8-bit matrices have a float32 scale for each block. */
+/** Bytes of a number: 8-bit matrices are whole blocks, each with a float32 scale. */
 function widthsOf(type: MatrixType): NumberWidths {
-  const bytes = TYPE_BYTES[type];
-  return { matrix: (inner) => bytes + (type === 'int8' ? shareOfScale(inner) : 0), vector: TYPE_BYTES.float32 };
-}
-
-function shareOfScale(inner: number): number {
-  return inner === 0 ? 0 : (TYPE_BYTES.float32 * Math.ceil(inner / BLOCK)) / inner;
+  const matrix = (inner: number): number =>
+    type === 'int8'
+      ? (Math.ceil(inner / BLOCK) * (BLOCK * TYPE_BYTES.uint8 + TYPE_BYTES.float32)) / Math.max(1, inner)
+      : TYPE_BYTES[type];
+  return { matrix, vector: TYPE_BYTES.float32 };
 }

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { mostShare } from '../../../src/core/compare-logits.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
 import { pruneModel } from '../../../src/engine/surgery/prune-model.js';
 import hf from '../../../src/plugins/exporters/hf.js';
@@ -20,17 +21,15 @@ const TOKENS = range(0, 24).map((place) => (7 * place * place + 3) % 509);
 describe.skipIf(!hasOnnxRuntime)('an ONNX graph (needs a Python with onnxruntime)', () => {
   it('has the logits of the engine in Python, at once and token by token', async () => {
     const folder = await makeFolder();
-    const [exported, checkpoint, expected] = ['onnx', 'hf', 'expected.json'].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    await mkdir(exported);
-    await mkdir(checkpoint);
+    const [float32, int8, checkpoint, expected] = ['float32', 'int8', 'hf', 'expected.json'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string, string];
+    for (const directory of [float32, int8, checkpoint]) await mkdir(directory);
     const opened = await openCheckpoint(DEMO_DIRECTORY);
     try {
       const model = pruneModel({ checkpoint: opened, keptUnits: KEPT });
-      await onnx.write(model, exported, unattended, onnx.options.parse({}));
+      await onnx.write(model, float32, unattended, onnx.options.parse({}));
+      await onnx.write(model, int8, unattended, onnx.options.parse({ dtype: 'int8' }));
       await hf.write(model, checkpoint, unattended, hf.options.parse({}));
     } finally {
       await opened.close();
@@ -39,17 +38,20 @@ describe.skipIf(!hasOnnxRuntime)('an ONNX graph (needs a Python with onnxruntime
     const rows = TOKENS.map((_, row) => [...logits.subarray(512 * row, 512 * (row + 1))]);
     await writeFile(expected, JSON.stringify({ tokens: TOKENS, logits: rows }));
     const script = join(import.meta.dirname, 'check_graph.py');
-    const output = execFileSync(PYTHON, [script, join(exported, 'onnx/model.onnx'), expected], {
+    const graphs = [join(float32, 'onnx/model.onnx'), join(int8, 'onnx/model_quantized.onnx')];
+    const output = execFileSync(PYTHON, [script, expected, ...graphs], {
       encoding: 'utf8',
       env: { ...process.env, ORT_DISABLE_TELEMETRY: '1' },
     });
-    const { whole, stepwise } = JSON.parse(output) as Record<'whole' | 'stepwise', number>;
-    expect(whole).toBeLessThan(1e-3);
-    expect(stepwise).toBeLessThan(1e-3);
+    const [exact, quantised] = JSON.parse(output) as Record<'whole' | 'stepwise', { most: number; share: number }>[];
+    expect(exact?.whole.most).toBeLessThan(1e-3);
+    expect(exact?.stepwise.most).toBeLessThan(1e-3);
+    expect(quantised?.whole.share).toBeLessThan(mostShare(1 / 254));
+    expect(quantised?.stepwise.share).toBeLessThan(mostShare(1 / 254));
     proves({
       exporter: 'onnx',
       runtime: 'ONNX Runtime in Python',
-      types: ['float32'],
+      types: ['float32', 'int8'],
       layers: ['FFN widths that differ', 'heads that differ', 'dropped halves'],
       families: ['llama'],
     });

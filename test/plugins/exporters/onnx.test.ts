@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, truncate } from 'node:fs/promises';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { measureCost } from '../../../src/core/budget/cost-model.js';
@@ -13,10 +13,11 @@ import { createGraphBuilder } from '../../../src/engine/graph/graph-builder.js';
 import { writeOnnx } from '../../../src/engine/graph/write-onnx.js';
 import type { LanguageModel } from '../../../src/engine/language-model.js';
 import { pruneModel, type ReplacedTensors } from '../../../src/engine/surgery/prune-model.js';
-import { ModelProto } from '../../../src/gen/onnx/onnx.js';
+import { GraphProto, ModelProto } from '../../../src/gen/onnx/onnx.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import onnx from '../../../src/plugins/exporters/onnx.js';
 import { createGraphWeights } from '../../../src/plugins/exporters/onnx/weights.js';
+import { loadOnnxRuntime } from '../../../src/onnx-runtime/load-onnx-runtime.js';
 import { writtenShape } from '../../../src/server/pruning/written-shape.js';
 import { makeFolder } from '../../engine/checkpoint/tiny-checkpoint.js';
 import { DEMO_DIRECTORY, unattended, withModel } from '../../support/demo-model.js';
@@ -123,25 +124,54 @@ async function generate(model: LanguageModel, prompt: readonly number[], count: 
   return tokens.slice(prompt.length);
 }
 
-/** The values of the matrix `w` in a file. */
-function readMatrix(file: Uint8Array, type: 'float32' | 'float16' | 'int8', columns: number): Float32Array {
-  const stored = new Map(
-    ModelProto.decode(file).graph?.initializer.map(({ name, rawData }) => [name, new Uint8Array(rawData)]),
-  );
-  const bytes = (name: string): Uint8Array<ArrayBuffer> => stored.get(name) ?? new Uint8Array();
-  if (type === 'float32') return new Float32Array(bytes('w').buffer);
+/** The values of a matrix [rows, columns] of a graph. */
+function readMatrix(
+  stored: ReadonlyMap<string, Uint8Array>,
+  name: string,
+  type: 'float32' | 'float16' | 'int8',
+  columns: number,
+): Float32Array {
+  const bytes = (of: string): Uint8Array => stored.get(of) ?? new Uint8Array();
+  if (type === 'float32') return floatsOf(bytes(name));
   if (type === 'float16') {
-    const values = new Float32Array(bytes('w').length / 2);
-    decodeInto(values, bytes('w'), 'F16');
+    const values = new Float32Array(bytes(name).length / 2);
+    decodeInto(values, bytes(name), 'F16');
     return values;
   }
-  const scales = new Float32Array(bytes('w_scale').buffer);
-  const quantised = new Int8Array(bytes('w_quantized').buffer); // transposed, as its scales are
-  const rows = quantised.length / columns;
-  return Float32Array.from(quantised, (_, place) => {
+  const [steps, scales] = [bytes(`${name}_Q8`), floatsOf(bytes(`${name}_scales`))];
+  const blocks = Math.ceil(columns / 32); // the last of a row is filled up
+  const rows = scales.length / blocks;
+  return Float32Array.from({ length: rows * columns }, (_, place) => {
     const [row, column] = [Math.floor(place / columns), place % columns];
-    return (quantised[column * rows + row] ?? NaN) * (scales[Math.floor(column / 32) * rows + row] ?? NaN);
+    const block = row * blocks + Math.floor(column / 32);
+    return ((steps[block * 32 + (column % 32)] ?? NaN) - 128) * (scales[block] ?? NaN);
   });
+}
+
+function floatsOf(bytes: Uint8Array): Float32Array<ArrayBuffer> {
+  return new Float32Array(new Uint8Array(bytes).buffer);
+}
+
+/** The bytes of all tensors of a graph. */
+async function readTensors(graph: string): Promise<Map<string, Uint8Array>> {
+  const { initializer = [] } = ModelProto.decode(await readFile(graph)).graph ?? {};
+  return new Map(initializer.map(({ name, rawData }) => [name, rawData]));
+}
+
+/** A matrix `w`, and how many rows were asked of it each time. */
+function makeMatrix(rows: number, columns: number) {
+  const values = Float32Array.from({ length: rows * columns }, (_, place) => Math.sin(place));
+  const asked: number[] = [];
+  const matrix: PrunedTensor = {
+    name: 'w',
+    dtype: 'F32',
+    shape: [rows, columns],
+    read: async ({ first, count } = { first: 0, count: rows }) => {
+      asked.push(count);
+      return new Uint8Array(values.slice(first * columns, (first + count) * columns).buffer);
+    },
+  };
+  return { matrix, values, asked };
 }
 
 const STORY = [1, 403, 407, 261, 378]; // <s> Once upon a time
@@ -225,7 +255,6 @@ describe('onnx', () => {
   it.each([
     ['dropped halves, mended', HALVES, MENDED, 'float32', 1e-3],
     ['layers that differ, in float16', UNEVEN, new Map(), 'float16', 0.1],
-    ['layers that differ, in int8', UNEVEN, MENDED, 'int8', 1],
   ])('opens what it wrote by ONNX Runtime: %s', async (_, kept, replace, dtype, tolerance) => {
     const { exported, checkpoint } = await write(DEMO_DIRECTORY, kept, { dtype }, replace);
     await withModel(checkpoint, async (model) => {
@@ -235,6 +264,43 @@ describe('onnx', () => {
       const tokens = Int32Array.from(LONG);
       expect(largestDifference(await opened?.logits(tokens), await model.logits(tokens))).toBeLessThan(tolerance);
       await opened?.close();
+    });
+  });
+
+  it('opens 8-bit weights so that nothing but them is rounded', async () => {
+    const { exported, checkpoint, graph } = await write(DEMO_DIRECTORY, UNEVEN, { dtype: 'int8' }, MENDED);
+    const stored = await readTensors(graph);
+    const opened = await openCheckpoint(checkpoint);
+    await opened.close();
+    const matrices = [...opened.tensors.values()].filter(({ shape }) => shape.length === 2);
+    const rounded = new Map(
+      matrices.map(({ name, shape: [, columns = 0] }) => [name, readMatrix(stored, name, 'int8', columns)]),
+    );
+    const again = await write(DEMO_DIRECTORY, UNEVEN, {}, new Map([...MENDED, ...rounded]));
+    await withModel(again.checkpoint, async (model) => {
+      const found = await onnx.open?.(exported, unattended);
+      expect(found?.architecture).toEqual(model.shape.layers);
+      expect(found?.storage).toEqual({ type: 'INT8', rounding: 1 / 254 });
+      const tokens = Int32Array.from(LONG);
+      expect(largestDifference(await found?.logits(tokens), await model.logits(tokens))).toBeLessThan(1e-3);
+      await found?.close();
+    });
+  });
+
+  it('says that 8-bit weights are stored as earlier versions stored them, and what to do', async () => {
+    const { exported, graph } = await write(DEMO_DIRECTORY, DENSE, { dtype: 'int8' });
+    const model = ModelProto.decode(await readFile(graph));
+    const initializer = (model.graph?.initializer ?? []).map((tensor) => ({
+      ...tensor,
+      name: tensor.name.replace(/_Q8$/, '_quantized').replace(/_scales$/, '_scale'),
+    }));
+    await writeFile(
+      graph,
+      ModelProto.encode({ ...model, graph: { ...model.graph, initializer } as GraphProto }).finish(),
+    );
+    await expect(onnx.open?.(exported, unattended)).rejects.toMatchObject({
+      reason: 'MODEL_MALFORMED',
+      message: expect.stringMatching(/^onnx\/model_quantized\.onnx: .*earlier version.*write the output again/),
     });
   });
 
@@ -309,27 +375,59 @@ describe('onnx', () => {
   ] as const)('reads a large matrix once, in pieces of whole rows: %s', async (dtype, tolerance) => {
     const directory = await makeFolder();
     const [rows, columns] = [1001, 3000]; // 12 MB; rows that are no whole blocks
-    const values = Float32Array.from({ length: rows * columns }, (_, place) => Math.sin(place));
-    const asked: number[] = [];
-    const matrix: PrunedTensor = {
-      name: 'w',
-      dtype: 'F32',
-      shape: [rows, columns],
-      read: async ({ first, count } = { first: 0, count: rows }) => {
-        asked.push(count);
-        return new Uint8Array(values.slice(first * columns, (first + count) * columns).buffer);
-      },
-    };
-    const graph = createGraphBuilder('pieces', { opset: 21 });
+    const { matrix, values, asked } = makeMatrix(rows, columns);
+    const graph = createGraphBuilder('pieces');
     const weights = createGraphWeights(graph, [matrix], dtype);
     weights.rows('w', graph.integers([0]));
     await writeOnnx({ directory, file: 'm', graph, tensors: weights.tensors, fileBytes: 1e9, work: unattended });
     expect(Math.max(...asked) * columns * 4).toBeLessThanOrEqual(4 * 2 ** 20);
     expect(asked.reduce((sum, count) => sum + count, 0)).toBe(rows);
-    const stored = readMatrix(await readFile(join(directory, 'm')), dtype, columns);
+    const stored = readMatrix(await readTensors(join(directory, 'm')), 'w', dtype, columns);
     expect(stored.length).toBe(values.length);
     const isFar = (value: number, place: number): boolean => !(Math.abs(value - (stored[place] ?? NaN)) <= tolerance);
     expect(values.findIndex(isFar)).toBe(-1);
+  });
+
+  it.each(['float32', 'int8'] as const)('stops within a large matrix if it is cancelled: %s', async (dtype) => {
+    const directory = await makeFolder();
+    const { matrix, asked } = makeMatrix(1601, 3000);
+    const graph = createGraphBuilder('pieces');
+    const weights = createGraphWeights(graph, [matrix], dtype);
+    weights.rows('w', graph.integers([0]));
+    const abort = new AbortController();
+    const work = { signal: abort.signal, report: () => abort.abort(new Error('no more of it')) };
+    await expect(
+      writeOnnx({ directory, file: 'm', graph, tensors: weights.tensors, fileBytes: 1e9, work }),
+    ).rejects.toThrow('no more of it');
+    expect(asked.reduce((sum, count) => sum + count, 0)).toBeLessThan(1601);
+  });
+
+  it('multiplies by 8-bit matrices whose rows are no whole blocks, and takes rows of them', async () => {
+    const [rows, columns] = [5, 40];
+    const { matrix, values } = makeMatrix(rows, columns);
+    const graph = createGraphBuilder('blocks');
+    const weights = createGraphWeights(graph, [matrix], 'int8');
+    graph.output('rows', weights.rows('w', graph.input('numbers', [1, 2], 'int64')), [1, 2, columns]);
+    graph.output('product', weights.product(graph.input('values', [1, columns]), 'w'), [1, rows]);
+    const directory = await makeFolder();
+    await writeOnnx({ directory, file: 'm', graph, tensors: weights.tensors, fileBytes: 1e9, work: unattended });
+    const { InferenceSession, Tensor } = await loadOnnxRuntime();
+    const session = await InferenceSession.create(join(directory, 'm'), { logSeverityLevel: 3 });
+    const operand = Float32Array.from({ length: columns }, (_, place) => Math.cos(place));
+    const found = await session.run({
+      numbers: new Tensor('int64', BigInt64Array.of(4n, 1n), [1, 2]),
+      values: new Tensor('float32', operand, [1, columns]),
+    });
+    await session.release();
+    const rowOf = (row: number): Float32Array => values.subarray(row * columns, (row + 1) * columns);
+    const taken = found['rows']?.data as Float32Array;
+    expect(largestDifference(taken, [...rowOf(4), ...rowOf(1)])).toBeLessThanOrEqual(1 / 253);
+    const products = range(0, rows).map((row) =>
+      rowOf(row).reduce((sum, value, place) => sum + value * (operand[place] ?? NaN), 0),
+    );
+    // Each of 40 terms is off by 1/127 of 1 at most: half a step of the weight and half a step of the activation.
+    expect(largestDifference(found['product']?.data as Float32Array, products)).toBeLessThan(40 / 127);
+    expect(Math.max(...products.map(Math.abs))).toBeGreaterThan(2);
   });
 
   it('says which versions of transformers.js load a cache that differs, and refuses more files than they read', async () => {
@@ -337,18 +435,21 @@ describe('onnx', () => {
     await checkpoint.close();
     const { shape } = checkpoint;
     const [first = { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 0 }, ...others] = shape.layers;
-    const ask = (layers: typeof shape.layers, hidden = 64) =>
-      onnx.supports({ ...shape, hidden }, layers, 'none', onnx.options.parse({ shard_bytes: 1_000_000 }));
+    const ask = (layers: typeof shape.layers, { hidden = 64, dtype = 'float32' } = {}) =>
+      onnx.supports({ ...shape, hidden }, layers, 'none', onnx.options.parse({ dtype, shard_bytes: 1_000_000 }));
     expect(ask(shape.layers)).toMatchObject({ loadsIn: ['ONNX Runtime', 'transformers.js'] });
     expect(ask([{ ...first, kvHeads: 2 }, ...others])).toMatchObject({
       loadsIn: ['ONNX Runtime', 'transformers.js 4.2 or later'],
     });
+    expect(ask(shape.layers, { dtype: 'int8' })).toMatchObject({
+      loadsIn: ['ONNX Runtime 1.22 or later', 'transformers.js 4 or later'],
+    });
     // Each matrix is larger than a file: 5 x 7 and the embedding, then 100 x 7 and the embedding.
-    expect(ask(shape.layers, 65_536)).toMatchObject({ ok: true });
+    expect(ask(shape.layers, { hidden: 65_536 })).toMatchObject({ ok: true });
     expect(
       ask(
         range(0, 100).map(() => first),
-        65_536,
+        { hidden: 65_536 },
       ),
     ).toEqual({
       ok: false,

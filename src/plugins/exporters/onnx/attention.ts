@@ -2,7 +2,7 @@ import type { LayerArchitecture } from '../../../core/model/shape.js';
 import type { GraphBuilder } from '../../../engine/graph/graph-builder.js';
 import { cast } from './cast.js';
 import { BATCH, PAST, type TokenInputs, TOTAL } from './token-inputs.js';
-import type { FloatType } from './weights.js';
+import type { FloatType } from './matrix-type.js';
 
 export interface AttentionLayer extends Pick<LayerArchitecture, 'kvHeads' | 'queryHeadsPerKv'> {
   /** Its number, in the names of its cache. */

@@ -4,7 +4,7 @@ import { isRecord } from '../../../engine/files/read-json.js';
 import { buildPerLayerConfig, buildStockConfig } from '../hf/build-config.js';
 import { chooseForm } from '../hf/choose-form.js';
 import { GRAPH_FILES } from './graph-files.js';
-import type { MatrixType } from './weights.js';
+import type { MatrixType } from './matrix-type.js';
 
 /** Names of the types in transformers.js. */
 const DTYPES: Readonly<Record<MatrixType, string>> = { float32: 'fp32', float16: 'fp16', int8: 'q8' };

@@ -6,12 +6,13 @@ import { nameBlockTensor } from '../../../engine/families/list-tensors.js';
 import { createGraphBuilder, type GraphBuilder } from '../../../engine/graph/graph-builder.js';
 import type { StoredTensor } from '../../../engine/graph/write-onnx.js';
 import { addAttention } from './attention.js';
+import { type MatrixType, productType } from './matrix-type.js';
 import { addTokenInputs, BATCH, LENGTH } from './token-inputs.js';
-import { createGraphWeights, type MatrixType, productType } from './weights.js';
+import { createGraphWeights } from './weights.js';
 
 /**
- * The graph of a pruned model in standard operators, as Optimum and transformers.js name its parts, with the tensors
- * that it uses. Inputs: those of `addTokenInputs`, and the cache of each layer that has attention (`addAttention`).
+ * The graph of a pruned model in standard operators, products of 8-bit matrices aside, as Optimum and transformers.js
+ * name its parts, with the tensors that it uses. Inputs: those of `addTokenInputs`, and the cache of each layer that has attention (`addAttention`).
  * Outputs: `logits` float32 [batch, length, vocabulary], and the cache.
  *
  * Norms, softmax and the residual stream are float32 whatever the type of the matrices.
@@ -23,7 +24,7 @@ export function buildDecoderGraph(
   const { rope, rmsNormEpsilon, slidingWindows } = parseConfig(config);
   const family = findFamily(shape.family);
   const { names } = family;
-  const graph = createGraphBuilder('decoder', { opset: type === 'int8' ? 21 : 18 });
+  const graph = createGraphBuilder('decoder');
   const weights = createGraphWeights(graph, tensors, type);
   const tokens = addTokenInputs(graph, rope, shape.headDim);
   const norm = (values: string, name: string): string =>

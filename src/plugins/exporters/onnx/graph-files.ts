@@ -1,4 +1,4 @@
-import type { MatrixType } from './weights.js';
+import type { MatrixType } from './matrix-type.js';
 
 /** The folder in which transformers.js looks for graphs. */
 export const GRAPH_FOLDER = 'onnx';

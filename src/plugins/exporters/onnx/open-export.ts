@@ -14,8 +14,8 @@ import { readJsonObject } from '../../../engine/files/read-json.js';
 import { type DescribedTensor, readOnnxTensors } from '../../../engine/graph/read-onnx.js';
 import { detectThreads } from '../../../engine/runtime/resource-limits.js';
 import { GRAPH_FILES, GRAPH_FOLDER } from './graph-files.js';
-import { BLOCK, quantisedName, scaleName } from './quantise-tensor.js';
-import type { MatrixType } from './weights.js';
+import { listStored, storedName } from './list-stored.js';
+import type { MatrixType } from './matrix-type.js';
 
 type Tensors = ReadonlyMap<string, DescribedTensor>;
 
@@ -33,9 +33,10 @@ export async function openGraphExport(directory: string, work: WorkContext): Pro
   const config = await readJsonObject(files, CONFIG_FILE, MAX_CONFIG_BYTES).finally(() => files.close());
   if (config === undefined) throw malformed(CONFIG_FILE, 'is missing');
   const [type, file] = await findGraph(directory);
-  const tensors = nameMatrices(await readOnnxTensors(place, file), file);
+  const tensors = await readOnnxTensors(place, file);
+  refuseFormerLayout(tensors, file);
   const { shape } = parseConfig(config);
-  const layers = readArchitecture(shape, tensors, file);
+  const layers = readArchitecture(shape, tensors, type, file);
   requireTensors({ ...shape, ...findBiases(shape, layers, tensors), layers }, tensors, type, file);
   // Loads its thread only here: other uses of the exporter do not compute.
   const { startDecoderThread } = await import('../../../engine/workers/decoder-thread.js');
@@ -59,19 +60,16 @@ export async function openGraphExport(directory: string, work: WorkContext): Pro
   };
 }
 
-/** The same with quantised matrices as checkpoints have them: under their own names, [out, in]. */
-function nameMatrices(stored: Tensors, file: string): Tensors {
-  const ending = quantisedName('');
-  return new Map(
-    [...stored].map(([storedName, tensor]) => {
-      if (!storedName.endsWith(ending)) return [storedName, tensor];
-      const name = storedName.slice(0, -ending.length);
-      const [inner = 0, out = 0] = tensor.shape;
-      const scales = [Math.ceil(inner / BLOCK), out];
-      if (stored.get(scaleName(name))?.shape.join() !== scales.join())
-        throw malformed(file, `must be there, with the shape [${scales.join(', ')}]`, { tensor: scaleName(name) });
-      return [name, { ...tensor, shape: [out, inner] }];
-    }),
+/** 8-bit matrices were stored [in, out] until they could be written a part at a time. */
+function refuseFormerLayout(tensors: Tensors, file: string): void {
+  const former = [...tensors.keys()].find((name) => name.endsWith('_quantized'));
+  if (former === undefined) return;
+  throw malformed(
+    file,
+    'is in 8 bits as an earlier version stored them, which is read no more: write the output again',
+    {
+      tensor: former,
+    },
   );
 }
 
@@ -83,10 +81,16 @@ async function findGraph(directory: string): Promise<readonly [MatrixType, strin
 }
 
 /** What each layer keeps, by the rows of its matrices. */
-function readArchitecture({ family: id, headDim, layers }: ModelShape, tensors: Tensors, file: string): Architecture {
+function readArchitecture(
+  { family: id, headDim, layers }: ModelShape,
+  tensors: Tensors,
+  type: MatrixType,
+  file: string,
+): Architecture {
   const family = findFamily(id);
   return layers.map((_, layer) => {
-    const rowsOf = (part: BlockPart): number => tensors.get(nameBlockTensor(family, layer, part))?.shape[0] ?? 0;
+    const rowsOf = (part: BlockPart): number =>
+      tensors.get(storedName(nameBlockTensor(family, layer, part), type))?.shape[0] ?? 0;
     const [kvHeads, queryHeads] = [rowsOf('key') / headDim, rowsOf('query') / headDim];
     const queryHeadsPerKv = kvHeads === 0 ? 0 : queryHeads / kvHeads;
     if (!Number.isInteger(kvHeads) || !Number.isInteger(queryHeadsPerKv))
@@ -117,10 +121,10 @@ function findBiases(
 }
 
 function requireTensors(shape: ModelShape, tensors: Tensors, type: MatrixType, file: string): void {
-  for (const { name, shape: sizes } of listTensors(findFamily(shape.family), shape)) {
+  const stored = listTensors(findFamily(shape.family), shape).flatMap((tensor) => listStored(tensor, type));
+  for (const { name, type: wanted, shape: sizes } of stored) {
     const found = tensors.get(name);
     if (found === undefined) throw malformed(file, 'is missing', { tensor: name });
-    const wanted = sizes.length === 1 ? 'float32' : type;
     if (found.shape.join() !== sizes.join() || found.type !== wanted)
       throw malformed(
         file,

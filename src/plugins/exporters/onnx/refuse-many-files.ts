@@ -2,22 +2,15 @@ import type { ModelShape } from '../../../core/model/shape.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors } from '../../../engine/families/list-tensors.js';
 import { countDataFiles } from '../../../engine/graph/write-onnx.js';
-import { BLOCK } from './quantise-tensor.js';
-import type { MatrixType } from './weights.js';
+import { listStored } from './list-stored.js';
+import type { MatrixType } from './matrix-type.js';
 
 /** Files of external data that transformers.js reads at most (its src/utils/hub.js, MAX_EXTERNAL_DATA_CHUNKS). */
 const MOST_FILES = 100;
 
 /** Why a graph would have too many files; undefined if it has not. */
 export function refuseManyFiles(shape: ModelShape, type: MatrixType, fileBytes: number): string | undefined {
-  const tensors = listTensors(findFamily(shape.family), shape).flatMap(({ shape: [out = 0, inner] }) =>
-    inner === undefined
-      ? [{ type: 'float32' as const, shape: [out] }]
-      : [
-          { type, shape: [out, inner] },
-          ...(type === 'int8' ? [{ type: 'float32' as const, shape: [Math.ceil(inner / BLOCK), out] }] : []),
-        ],
-  );
+  const tensors = listTensors(findFamily(shape.family), shape).flatMap((tensor) => listStored(tensor, type));
   const files = countDataFiles(tensors, fileBytes);
   return files <= MOST_FILES
     ? undefined
