@@ -26,6 +26,11 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
    */
   refuses?(source: ExportSource, options: Options): Promise<string | undefined>;
   /**
+   * What software that loads the format does otherwise than the model's own, such as split some texts into other tokens:
+   * one sentence each, without its full stop. Plans, results and reports tell it. Asked only if `refuses` has no reason.
+   */
+  listNotes?(source: ExportSource, options: Options): Promise<readonly string[]>;
+  /**
    * The files that `write` writes of a model, and their bytes, so that plans state what an output takes on disk. It reads
    * no tensor; the model's `manifest` has made-up digests. Without this method a plan counts the weights alone.
    */

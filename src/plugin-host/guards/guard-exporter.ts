@@ -88,6 +88,16 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
             );
           },
         }),
+    ...(exporter.listNotes === undefined
+      ? {}
+      : {
+          listNotes: async (source: ExportSource, options: unknown) => {
+            const call = { kind: 'exporter', id, method: 'listNotes' } as const;
+            const notes: unknown = await awaitPlugin(call, limit, () => exporter.listNotes?.(source, options));
+            if (isTexts(notes)) return notes;
+            throw pluginInvalid(call, `gave ${nameType(notes)} in place of a list of sentences`);
+          },
+        }),
     ...(exporter.listFiles === undefined
       ? {}
       : {
@@ -197,7 +207,7 @@ const FILE_SIZES = z.record(z.string().min(1), count);
 
 const DIGESTS = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)).optional();
 
-function isTexts(value: unknown): boolean {
+function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
 }
 

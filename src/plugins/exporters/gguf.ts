@@ -16,7 +16,7 @@ import { listNumberBytes } from './folder/number-bytes.js';
 import { cannotHold } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
-import { describeTokenizer } from './gguf/describe-tokenizer.js';
+import { describeTokenizer, listTokenizerNotes } from './gguf/describe-tokenizer.js';
 import { listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
 import { listBiases, planLayers } from './gguf/plan-layers.js';
@@ -57,6 +57,7 @@ export default defineExporter({
   open: openGgufExport,
   restrict: (shape, _biases, { type }) => restrictLayers(shape, TYPES[type]),
   refuses: (source) => refuseSource(source),
+  listNotes: listTokenizerNotes,
   listFiles: async (model, { type }) => {
     const { content, companions, texts } = await describeFile(model, type);
     return listFolder({ ...model, ...companions }, { [GGUF_FILE]: countFileBytes(content) }, texts);
@@ -79,7 +80,13 @@ async function describeFile(model: PrunedModel, asked: keyof typeof TYPES) {
     ...(await describeSampling(model)),
     ...(await describeTokenizer(model, model.shape.vocabulary)),
   };
-  const card = writeModelCard(model, { ...USE, loadsIn: LOADERS, converted: asked === 'f32' ? undefined : asked });
+  const notes = (await listTokenizerNotes(model)).map((note) => `\n\nBeware: ${note}.`);
+  const card = writeModelCard(model, {
+    ...USE,
+    use: `${USE.use}${notes.join('')}`,
+    loadsIn: LOADERS,
+    converted: asked === 'f32' ? undefined : asked,
+  });
   return {
     content: { metadata, tensors: [...listFrequencyFactors(model), ...listWeights(model, planned, type)] },
     // The tokenizer and how to sample are in the file.

@@ -1,4 +1,5 @@
 import { countParameters } from '../../core/model/parameters.js';
+import type { Exporter } from '../../core/ports/exporter.js';
 import { Dtype, type InspectModelRequest, type InspectModelResponse } from '../../gen/prunecast/v1/model.js';
 import { encodeDimension } from '../encoding/costs.js';
 import { decodeSpace } from '../requests/decode-space.js';
@@ -9,6 +10,7 @@ import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { listLoads } from './list-loads.js';
 import { listOutputNotes } from './list-output-notes.js';
 import type { OpenModels } from './open-models.js';
+import { describeSource } from './require-exportable.js';
 
 /**
  * Describes a checkpoint: its sizes, its prunable dimensions, and what loads an output of each compensation and
@@ -41,8 +43,16 @@ export async function inspectModel(
     protectedLayers: shape.layers.map((_, layer) => layer).filter((layer) => !prunable.has(layer)),
     hasTokenizer: model.tokenizer !== undefined,
     loads: await listLoads(checkpoint, plugins),
-    notes: [...checkpoint.notes, ...listOutputNotes(model)],
+    notes: [...checkpoint.notes, ...(await listOutputNotes(model, listDefaults(plugins), describeSource(checkpoint)))],
   };
+}
+
+/** The exporters that have default options, with these. */
+function listDefaults(plugins: PluginLookup) {
+  return plugins.all('exporter').flatMap(({ plugin }) => {
+    const options = plugin.options.safeParse({});
+    return options.success ? [{ exporter: plugin as Exporter, options: options.data }] : [];
+  });
 }
 
 const DTYPE_CODES = { F32: Dtype.F32, F16: Dtype.F16, BF16: Dtype.BF16 } as const;

@@ -7,6 +7,8 @@ export interface OutputPlan extends OutputTarget {
   readonly overwrites: 'none' | 'own' | 'any';
   /** One that is the whole output, or those that have a folder each within it. */
   readonly exports: readonly PlannedExport[];
+  /** What it will lack, and what loads it does otherwise than the model's own software. */
+  readonly notes: readonly string[];
 }
 
 /** One form of an output. */

@@ -15,6 +15,7 @@ import type { ResolvedRecipe } from '../requests/recipe.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import type { OutputFolders } from '../../core/ports/outputs.js';
 import type { TextSource } from '../texts/text-source.js';
+import { listOutputNotes } from '../models/list-output-notes.js';
 import { describeSource, requireExportable } from '../models/require-exportable.js';
 import type { Provenance } from './describe-output.js';
 import { listOwnTensors, type ComputedBy } from './list-compensated-tensors.js';
@@ -45,9 +46,10 @@ interface AskedOutput {
 export async function planOutput(
   { plugins, outputs, texts }: OutputServices,
   request: AskedOutput,
-  { language }: OpenModel,
+  model: OpenModel,
   restarted?: RestartedJob,
 ): Promise<OutputPlan> {
+  const { checkpoint } = model.language;
   const exports = planExports(plugins, request);
   const overwrites = request.overwrite ? 'any' : restarted === undefined ? 'none' : 'own';
   const located = await Promise.all(
@@ -56,13 +58,13 @@ export async function planOutput(
   const files = located.flatMap(({ path, name }) => (path === undefined ? [] : [{ path, name }]));
   const target = {
     output: request.output,
-    reads: [{ path: language.checkpoint.directory, name: 'the model' }, ...files],
+    reads: [{ path: checkpoint.directory, name: 'the model' }, ...files],
     isParted: request.exports.length > 0,
   };
-  const source = describeSource(language.checkpoint);
+  const source = describeSource(checkpoint);
   for (const { exporter, options, field } of exports) await requireExportable(exporter, options, source, field);
   if (request.output !== '') await outputs.check(target, overwrites === 'none' ? 'refuse' : 'replace');
-  return { ...target, overwrites, exports };
+  return { ...target, overwrites, exports, notes: await listOutputNotes(model, exports, source) };
 }
 
 function planExports(plugins: PluginLookup, { exporter, exports }: AskedOutput): readonly PlannedExport[] {

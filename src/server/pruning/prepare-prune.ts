@@ -21,7 +21,6 @@ import { measureLatency } from '../latency/measure-latency.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
 import { planPhase, timePhases, type PlannedPhase } from '../estimates/estimate-seconds.js';
 import { listLoads } from '../models/list-loads.js';
-import { listOutputNotes } from '../models/list-output-notes.js';
 import { workOn } from '../models/work-on.js';
 import type { OpenModel, OpenModels } from '../models/open-models.js';
 import { measureLayerErrors } from '../recipes/allocation-inputs.js';
@@ -137,7 +136,7 @@ async function estimatePruning(
     streamFit: planStreamFit(shape, recipe, byError === undefined ? selection.architecture : undefined),
     feasible: selection.budgets === undefined ? [] : encodeFeasible(selection.budgets.space, selection.budgets.budgets),
     loadsIn: [...loadsIn],
-    notes: listOutputNotes(model),
+    notes: [...output.notes],
     loads:
       byError === undefined
         ? await listLoads(model.language.checkpoint, plugins, {

@@ -9,7 +9,6 @@ import type { PruneResult } from '../../gen/prunecast/v1/job.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import type { PhasePlan } from '../jobs/phase-log.js';
 import { workContext, type JobContext } from '../kinds/job-context.js';
-import { listOutputNotes } from '../models/list-output-notes.js';
 import type { OpenModel } from '../models/open-models.js';
 import { countCalibrated } from '../estimates/count-recipe-work.js';
 import { fitsStream, type ResolvedRecipe } from '../requests/recipe.js';
@@ -117,7 +116,7 @@ export async function writePruned(
     snapped: [],
     recovery: undefined,
     exports: [...exports],
-    notes: listOutputNotes(model),
+    notes: [...plan.notes],
   };
 }
 

@@ -83,5 +83,5 @@ function seal(sizes: FileSizes): FileSizes {
   const digests = Object.fromEntries(Object.keys(files).map((file) => [file, DIGEST]));
   const list = JSON.stringify({ files, digests, manifest_digest: DIGEST }, undefined, 2);
   // A comma takes the place of its first brace, and the manifest has its last one.
-  return { ...files, [MANIFEST_FILE]: manifest + list.length - '{}'.length };
+  return { ...files, [MANIFEST_FILE]: manifest + Buffer.byteLength(list) - '{}'.length };
 }

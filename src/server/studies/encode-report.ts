@@ -22,7 +22,6 @@ import { listUsablePairs } from '../../search/study/pairs.js';
 import type { StudyState } from '../../search/machine.js';
 import type { StudyFront } from '../../search/phases/report/write-front.js';
 import { writeReportGently, type Lift } from '../../search/phases/report/write-report.js';
-import { listOutputNotes } from '../models/list-output-notes.js';
 import { encodeArchitecture, encodeKeptUnits } from '../encoding/architecture.js';
 import { encodeChoice, encodeQuality } from '../encoding/fit-quality.js';
 import { encodeMeasurement } from '../encoding/measurement.js';
@@ -77,7 +76,7 @@ export async function encodeReport(
     summary: outcome.summary,
     output: state.output,
     exports: encodeExports(state.exports),
-    notes: state.output === '' ? [] : listOutputNotes(study.model),
+    notes: state.output === '' ? [] : [...(study.output?.notes ?? [])],
     winnerUnits: encodeKeptUnits(selectKeptUnits(ranking, winner, plan.space.shape.layers), plan.space.shape.layers),
     measurement: encodeMeasurement(windows.report.measurement),
     recipes: encodeRecipes(study, state),

@@ -10,7 +10,6 @@ import type { RestartedJob } from '../jobs/jobs.js';
 import type { Prepared, ResumeStep } from '../kinds/runnable-kind.js';
 import { estimateMemory } from '../estimates/estimate-memory.js';
 import { timePhases } from '../estimates/estimate-seconds.js';
-import { listOutputNotes } from '../models/list-output-notes.js';
 import { workOn } from '../models/work-on.js';
 import { countInputs } from '../predictors/measure-error-tables.js';
 import { listCheckpoints, requireSource, requireWritable } from '../pruning/checkpoint-exporter.js';
@@ -167,7 +166,7 @@ async function estimateStudy({ studies }: Pick<SearchServices, 'studies'>, study
     loads: [],
     feasible: encodeFeasible(plan.space, plan.budgets),
     loadsIn: [],
-    notes: output === undefined ? [] : listOutputNotes(model),
+    notes: [...(output?.notes ?? [])],
     architectures: [],
     costs: [],
   };

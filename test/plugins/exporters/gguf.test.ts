@@ -1,6 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import { readFileSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readGgufFileInfo } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
@@ -184,6 +184,8 @@ describe.skipIf(!hasShared)(`gguf, families (${skipReason})`, () => {
 });
 
 describe('gguf', () => {
+  const demo = readDemo('tokenizer.json') as { readonly model: { readonly vocab: Readonly<Record<string, number>> } };
+  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' };
   it.each([
     ['the whole model as f32', DENSE, 'f32', 0.005],
     ['layers of one shape as f16', UNIFORM, 'f16', 0.005],
@@ -281,6 +283,58 @@ describe('gguf', () => {
     expect(found.split).toEqual(texts.map((text) => tokenizer.encode(text, { add_special_tokens: false }).ids));
     expect(found.special).toEqual([1, 2, true]);
     expect(found.likeliest).toEqual(await predictEngine(checkpoint, prompt, 20));
+  });
+
+  it.each([
+    ['none, as it puts them where llama.cpp does', {}, [], []],
+    ['none, as neither puts any', { prepend_scheme: 'never' }, [], []],
+    ['those that begin with a space', { prepend_scheme: 'always' }, [' hello', 'a</s> b'], [/^llama\.cpp .*always/]],
+    [
+      'those that begin with a space, and what follows special tokens',
+      { prepend_scheme: 'first' },
+      [' hello', 'a</s> b', 'a</s>b', '</s>hello'],
+      [/^llama\.cpp .*first.* as in chats/],
+    ],
+  ])('says which texts llama.cpp splits otherwise: %s', async (_, scheme, differing, notes) => {
+    const json = {
+      ...demo,
+      ...('prepend_scheme' in scheme
+        ? { normalizer: null, pre_tokenizer: { ...metaspace, ...scheme, split: false } }
+        : {}),
+    };
+    const source = await writeTrait({ config: { vocab_size: 512, max_position_embeddings: 128 } });
+    await writeFile(join(source, 'tokenizer.json'), JSON.stringify(json));
+    const readSource = (file: string) => readFile(join(source, file)).catch(() => undefined);
+    const { shape } = await openCheckpoint(source);
+    const found = await gguf.listNotes?.({ shape, config: {}, readSource }, gguf.options.parse({}));
+    expect(found).toEqual(notes.map((note) => expect.stringMatching(note) as string));
+    const { path } = await write(source, few);
+    const card = readFileSync(join(dirname(path), 'README.md'), 'utf8');
+    expect(card.includes('Beware: llama.cpp puts a space')).toBe(notes.length > 0);
+    const own = new Tokenizer(json, readDemo('tokenizer_config.json'));
+    const split = (text: string): string => own.encode(text, { add_special_tokens: false }).ids.join();
+    const texts = ['hello', ' hello', 'a b', 'a</s> b', 'a</s>b', '</s>hello', ''];
+    const others = await withLlamaModel(path, async (model) =>
+      texts.filter((text) => tokenizeLlama(model, text).join() !== split(text)),
+    );
+    expect(others.toSorted()).toEqual(differing.toSorted());
+  });
+
+  it('llama.cpp puts before a text the token that tokenizer.json does, though nothing names it as BOS', async () => {
+    const post_processor = {
+      type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: '</s>', type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [],
+      special_tokens: { '</s>': { id: '</s>', ids: [2], tokens: ['</s>'] } },
+    };
+    const source = await writeTrait({ config: { vocab_size: 512, max_position_embeddings: 128, bos_token_id: null } });
+    await writeFile(join(source, 'tokenizer.json'), JSON.stringify({ ...demo, post_processor }));
+    const { path } = await write(source, few);
+    const found = await withLlamaModel(path, async ({ tokens: { bos, shouldPrependBosToken } }) => [
+      shouldPrependBosToken,
+      bos,
+    ]);
+    expect(found).toEqual([true, new Tokenizer({ ...demo, post_processor }, {}).encode('').ids[0]]);
   });
 
   it.skipIf(!hasShared)(`llama.cpp splits texts into the same tokens of bytes (${skipReason})`, async () => {
@@ -405,6 +459,19 @@ describe('gguf', () => {
     expect(read).toEqual([...values].map((value) => Math.min(7, Math.floor(value + 0.5))));
   });
 
+  it('refuses more layers than llama.cpp has places for, where it would end its process', async () => {
+    const checkpoint = await openCheckpoint(DEMO_DIRECTORY);
+    await checkpoint.close();
+    const [layer] = checkpoint.shape.layers;
+    const ask = (count: number, dropped = 0) => {
+      const none = { kvHeads: 0, queryHeadsPerKv: 0, ffnChannels: 0 };
+      const layers = range(0, count).map((index) => (index < dropped || layer === undefined ? none : layer));
+      return gguf.supports({ ...checkpoint.shape, layers }, layers, 'none', gguf.options.parse({}));
+    };
+    expect([ask(512).ok, ask(513, 1).ok]).toEqual([true, true]); // LLAMA_MAX_LAYERS is 512
+    expect(ask(514)).toEqual({ ok: false, reason: expect.stringMatching(/at most 512; drop both halves of 2 more/) });
+  });
+
   it.each([
     [
       'widths that are no multiple of 32',
@@ -424,8 +491,6 @@ describe('gguf', () => {
 
   const qwen = { model_type: 'qwen2' };
   const mark = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
-  const metaspace = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' };
-  const demo = readDemo('tokenizer.json') as { readonly model: { readonly vocab: Readonly<Record<string, number>> } };
   const scaling = { factor: 4, original_max_position_embeddings: 32 };
   it.each<[string, Readonly<Record<string, unknown>>, object | undefined, RegExp]>([
     ['nothing', {}, {}, /^$/],
@@ -447,6 +512,12 @@ describe('gguf', () => {
       /does not split/,
     ],
     ['words that are not split', {}, { pre_tokenizer: { ...metaspace, split: false } }, /^$/],
+    [
+      'two tokens with one text',
+      {},
+      { added_tokens: [{ id: 511, content: '▁the', special: false }] },
+      /"▁the" twice, at \d+ and 511, and llama\.cpp takes it once; give one of them another text/,
+    ],
     ['tokens beyond the embedding', { vocab_size: 500 }, {}, /beyond the embedding/],
     [
       'llama3 scaling without its factors',

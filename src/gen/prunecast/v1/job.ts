@@ -607,7 +607,10 @@ export interface PruneResult {
    * `loads_in` are those of all together, and `costs` those of the first.
    */
   exports: WrittenExport[];
-  /** What it lacks because the model lacks it, such as a tokenizer. One sentence each; empty for most models. */
+  /**
+   * What it lacks because the model lacks it, such as a tokenizer, and what loads it does otherwise than the model's own
+   * software, such as split some texts into other tokens. One sentence each; empty for most models.
+   */
   notes: string[];
 }
 

@@ -180,7 +180,8 @@ export interface InspectModelResponse {
   loads: LoadRow[];
   /**
    * What in the folder is read differently from how it is written, or not at all: buffers that are not weights, names
-   * that a wrapper gave; and what outputs of it will lack, such as a tokenizer. One sentence each; empty for most models.
+   * that a wrapper gave; what outputs of it will lack, such as a tokenizer; and what loads them does otherwise than the
+   * model's own software, such as split some texts into other tokens. One sentence each; empty for most models.
    */
   notes: string[];
 }

@@ -873,8 +873,9 @@ export interface Plan {
    */
   loads: LoadRow[];
   /**
-   * What the output will lack because the model lacks it, such as a tokenizer. One sentence each; empty for most models,
-   * and if nothing is written.
+   * What the output will lack because the model lacks it, such as a tokenizer, and what loads it does otherwise than the
+   * model's own software, such as split some texts into other tokens. One sentence each; empty for most models, and if
+   * nothing is written.
    */
   notes: string[];
 }

@@ -690,7 +690,8 @@ export interface StudyReport {
   /** Of several exports each, in the order of the request; empty for a single exporter and if none was asked for. */
   exports: WrittenExport[];
   /**
-   * What the output lacks because the model lacks it, such as a tokenizer. One sentence each; empty for most models, and
+   * What the output lacks because the model lacks it, such as a tokenizer, and what loads it does otherwise than the
+   * model's own software, such as split some texts into other tokens. One sentence each; empty for most models, and
    * without an output.
    */
   notes: string[];

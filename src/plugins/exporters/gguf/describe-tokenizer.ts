@@ -59,6 +59,32 @@ export async function describeTokenizer(source: Source, vocabulary: number): Pro
   };
 }
 
+/**
+ * What llama.cpp does otherwise with texts than tokenizer.json, one sentence each. It puts a space before a text and after
+ * each special token, or nowhere (src/llama-vocab.cpp, `add_space_prefix`); Metaspace puts none where one is, and with
+ * `first` none after special tokens (tokenizers, pre_tokenizers/metaspace.rs).
+ */
+export async function listTokenizerNotes(source: Source): Promise<string[]> {
+  const tokenizer = (await readJson(source, 'tokenizer.json')) ?? {};
+  if (entryOf(tokenizer, 'model')['byte_fallback'] !== true) return [];
+  const known = "llama.cpp puts a space before a text and after each special token; the model's tokenizer.json";
+  const schemes = new Set(listSteps(tokenizer['pre_tokenizer'], 'pretokenizers').map(schemeOf));
+  if (schemes.has('first'))
+    return [
+      `${known} (prepend_scheme first) does so only at the start of a text, and only if none is there: what follows a special token, as in chats, and a text that begins with a space are split into other tokens`,
+    ];
+  return schemes.has('always')
+    ? [
+        `${known} (prepend_scheme always) does so only if none is there: what begins with a space is split into other tokens`,
+      ]
+    : [];
+}
+
+/** Where a step puts a space; older files say whether with `add_prefix_space`. */
+function schemeOf({ type, prepend_scheme: scheme, add_prefix_space: adds }: Json): unknown {
+  return type !== 'Metaspace' || adds === false ? 'never' : (scheme ?? 'always');
+}
+
 function listTokens(
   tokenizer: Json,
   model: Json,
@@ -80,7 +106,22 @@ function listTokens(
     const isUnknown = isCharacters && text === model['unk_token'];
     set(added['id'], text, isUnknown ? KINDS.unknown : added['special'] === true ? KINDS.control : KINDS.userDefined);
   }
+  requireDistinct(texts);
   return { texts, kinds };
+}
+
+/** llama.cpp ends its process over two tokens with one text (src/llama-vocab.cpp). */
+function requireDistinct(texts: readonly string[]): void {
+  const known = new Map<string, number>();
+  for (const [id, text] of texts.entries()) {
+    const earlier = known.get(text);
+    if (earlier !== undefined)
+      throw cannotHold(
+        `tokenizer.json has the token ${JSON.stringify(text)} twice, at ${earlier} and ${id}, and llama.cpp takes it once`,
+        'give one of them another text, or take the exporter hf',
+      );
+    known.set(text, id);
+  }
 }
 
 /** Both spellings: a pair, or two texts with a space between. */
@@ -108,7 +149,7 @@ function addsSpace(tokenizer: Json): boolean {
   return [
     ...listSteps(tokenizer['normalizer'], 'normalizers'),
     ...listSteps(tokenizer['pre_tokenizer'], 'pretokenizers'),
-  ].some((step) => step['type'] === 'Prepend' || (step['type'] === 'Metaspace' && step['prepend_scheme'] !== 'never'));
+  ].some((step) => step['type'] === 'Prepend' || schemeOf(step) !== 'never');
 }
 
 function describeSpecialTokens(
@@ -118,34 +159,41 @@ function describeSpecialTokens(
   texts: readonly string[],
 ): Record<string, GgufValue> {
   const described: Record<string, GgufValue> = {};
+  const single = listSteps(tokenizer['post_processor'], 'processors').find(
+    ({ type }) => type === 'TemplateProcessing',
+  )?.['single'];
+  const parts = listRecords(single);
+  const added: Readonly<Record<string, unknown>> = { bos: nameSpecial(parts[0]), eos: nameSpecial(parts.at(-1)) };
   for (const [role, key] of [
     ['bos', 'bos'],
     ['eos', 'eos'],
     ['unk', 'unknown'],
     ['pad', 'padding'],
   ] as const) {
-    const id = findSpecialToken(role, config, settings, texts);
+    const id = findSpecialToken(role, config, settings, texts) ?? findText(added[role], texts);
     if (id !== undefined) described[`tokenizer.ggml.${key}_token_id`] = { type: 'uint32', value: id };
   }
-  const single = listSteps(tokenizer['post_processor'], 'processors').find(
-    ({ type }) => type === 'TemplateProcessing',
-  )?.['single'];
-  const parts = listRecords(single);
-  described['tokenizer.ggml.add_bos_token'] = { type: 'bool', value: isSpecial(parts[0]) };
-  described['tokenizer.ggml.add_eos_token'] = { type: 'bool', value: isSpecial(parts.at(-1)) };
+  described['tokenizer.ggml.add_bos_token'] = { type: 'bool', value: added['bos'] !== undefined };
+  described['tokenizer.ggml.add_eos_token'] = { type: 'bool', value: added['eos'] !== undefined };
   return described;
 }
 
-function isSpecial(part: Json | undefined): boolean {
-  return part !== undefined && 'SpecialToken' in part;
+/** The text of a special token that a template puts before or after a text. */
+function nameSpecial(part: Json | undefined): unknown {
+  return part !== undefined && 'SpecialToken' in part ? entryOf(part, 'SpecialToken')['id'] : undefined;
+}
+
+function findText(text: unknown, texts: readonly string[]): number | undefined {
+  const place = typeof text === 'string' ? texts.indexOf(text) : -1;
+  return place >= 0 ? place : undefined;
 }
 
 /** By tokenizer_config.json, else by config.json, whose lists begin with the usual one. */
 function findSpecialToken(role: string, config: Json, settings: Json, texts: readonly string[]): number | undefined {
   const named = settings[`${role}_token`];
   const text = isRecord(named) ? named['content'] : named;
-  const place = typeof text === 'string' ? texts.indexOf(text) : -1;
-  if (place >= 0) return place;
+  const place = findText(text, texts);
+  if (place !== undefined) return place;
   const id = config[`${role}_token_id`];
   const first: unknown = Array.isArray(id) ? id[0] : id;
   return typeof first === 'number' && first >= 0 ? first : undefined;

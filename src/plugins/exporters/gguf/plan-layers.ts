@@ -31,6 +31,9 @@ export const PER_LAYER: LlamaCppArchitecture = {
 /** Channels of an FFN of zeros: the least that blocks of quantised values allow. */
 export const ZERO_CHANNELS = 32;
 
+/** LLAMA_MAX_LAYERS (llama.cpp, src/llama-hparams.h): a file with more is not loaded. */
+const MOST_LAYERS = 512;
+
 /**
  * The layers of the file, or why llama.cpp has none for this model, with the way out. Layers that keep neither half are
  * left out.
@@ -47,6 +50,8 @@ export function planLayers(shape: ModelShape, kept: Architecture, type: GgufType
     .map((layer, source) => ({ ...layer, source }))
     .filter(({ kvHeads, ffnChannels }) => kvHeads > 0 || ffnChannels > 0 || leavesBias);
   if (present.length === 0) return 'no layer keeps anything; prune less';
+  if (present.length > MOST_LAYERS)
+    return `${present.length} layers keep something, and llama.cpp has at most ${MOST_LAYERS}; drop both halves of ${present.length - MOST_LAYERS} more, or take the exporter hf`;
   const layers = present.map(({ kvHeads, queryHeadsPerKv, ffnChannels, source }, index): PlannedLayer => {
     const needsHead = kvHeads === 0 && (index === 0 || leavesBias);
     return {
