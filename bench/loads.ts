@@ -103,7 +103,8 @@ async function measureCase(directory: string, of: Case): Promise<Row> {
       }
       for (const [name, form] of group) {
         const found = await RUNTIMES[form.exporter](join(output, name), form, asked);
-        const comparison = compare(found, asked, await countBytes(join(output, name)));
+        const bytes = await countBytes(join(output, name));
+        const comparison = await explain(form, compare(found, asked, bytes), join(output, 'hf'), asked);
         outcomes[name] = comparison;
         const misses = listMisses(form, comparison);
         say(`${name} ${JSON.stringify(comparison)}${misses.length > 0 ? `, MISSES ${misses.join(', ')}` : ''}`);
@@ -189,7 +190,7 @@ async function askZeroed(directory: string, pruned: string, asked: Asked): Promi
     query_heads: unpack(of.query_heads),
     ffn_channels: unpack(of.ffn_channels),
   }));
-  return askTransformers(directory, asked.file, kept);
+  return askTransformers(directory, asked.file, { kept });
 }
 
 interface Bitmap {
@@ -208,6 +209,18 @@ function compare({ tokens, perplexity, ...found }: Found, { answers }: Asked, by
     ...found,
     ...(other === -1 ? { greedy: answers.greedy.length } : { greedy: other, lead: answers.leads[other] as number }),
   };
+}
+
+/** Adds to what is off by more than is asked what rounding alone does. */
+async function explain(form: Form, comparison: Comparison, pruned: string, asked: Asked): Promise<Comparison> {
+  const misses = listMisses(form, comparison);
+  if (misses.includes('perplexity') && form.options['type'] === 'q8_0') {
+    const { perplexity } = await askTransformers(pruned, asked.file, { rounding: 'q8_0' });
+    return { ...comparison, explained: perplexity / asked.answers.perplexity - 1 };
+  }
+  if (!misses.includes('logits')) return comparison;
+  const { logits = NaN } = await askTransformers(pruned, asked.file, { rounding: 'float64' });
+  return { ...comparison, rounding: logits };
 }
 
 async function countBytes(directory: string): Promise<number> {

@@ -18,15 +18,26 @@ interface Python {
 
 let started: Python | undefined;
 
+interface Changes {
+  /** The units of a source that stay as they are; all others are set to zero. */
+  readonly kept?: readonly KeptUnits[];
+  /** How it computes; `q8_0` is float32 with matrices, and what they are multiplied by, rounded to that. */
+  readonly rounding?: 'float32' | 'float64' | 'q8_0';
+}
+
 /**
  * Loads a folder with transformers, in a process that lives until `endTransformers`.
  *
  * @param questions a file as the script reads it
- * @param kept the units of a source that stay as they are; all others are set to zero. undefined for a whole model
  */
-export async function askTransformers(folder: string, questions: string, kept?: readonly KeptUnits[]): Promise<Found> {
+export async function askTransformers(
+  folder: string,
+  questions: string,
+  { kept, rounding = 'float32' }: Changes = {},
+): Promise<Found> {
   started ??= startPython();
-  return JSON.parse(await started.ask(JSON.stringify({ folder, questions, kept: kept ?? null }))) as Found;
+  const line = JSON.stringify({ folder, questions, kept: kept ?? null, rounding });
+  return JSON.parse(await started.ask(line)) as Found;
 }
 
 export function endTransformers(): void {

@@ -2,7 +2,10 @@
 export interface Form {
   readonly exporter: 'hf' | 'gguf' | 'onnx';
   readonly options: Readonly<Record<string, string>>;
-  /** How far its perplexity may be from the engine's, as a share of that; undefined where nothing is asked. */
+  /**
+   * How far its perplexity may be from the engine's, as a share of that, unless the rounding of its type explains more;
+   * undefined where nothing is asked.
+   */
   readonly perplexity?: number;
   /** How far its logits may be from the engine's. */
   readonly logits?: number;
@@ -46,6 +49,10 @@ export interface Comparison extends Pick<Found, 'logits' | 'otherTokens'> {
   readonly bytes: number;
   /** The perplexity over the engine's, less 1. */
   readonly perplexity: number;
+  /** The same in transformers, with matrices and what they are multiplied by rounded to the type; undefined if not measured. */
+  readonly explained?: number;
+  /** The largest difference of the engine's logits to those in float64, which is its own rounding; undefined if not measured. */
+  readonly rounding?: number;
   /** How many of the greedy tokens are the engine's, up to the first that is not. */
   readonly greedy: number;
   /** By how much the engine's token leads the second where another was found; undefined where none was. */
@@ -55,10 +62,15 @@ export interface Comparison extends Pick<Found, 'logits' | 'otherTokens'> {
 /** A comparison, or why the exporter does not write that model. */
 export type Outcome = Comparison | { readonly refused: string };
 
+/** How far from what the rounding of its type explains a perplexity may be, as a share. */
+const UNEXPLAINED = 0.005;
+
 /** In what it misses what is asked of it; empty if in nothing. */
-export function listMisses(form: Form, { perplexity, logits = NaN, lead }: Comparison): string[] {
+export function listMisses(form: Form, { perplexity, explained = Infinity, logits = NaN, lead }: Comparison): string[] {
+  const isNear =
+    Math.abs(perplexity) <= (form.perplexity ?? Infinity) || Math.abs(perplexity - explained) <= UNEXPLAINED;
   return [
-    ...(Math.abs(perplexity) <= (form.perplexity ?? Infinity) ? [] : ['perplexity']),
+    ...(isNear ? [] : ['perplexity']),
     ...(form.logits === undefined || logits <= form.logits ? [] : ['logits']),
     ...(form.greedy === undefined || lead === undefined ? [] : ['greedy tokens']),
   ];

@@ -2,12 +2,13 @@
 
 needs: torch, transformers >= 4.48, numpy. Each line of standard input names one folder and is answered by a line:
 
-{"folder", "questions": a file, "kept": null, or [{"query_heads", "ffn_channels"} a layer]}
+{"folder", "questions": a file, "kept": null, or [{"query_heads", "ffn_channels"} a layer], "rounding": "float32", "float64" or "q8_0"}
 {"logits": largest difference, "perplexity", "tokens": the greedy ones after the prompt}
 
 A file of questions has "windows" [[ids]], "prompt" [ids], "tokens": how many follow it, and "logits": a file of float32, [windows, tokens,
 vocabulary]. With "kept" the folder is a source, and the columns of its removed units are set to zero, which is what the pruned model has to
-compute. All weights are float32.
+compute. "rounding" is how it computes; with "q8_0" in float32, after matrices and what they are multiplied by are rounded as llama.cpp does
+for a file of that type.
 """
 import json
 import logging
@@ -28,9 +29,9 @@ torch.set_num_threads(1)  # as the other runtimes
 logging.disable(logging.WARNING)
 
 
-def load(folder):
+def load(folder, dtype):
     own_code = (pathlib.Path(folder) / "modeling_prunecast.py").exists()
-    return AutoModelForCausalLM.from_pretrained(folder, **{DTYPE: torch.float32}, trust_remote_code=own_code, **spell_rotary(folder)).eval()
+    return AutoModelForCausalLM.from_pretrained(folder, **{DTYPE: dtype}, trust_remote_code=own_code, **spell_rotary(folder)).eval()
 
 
 @torch.inference_mode()
@@ -53,11 +54,30 @@ def generate(model, prompt, tokens):
     return made[0, len(prompt) :].tolist()
 
 
-def answer(folder, questions, kept):
+@torch.no_grad()
+def round_products(model):
+    for parameter in model.parameters():
+        if parameter.dim() == 2:
+            parameter.copy_(round_q8_0(parameter))
+    for module in model.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_pre_hook(lambda _, inputs: (round_q8_0(inputs[0]),))
+
+
+def round_q8_0(values):
+    """ggml's Q8_0: blocks of 32 values share a float16 step, 1/127 of the largest of them."""
+    blocks = values.reshape(-1, 32)
+    steps = blocks.abs().amax(1, keepdim=True) / 127
+    return (torch.nan_to_num(blocks / steps).round() * steps.half().float()).reshape(values.shape)
+
+
+def answer(folder, questions, kept, rounding):
     asked = json.loads(pathlib.Path(questions).read_text())
-    model = load(folder)
+    model = load(folder, torch.float64 if rounding == "float64" else torch.float32)
     if kept is not None:
         zero_removed(model, kept)
+    if rounding == "q8_0":
+        round_products(model)
     found = compare(model, asked["windows"], asked["logits"])
     return {**found, "tokens": generate(model, asked["prompt"], asked["tokens"])}
 
