@@ -47,7 +47,7 @@ import { describeFlag } from '../dist/src/server/config/setting-flags.js';
 import { MAX_FILE_BYTES } from '../dist/src/server/predictors/read-plugin-files.js';
 import { MAX_DATA_BYTES, MAX_DATA_FILES } from '../dist/src/server/texts/read-data-files.js';
 import { MAX_TEXT_BYTES } from '../dist/src/server/texts/text-source.js';
-import { MAX_FOLDER_FILES, MAX_DEPTH as MAX_PATH_NAMES } from '../dist/src/server/transfers/upload-names.js';
+import { MAX_FOLDER_FILES, MAX_DEPTH as MAX_PATH_NAMES } from '../dist/src/server/requests/upload-names.js';
 import { MANIFEST } from '../dist/src/server/requests/manifest-schema.js';
 import { documentedRegistry } from '../dist/src/server/requests/api-registry.js';
 import { describeBound, formatNumber } from '../dist/src/server/requests/field-bound.js';

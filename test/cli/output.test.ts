@@ -296,4 +296,20 @@ describe('describeError', () => {
       '  try again in 2 s',
     ]);
   });
+
+  it('says what is wrong with one field once, also where a server has cut it', () => {
+    const description = 'is needed: the weights of this output were compensated';
+    const told = (violation: string) =>
+      describeError(
+        new CallError(`text: ${description}`, {
+          code: 'INVALID_ARGUMENT',
+          reason: 'INVALID_REQUEST',
+          violations: [{ field: 'text', description: violation }],
+        }),
+        PLAIN,
+      );
+    expect(told(description)).toHaveLength(1);
+    expect(told(`${description.slice(0, 20)}…`)).toHaveLength(1);
+    expect(told('is another…')).toHaveLength(2);
+  });
 });

@@ -34,7 +34,7 @@ export function addVerifyCommand(program: Command): void {
     }),
   ]);
   addServerFlags(command).action((_: string, flags: PrintFlags) =>
-    callServer(command, VERIFY, async ({ client, request, printer, places, serverEnded }) => {
+    callServer(command, VERIFY, async ({ client, request, printer, places, rename, serverEnded }) => {
       const failures: OutputCheck[] = [];
       const display = createProgressDisplay(process.stderr);
       const shows = printer.format === 'text' && flags.quiet !== true;
@@ -47,8 +47,9 @@ export function addVerifyCommand(program: Command): void {
           if (event?.$case === 'progress' && shows) display.update(event.value);
           if (event?.$case !== 'check') continue;
           display.end();
-          if (event.value.outcome === CheckOutcome.FAILED) failures.push(event.value);
-          printCheck(event.value, printer, flags);
+          const check = { ...event.value, finding: rename(event.value.finding) };
+          if (check.outcome === CheckOutcome.FAILED) failures.push(check);
+          printCheck(check, printer, flags);
         }
       } finally {
         display.end();

@@ -8,10 +8,11 @@ import { RequestError, type FlagViolation } from './request-error.js';
 export function describeError(error: unknown, { bold, red }: Pick<Colors, 'bold' | 'red'>): string[] {
   const { code, reason, message, violations, metadata, retryAfterMs } = readError(error);
   const title = reason === USAGE ? undefined : reason === '' ? code : reason;
-  // A message about one field repeats its violation.
+  // A message about one field repeats its violation, which may have been cut.
   const others = violations.filter(
     (violation) =>
-      violation.description !== message && !message.includes(`${nameOf(violation)}: ${violation.description}`),
+      violation.description !== message &&
+      !message.includes(`${nameOf(violation)}: ${violation.description.replace(/…$/, '')}`),
   );
   return [
     `${red('prunecast:')} ${title === undefined ? '' : `${bold(title)}: `}${message}`,

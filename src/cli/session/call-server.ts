@@ -23,6 +23,8 @@ export interface Call<Request> extends Session {
   /** Paths as the user typed them. */
   readonly paths: GivenPaths;
   readonly printer: Printer;
+  /** A sentence of the server in the words of the command line. */
+  readonly rename: (sentence: string) => string;
   /** Tells people what they may run next, at the same server. */
   readonly suggest: (...commands: readonly NextCommand[]) => void;
   /** Tells them the same command line, without some flags and with others. */
@@ -56,7 +58,8 @@ export async function callServer<Request>(
   await useServer(flags, async (session) => {
     const { request, sources } = fillRequest(command, type, session.places);
     try {
-      await use({ ...session, request, sources, paths, printer, suggest, repeat });
+      const { rename } = createFieldNames(command, type.typeName, sources);
+      await use({ ...session, request, sources, paths, printer, rename, suggest, repeat });
     } catch (error) {
       throw error instanceof CallError ? inFlags(error, command, type, sources) : error;
     }

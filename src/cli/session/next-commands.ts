@@ -108,7 +108,7 @@ export function afterFailure(error: unknown, argv: readonly string[]): readonly 
       return isCalibrationMissing(error, argv)
         ? [
             {
-              why: `with a text of yours as ${TEXT_TO_NAME}`,
+              why: `with ${namesManifest(argv) ? 'that text' : 'a text of yours'} as ${TEXT_TO_NAME}`,
               words: repeatCommand(argv, { and: ['--calibration', TEXT_TO_NAME] }),
             },
           ]
@@ -134,6 +134,11 @@ function isWatch([command, action]: readonly string[]): boolean {
 function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean {
   const isAtFault = error instanceof RequestError && error.violations.some(({ flag }) => flag === '--calibration');
   return isAtFault && valuesOf(argv, '--calibration').length === 0;
+}
+
+/** Whether its weights are those of an output: mended on the text that its manifest tells of. */
+function namesManifest(argv: readonly string[]): boolean {
+  return ['--manifest', '--earlier-output'].some((flag) => valuesOf(argv, flag).length > 0);
 }
 
 /** The flags of a command line that name its server. */

@@ -14,7 +14,6 @@ import {
   countCalibrationText,
   pickCalibrationSequences,
 } from '../requests/calibration-sequences.js';
-import type { ManifestRecipe } from '../requests/decode-manifest.js';
 import { decodeRecipe, isCalibrated } from '../requests/decode-recipe.js';
 import { DEFAULT_PLUGINS } from '../requests/defaults.js';
 import {
@@ -23,9 +22,11 @@ import {
   type RecipeDefaults,
   type RecipeSource,
   type ResolvedRecipe,
+  type RestoredRecipe,
   type TakenSequences,
 } from '../requests/recipe.js';
 import { identifyPlugin, type PluginLookup, type ResolvedPlugin } from '../requests/plugin-lookup.js';
+import { describeAbsentText } from '../requests/describe-absent-text.js';
 import type { TextSource } from '../texts/text-source.js';
 
 /** Completes the recipes of requests. */
@@ -124,12 +125,9 @@ export class RecipeResolver {
   }
 
   /** As `RecipeSource.restore`. */
-  async restore(
-    { recipe, field }: { readonly recipe: ManifestRecipe; readonly field: string },
-    given: Text | undefined,
-    model: OpenModel,
-  ): Promise<ResolvedRecipe> {
-    const spec = await this.#resolveAgain(recipe, field, given, model);
+  async restore(asked: RestoredRecipe, given: Text | undefined, model: OpenModel): Promise<ResolvedRecipe> {
+    const { recipe, field } = asked;
+    const spec = await this.#resolveAgain(asked, given, model);
     const { bos = false, bosToken } = recipe.calibration ?? {};
     const { digest } = recipe;
     if (spec.digest === digest || (bos && bosToken === undefined && digestWithoutBosToken(spec) === digest))
@@ -142,20 +140,19 @@ export class RecipeResolver {
 
   /** The recipe of a manifest, on the same text. */
   async #resolveAgain(
-    { criterion, compensation, calibration, calibration_text: origin, streamCalibration, seed }: ManifestRecipe,
-    field: string,
+    { recipe, field, textField = 'recipe.calibration.text' }: RestoredRecipe,
     given: Text | undefined,
     model: OpenModel,
   ): Promise<ResolvedRecipe> {
+    const { criterion, compensation, calibration, calibration_text: origin, streamCalibration, seed } = recipe;
     const asked = { criterion, compensation, seed: BigInt(seed) };
     if (calibration === null || origin === null)
       return this.resolve(Recipe.fromPartial(asked), model, `${field}.recipe`);
     const { textDigest, sequences, sequenceTokens, bos } = calibration;
     const { path, part } = origin;
-    const needed = `the weights of this output were compensated by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path ?? 'a text'}, whose token ids have the digest ${textDigest}`;
+    const needed = `the weights of this output were compensated by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of a text whose token ids have the digest ${textDigest}`;
     const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
-    if (text === undefined)
-      throw PrunecastError.ofField('recipe.calibration.text', `is needed: ${needed}; send that text`);
+    if (text === undefined) throw PrunecastError.ofField(textField, `is needed: send that text; ${needed}`);
     const streamed = streamCalibration === undefined ? {} : { streamSequences: streamCalibration.sequences };
     const calibrated = Recipe.fromPartial({
       ...asked,
@@ -163,12 +160,9 @@ export class RecipeResolver {
     });
     const resolve = (textTokens: number): Promise<ResolvedRecipe> =>
       this.resolve(calibrated, model, `${field}.recipe`, { text, part, textTokens }).catch((error: unknown) => {
-        if (given === undefined && error instanceof PrunecastError && error.reason === 'TEXT_NOT_FOUND')
-          throw PrunecastError.ofField(
-            'recipe.calibration.text',
-            `is needed, as ${path ?? ''} lies under no data root: ${needed}`,
-          );
-        throw error;
+        if (given !== undefined || !(error instanceof PrunecastError) || error.reason !== 'TEXT_NOT_FOUND') throw error;
+        const { name, cure } = describeAbsentText(path ?? '', textField);
+        throw PrunecastError.ofField(textField, `is needed, as ${name} is not at hand: ${cure}; ${needed}`);
       });
     let textTokens = countCalibrationText({
       sequences: Math.max(sequences, streamCalibration?.sequences ?? 0),
@@ -180,7 +174,7 @@ export class RecipeResolver {
     while (isOtherText(spec.description['calibration'], textDigest) && spec.digest !== shorter?.digest)
       [spec, shorter] = [await resolve((textTokens *= LEAD_STEP)), spec];
     if (isOtherText(spec.description['calibration'], textDigest))
-      throw PrunecastError.ofField('recipe.calibration.text', `is another text than that of the manifest: ${needed}`);
+      throw PrunecastError.ofField(textField, `is another text than that of the manifest: ${needed}`);
     return spec;
   }
 

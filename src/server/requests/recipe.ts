@@ -88,6 +88,15 @@ export interface RecipeDefaults {
   readonly textTokens?: number;
 }
 
+/** A recipe from a manifest. */
+export interface RestoredRecipe {
+  readonly recipe: ManifestRecipe;
+  /** The path of the manifest in the request. */
+  readonly field: string;
+  /** Where the request may name the calibration text. @default 'recipe.calibration.text' */
+  readonly textField?: string;
+}
+
 /** Completes the recipes of requests on one model. */
 export interface RecipeSource {
   /**
@@ -105,14 +114,11 @@ export interface RecipeSource {
   asStream(spec: ResolvedRecipe, field: string): ResolvedRecipe;
   /**
    * The recipe that compensated an output, from its manifest. The calibration text is the one that the caller sends in
-   * `recipe.calibration.text`, or the file that the manifest names; either must be the same text.
+   * the request, or the file that the manifest names; either must be the same text.
    *
    * @throws PrunecastError INVALID_REQUEST saying which text is needed, and as `resolve`
    */
-  restore(
-    asked: { readonly recipe: ManifestRecipe; readonly field: string },
-    given: Text | undefined,
-  ): Promise<ResolvedRecipe>;
+  restore(asked: RestoredRecipe, given: Text | undefined): Promise<ResolvedRecipe>;
   /**
    * Sequences of a text, as a recipe's calibration takes them.
    *

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PrunecastError } from '../../core/errors/prunecast-error.js';
-import { faultOfPath, MAX_FOLDER_FILES } from './upload-names.js';
+import { faultOfPath, MAX_FOLDER_FILES } from '../requests/upload-names.js';
 
 /** What comes of an upload: the next bytes, and of a folder each file before its bytes. */
 export type UploadPart = { readonly chunk: Uint8Array } | { readonly file: string };

@@ -17,7 +17,7 @@ import {
   UPLOADS_FOLDER,
   type UploadKind,
   type UploadPlace,
-} from './upload-names.js';
+} from '../requests/upload-names.js';
 
 /** A stored file or folder. */
 export interface StoredUpload extends UploadPlace {

@@ -50,7 +50,7 @@ export async function findSource(
     const found = await models.open(name).catch(skip);
     if (found !== undefined && digestIn(found) === checkpointDigest) return { model: found, text: asked?.text };
   }
-  return `the checkpoint that it was cut from, ${model}, is not at hand as it was: name where it lies`;
+  return `the checkpoint that it was cut from, ${model}, is not at hand as it was: name it in \`model\``;
 }
 
 function digestIn({ language }: OpenModel): string {

@@ -18,6 +18,7 @@ import { requireText } from '../requests/fields.js';
 import { MANIFEST } from '../requests/manifest-schema.js';
 import type { PluginLookup } from '../requests/plugin-lookup.js';
 import { requireSameUnits } from '../requests/resolve-selection.js';
+import { describeAbsentText } from '../requests/describe-absent-text.js';
 import { checkFiles, checkManifest } from './check-files.js';
 import { failed, notChecked, passed } from './checks.js';
 import { findSource, type Source, type SourceServices } from './find-source.js';
@@ -244,7 +245,7 @@ async function restoreRecipe(
   try {
     const spec = await recipes
       .attended(workContext(context, 'reading texts'))
-      .restore({ recipe, field: MANIFEST_FILE }, request.text ?? source.text, source.model);
+      .restore({ recipe, field: MANIFEST_FILE, textField: 'text' }, request.text ?? source.text, source.model);
     const ranked = await preparer.prepare(language, spec, workContext(context, 'calibrating'));
     const compensated = { recipe, field: MANIFEST_FILE };
     requireSameUnits(
@@ -257,10 +258,12 @@ async function restoreRecipe(
     context.signal.throwIfAborted();
     // A text that the caller names has to be the right one; without one, the manifest's may be gone.
     if (!(error instanceof PrunecastError) || request.text !== undefined) throw error;
-    if (error.reason === 'TEXT_NOT_FOUND')
-      return `the text that its weights were mended on, ${recipe.calibration_text?.path ?? 'which was sent'}, is not at hand: name where it lies`;
+    if (error.reason === 'TEXT_NOT_FOUND') {
+      const { name, cure } = describeAbsentText(recipe.calibration_text?.path ?? 'which was sent', 'text');
+      return `the text that its weights were mended on, ${name}, is not at hand: ${cure}`;
+    }
     const [violation] = error.violations;
-    return violation?.field === 'recipe.calibration.text'
+    return violation?.field === 'text'
       ? `the text that its weights were mended on ${violation.description}`
       : `how its weights were mended cannot be computed again: ${error.message}`;
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -223,6 +224,48 @@ describe('a recipe with a compensation', () => {
       reason: 'INVALID_REQUEST',
       violations: [{ field: 'manifest.recipe' }],
     });
+  });
+
+  it('is taken back from a manifest whose text was uploaded, and without the upload the text is asked for', async () => {
+    const { files } = client.services;
+    const upload = () => client.upload(join(folder, 'texts/stories.json'));
+    const { path } = await upload();
+    const calibration = { ...CALIBRATED.calibration, text: { source: { $case: 'path', value: path } } } as const;
+    const selection = { $case: 'uniformRate', value: 0.25 } as const;
+    await client.runPrune({ model: 'demo', selection, recipe: { calibration }, output: 'of-upload' });
+    const prune = (output: string, text?: DeepPartial<Text>) =>
+      client.runPrune({
+        model: 'demo',
+        selection: { $case: 'earlierOutput', value: 'of-upload' },
+        output,
+        ...(text === undefined ? {} : { recipe: { calibration: { text } } }),
+      });
+    await prune('of-upload-there');
+    await files.deleteUpload({ path });
+    const digest = createHash('sha256')
+      .update(await readFile(join(folder, 'texts/stories.json')))
+      .digest('hex');
+    expect(path).toBe(`uploads/${digest}/stories.json`);
+    await expect(prune('of-upload-gone')).rejects.toMatchObject({
+      reason: 'INVALID_REQUEST',
+      violations: [
+        {
+          field: 'recipe.calibration.text',
+          description: expect.stringMatching(
+            /^is needed, as the upload stories\.json is not at hand: upload the same file again \(UploadFile\), or name it in `recipe\.calibration\.text`; the weights .* by least-squares/,
+          ) as string,
+        },
+      ],
+    });
+    await prune('of-upload-elsewhere', STORY);
+    await upload();
+    await prune('of-upload-back');
+    const [first, ...others] = await Promise.all(
+      ['of-upload', 'of-upload-there', 'of-upload-elsewhere', 'of-upload-back'].map((output) =>
+        readFile(join(folder, 'outputs', output, 'model.safetensors')),
+      ),
+    );
+    expect(others.map((again) => again.equals(first ?? Buffer.alloc(0)))).toEqual([true, true, true]);
   });
 
   it.each(['mean', 'affine'])(

@@ -198,7 +198,7 @@ describe('VerifyOutput', () => {
     expect((await verify({ output: 'sharded' })).at(-1)).toMatchObject({
       name: 'logits',
       outcome: CheckOutcome.NOT_CHECKED,
-      finding: 'the checkpoint that it was cut from, moving, is not at hand as it was: name where it lies',
+      finding: 'the checkpoint that it was cut from, moving, is not at hand as it was: name it in `model`',
     });
     expect(describeFaults(await verify({ output: 'sharded', model: 'moved' }))).toEqual([]);
     expect(await refusalOf(verbs, () => verify({ output: 'sharded', model: 'fewer' }))).toMatchObject({
@@ -219,7 +219,7 @@ describe('VerifyOutput', () => {
     const [, , , logits] = await verify({ output: 'mended' });
     expect(logits).toMatchObject({
       outcome: CheckOutcome.NOT_CHECKED,
-      finding: 'the text that its weights were mended on, stories.json, is not at hand: name where it lies',
+      finding: 'the text that its weights were mended on, stories.json, is not at hand: name it in `text`',
     });
     await writeFile(verbs.path('texts/elsewhere.json'), stories);
     expect(describeFaults(await verify({ output: 'mended', text: text('elsewhere.json') }))).toEqual([]);
