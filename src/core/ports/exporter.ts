@@ -137,8 +137,13 @@ export interface PrunedTensor {
   readonly name: string;
   readonly dtype: 'F32' | 'F16' | 'BF16';
   readonly shape: readonly number[];
-  /** Little-endian bytes of the tensor, or of some of its rows: a large one need not be in memory at once. */
-  read(rows?: RowRange): Promise<Uint8Array>;
+  /**
+   * Little-endian bytes of the tensor, or of some of its rows: a large one need not be in memory at once.
+   *
+   * @param memory where the bytes may be put, at least as many: gigabytes of new memory would keep the garbage collector
+   * busy. They are its beginning then, or lie elsewhere.
+   */
+  read(rows?: RowRange, memory?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Neighbouring places along the first dimension of a tensor. */

@@ -2,6 +2,8 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PrunedTensor } from '../../core/ports/exporter.js';
 import type { TensorDtype } from './checkpoint.js';
 import { convertBytes } from '../simd/kernels.js';
+import type { Scratch } from './piece-memory.js';
+import { deriveRows } from './derive-rows.js';
 import { decodeInto, DTYPE_BYTES, DTYPE_LIMITS } from './dtype.js';
 import { findNonFinite } from './read-values.js';
 
@@ -11,29 +13,24 @@ import { findNonFinite } from './read-values.js';
  *
  * Reading throws VALUES_OUT_OF_RANGE for a value that would become infinite: of F16 from 65,520 on, as all below round
  * to 65,504 at most.
+ *
+ * @param scratch for the values before, of this tensor and others
  */
-export function convertTensor(tensor: PrunedTensor, dtype: TensorDtype): PrunedTensor {
+export function convertTensor(tensor: PrunedTensor, dtype: TensorDtype, scratch: Scratch): PrunedTensor {
   if (tensor.dtype === dtype) return tensor;
-  return {
-    ...tensor,
-    dtype,
-    read: async (rows) => {
-      const columns = tensor.shape.slice(1).reduce((product, size) => product * size, 1);
-      return convert(tensor, await tensor.read(rows), dtype, (rows?.first ?? 0) * columns);
-    },
+  const [rows = 1, ...rest] = tensor.shape;
+  const columns = rest.reduce((product, size) => product * size, 1);
+  const [from, to] = [DTYPE_BYTES[tensor.dtype], DTYPE_BYTES[dtype]];
+  const convert = (source: Uint8Array, target: Uint8Array, first: number): void => {
+    convertBytes(source, tensor.dtype, target, dtype);
+    const bad = findNonFinite(target, dtype);
+    if (bad === -1) return;
+    const value = new Float32Array(1);
+    decodeInto(value, source.subarray(bad * from, (bad + 1) * from), tensor.dtype);
+    throw outOfRange(tensor, dtype, first * columns + bad, value[0] as number);
   };
-}
-
-/** @param first the place of the first value in the tensor */
-function convert(tensor: PrunedTensor, source: Uint8Array, dtype: TensorDtype, first: number): Uint8Array {
-  const from = DTYPE_BYTES[tensor.dtype];
-  const converted = new Uint8Array((source.length / from) * DTYPE_BYTES[dtype]);
-  convertBytes(source, tensor.dtype, converted, dtype);
-  const bad = findNonFinite(converted, dtype);
-  if (bad === -1) return converted;
-  const value = new Float32Array(1);
-  decodeInto(value, source.subarray(bad * from, (bad + 1) * from), tensor.dtype);
-  throw outOfRange(tensor, dtype, first + bad, value[0] as number);
+  const derived = { rows, fromBytes: columns * from, toBytes: columns * to, make: convert };
+  return { ...tensor, dtype, read: deriveRows({ ...derived, read: (...part) => tensor.read(...part) }, scratch) };
 }
 
 function outOfRange({ name }: PrunedTensor, dtype: TensorDtype, index: number, value: number): PrunecastError {

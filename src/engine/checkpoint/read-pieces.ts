@@ -1,4 +1,5 @@
 import type { RowRange } from '../../core/ports/exporter.js';
+import { createPieceMemory, PIECES_AHEAD, type PieceMemory } from './piece-memory.js';
 
 /** A tensor that can be read some rows at a time. */
 export interface ReadableRows {
@@ -6,23 +7,27 @@ export interface ReadableRows {
   readonly shape: readonly number[];
   /** How many rows can only be read together. @default 1 */
   readonly rowsTogether?: number;
-  read(rows?: RowRange): Promise<Uint8Array>;
+  /** @param memory where the bytes may be put; it is shared between threads */
+  read(rows?: RowRange, memory?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** A few megabytes: what is read, converted and written stays in the processor's cache meanwhile. */
 const PIECE_VALUES = 1024 * 1024;
 
-/** Pieces that are read while one is used: whoever reads has the next question when it has answered one. */
-const PIECES_AHEAD = 2;
-
 /**
- * The bytes of a tensor in pieces of whole rows, one after the other. While one is used the next are read.
+ * The bytes of a tensor in pieces of whole rows, one after the other. While one is used the next are read. A piece stays
+ * as it is until the one after the next is asked for, so that it can still be written while the next is used.
  *
  * Throws RangeError if there are not as many as its shape asks for.
  *
  * @param bytes of the whole tensor
+ * @param memory for the pieces, of this tensor and others
  */
-export async function* readPieces(tensor: ReadableRows, bytes: number): AsyncGenerator<Uint8Array> {
+export async function* readPieces(
+  tensor: ReadableRows,
+  bytes: number,
+  memory: PieceMemory = createPieceMemory(),
+): AsyncGenerator<Uint8Array> {
   const { name, shape, rowsTogether = 1 } = tensor;
   const [rows = 1, ...rest] = shape;
   const rowBytes = bytes / Math.max(1, rows);
@@ -32,7 +37,8 @@ export async function* readPieces(tensor: ReadableRows, bytes: number): AsyncGen
   let asked = 0;
   for (let first = 0; first < Math.max(1, rows); first += count) {
     for (; asked <= first + PIECES_AHEAD * count && (asked === 0 || asked < rows); asked += count) {
-      const read = tensor.read(rows <= count ? undefined : { first: asked, count: Math.min(count, rows - asked) });
+      const range = { first: asked, count: Math.min(count, rows - asked) };
+      const read = tensor.read(rows <= count ? undefined : range, memory.next(rowBytes * range.count));
       read.catch(() => undefined); // it is reported when it is awaited, if it ever is
       reading.push(read);
     }

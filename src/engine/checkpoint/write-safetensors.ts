@@ -6,6 +6,7 @@ import type { WorkContext } from '../../core/ports/work-context.js';
 import { INDEX_FILE, SINGLE_FILE } from '../files/file-names.js';
 import { writeFully } from '../files/read-write.js';
 import { DTYPE_BYTES } from './dtype.js';
+import { createPieceMemory } from './piece-memory.js';
 import { readPieces } from './read-pieces.js';
 
 export interface SafetensorsContent {
@@ -34,6 +35,7 @@ export async function writeSafetensors(output: SafetensorsOutput): Promise<Requi
   const shards = planShards(output);
   const total = sumBytes(tensors);
   const digests: Record<string, string> = {};
+  const memory = createPieceMemory();
   let bytes = 0;
   let done = 0;
   const add = async (file: string, write: (target: NewFile) => Promise<void>): Promise<void> => {
@@ -46,7 +48,7 @@ export async function writeSafetensors(output: SafetensorsOutput): Promise<Requi
       await target.write(encodeHeader(shard));
       for (const tensor of shard) {
         work.signal.throwIfAborted();
-        for await (const piece of readPieces(tensor, countBytes(tensor))) {
+        for await (const piece of readPieces(tensor, countBytes(tensor), memory)) {
           work.signal.throwIfAborted();
           await target.write(piece);
           done += piece.length;
@@ -73,7 +75,7 @@ export function listSafetensors(content: SafetensorsContent): FileSizes {
 
 /** A file that is being written, from its beginning to its end. */
 export interface NewFile {
-  /** The bytes are the file's from now on: they may be written after this resolves. */
+  /** The bytes are written before the next call resolves, or the file is complete; until then they must not change. */
   write(bytes: Uint8Array): Promise<void>;
 }
 

@@ -2,6 +2,7 @@ import { basename, join } from 'node:path';
 import type { ExportSummary, FileSizes } from '../../core/ports/exporter.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { GraphProto, ModelProto, TensorProto, TensorProto_DataLocation } from '../../gen/onnx/onnx.js';
+import { createPieceMemory } from '../checkpoint/piece-memory.js';
 import { readPieces, type ReadableRows } from '../checkpoint/read-pieces.js';
 import { writeFileSynced, type NewFile } from '../checkpoint/write-safetensors.js';
 import { ELEMENT_TYPES, type GraphBuilder } from './graph-builder.js';
@@ -52,6 +53,7 @@ export async function writeOnnx({
   const total = sumBytes(tensors);
   const { dataFiles, outside, inside } = placeTensors({ file, tensors, fileBytes });
   const digests: Record<string, string> = {};
+  const memory = createPieceMemory();
   let [bytes, done] = [0, 0];
   const add = async (name: string, write: (target: NewFile) => Promise<void>): Promise<void> => {
     const written = await writeFileSynced(join(directory, name), write);
@@ -60,7 +62,7 @@ export async function writeOnnx({
   };
   const write = async (target: NewFile, tensor: StoredTensor): Promise<void> => {
     work.signal.throwIfAborted();
-    for await (const piece of readPieces(tensor, countTensorBytes(tensor))) {
+    for await (const piece of readPieces(tensor, countTensorBytes(tensor), memory)) {
       work.signal.throwIfAborted();
       await target.write(piece);
       done += piece.length;

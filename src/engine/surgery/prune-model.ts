@@ -6,12 +6,13 @@ import type { PrunedModel, PrunedTensor, RowRange } from '../../core/ports/expor
 import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
 import { DTYPE_BYTES, encodeValues } from '../checkpoint/dtype.js';
 import { findWrittenDtype } from '../checkpoint/find-written-dtype.js';
+import { createScratch, type Scratch } from '../checkpoint/piece-memory.js';
 import { findNonFinite } from '../checkpoint/read-values.js';
 import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
 import type { Family } from '../families/family.js';
 import { findFamily } from '../families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../families/list-tensors.js';
-import { createScratch, cutMatrix, type Scratch } from './cut-matrix.js';
+import { cutMatrix } from './cut-matrix.js';
 
 export interface PruneRequest {
   readonly checkpoint: Checkpoint;
@@ -146,8 +147,14 @@ function prepareTensor(
     name,
     dtype,
     shape,
-    read: (range = all) =>
-      cutMatrix(cut, range, (sourceRows, allocate) => checkpoint.readBytes(name, sourceRows, allocate), scratch),
+    read: (range = all, memory) =>
+      cutMatrix(
+        cut,
+        range,
+        (sourceRows, allocate) => checkpoint.readBytes(name, sourceRows, allocate),
+        scratch,
+        memory,
+      ),
   };
 }
 

@@ -142,7 +142,7 @@ function noteFaults(model: PrunedModel, faults: WeakSet<object>): PrunedModel {
     ...model,
     readSource: (file) => note(model.readSource(file)),
     listCompanions: () => note(model.listCompanions()),
-    tensors: model.tensors.map((tensor) => ({ ...tensor, read: (rows) => note(tensor.read(rows)) })),
+    tensors: model.tensors.map((tensor) => ({ ...tensor, read: (rows, memory) => note(tensor.read(rows, memory)) })),
   };
 }
 

@@ -89,7 +89,7 @@ function read(pruned: PrunedModel, question: ExportQuestion): Promise<unknown> {
   switch (question.kind) {
     case 'tensor':
       return (
-        pruned.tensors[question.index]?.read(question.rows) ??
+        pruned.tensors[question.index]?.read(question.rows, question.memory) ??
         Promise.reject(new RangeError(`the pruned model has no tensor ${question.index}`))
       );
     case 'source':

@@ -16,7 +16,13 @@ export interface ExportTask {
 
 /** A part of the pruned model that an exporter asks for. */
 export type ExportQuestion =
-  | { readonly kind: 'tensor'; readonly index: number; readonly rows: RowRange | undefined }
+  | {
+      readonly kind: 'tensor';
+      readonly index: number;
+      readonly rows: RowRange | undefined;
+      /** Of both threads, where the answer may be put. */
+      readonly memory: Uint8Array | undefined;
+    }
   | { readonly kind: 'source'; readonly file: string }
   | { readonly kind: 'companions' };
 

@@ -35,7 +35,16 @@ async function run({ address, options, directory, model, tensors }: ExportTask):
       ...model,
       readSource: (file) => ask({ kind: 'source', file }),
       listCompanions: () => ask({ kind: 'companions' }),
-      tensors: tensors.map((tensor, index) => ({ ...tensor, read: (rows) => ask({ kind: 'tensor', index, rows }) })),
+      tensors: tensors.map((tensor, index) => ({
+        ...tensor,
+        read: (rows, memory) =>
+          ask({
+            kind: 'tensor',
+            index,
+            rows,
+            memory: memory?.buffer instanceof SharedArrayBuffer ? memory : undefined,
+          }),
+      })),
     };
     send({
       kind: 'written',

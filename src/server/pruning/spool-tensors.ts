@@ -1,5 +1,6 @@
 import type { PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
+import { placeIn } from '../../engine/checkpoint/piece-memory.js';
 import { readPieces } from '../../engine/checkpoint/read-pieces.js';
 import { openScratchFile, readFully, writeFully } from '../../engine/files/read-write.js';
 
@@ -40,9 +41,9 @@ export async function spoolTensors(
     };
     return {
       ...tensor,
-      read: async ({ first, count } = { first: 0, count: rows }) => {
+      read: async ({ first, count } = { first: 0, count: rows }, memory) => {
         const position = await (kept ??= keep());
-        const bytes = new Uint8Array(count * rowBytes);
+        const bytes = placeIn(memory, count * rowBytes);
         await readFully(handle, bytes, position + first * rowBytes, tensor.name);
         return bytes;
       },

@@ -444,7 +444,8 @@ describe('gguf', () => {
   it('stores blocks of 32 values as q8_0 does: a step, then bytes, halves rounded away from zero', () => {
     const few = [127, -127, 2.5, -2.5, 2.4, -2.4, 0.5, -0.5, 0.4, -0.4]; // the step is 1
     const values = Float32Array.from({ length: 32 }, (_, i) => few[i] ?? 0);
-    const bytes = encodeBlocks(new Uint8Array(values.buffer), 'F32', 'Q8_0', 'w');
+    const bytes = new Uint8Array(34);
+    encodeBlocks(new Uint8Array(values.buffer), 'F32', { target: bytes, type: 'Q8_0', name: 'w' });
     expect([...bytes.subarray(0, 2)]).toEqual([0x00, 0x3c]); // 1 as float16
     const quants = [127, -127, 3, -3, 2, -2, 1, -1, 0, 0];
     expect([...new Int8Array(bytes.buffer, 2)]).toEqual(Array.from({ length: 32 }, (_, i) => quants[i] ?? 0));
@@ -452,7 +453,8 @@ describe('gguf', () => {
 
   it('stores blocks of 32 values as q4_0 does: a step, then 4 bits each', () => {
     const values = Float32Array.from({ length: 32 }, (_, i) => i / 2 - 8); // -8 to 7.5: the step is 1
-    const bytes = encodeBlocks(new Uint8Array(values.buffer), 'F32', 'Q4_0', 'w');
+    const bytes = new Uint8Array(18);
+    encodeBlocks(new Uint8Array(values.buffer), 'F32', { target: bytes, type: 'Q4_0', name: 'w' });
     expect([...bytes.subarray(0, 2)]).toEqual([0x00, 0x3c]); // 1 as float16
     const quants = [...bytes.subarray(2)];
     const read = [...quants.map((byte) => (byte & 15) - 8), ...quants.map((byte) => (byte >> 4) - 8)];

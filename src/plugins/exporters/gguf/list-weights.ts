@@ -1,14 +1,15 @@
 import type { ModelShape } from '../../../core/model/shape.js';
-import type { PrunedModel, PrunedTensor, RowRange } from '../../../core/ports/exporter.js';
-import type { TensorDtype } from '../../../engine/checkpoint/checkpoint.js';
+import type { PrunedModel, PrunedTensor } from '../../../core/ports/exporter.js';
 import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
+import { type DerivedRows, deriveRows, type ReadRows } from '../../../engine/checkpoint/derive-rows.js';
+import { createScratch, placeIn, type Scratch } from '../../../engine/checkpoint/piece-memory.js';
 import { DTYPE_BYTES } from '../../../engine/checkpoint/dtype.js';
 import type { BlockPart, LlamaCppArchitecture } from '../../../engine/families/family.js';
 import { findFamily } from '../../../engine/families/find-family.js';
 import { listTensors, nameBlockTensor, type TensorSpec } from '../../../engine/families/list-tensors.js';
 import { encodeBlocks } from './encode-blocks.js';
 import { listBiases, type PlannedLayers } from './plan-layers.js';
-import type { GgufTensor, GgufType } from './write-gguf.js';
+import { countGgufBytes, type GgufTensor, type GgufType } from './write-gguf.js';
 
 /** llama.cpp's names (gguf-py/gguf/constants.py). */
 const PARTS: Readonly<Record<TensorSpec['part'], string>> = {
@@ -38,6 +39,7 @@ const ROTATED: ReadonlySet<TensorSpec['part']> = new Set<BlockPart>(['query', 'k
 export function listWeights(model: PrunedModel, { architecture, layers }: PlannedLayers, type: GgufType): GgufTensor[] {
   const { shape } = model;
   const family = findFamily(shape.family);
+  const scratch = createScratch();
   const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
   return listSpecs(shape, layers).map((spec): GgufTensor => {
     const { layer, part, kind } = spec;
@@ -45,19 +47,17 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
     const name = source === undefined ? spec.name : nameBlockTensor(family, source, part as BlockPart, kind);
     const stored = chooseType(spec, type);
     const tensor = present.get(name);
-    const blocks = stored === 'Q8_0' || stored === 'Q4_0' ? stored : undefined;
-    const dtype = stored === 'Q8_0' || stored === 'Q4_0' ? (tensor?.dtype ?? 'F32') : stored;
+    const [rows = 1] = spec.shape;
+    const toBytes = countGgufBytes({ shape: spec.shape, type: stored }) / rows;
+    const read = tensor === undefined ? readZeros(rows, toBytes) : readAs(tensor, stored, scratch);
+    const pair = (source: Uint8Array, target: Uint8Array): void => pairRows(source, target, toBytes, shape.headDim);
+    const paired = isPaired(spec, architecture);
     return {
       name: nameWeight(spec),
       shape: spec.shape,
       type: stored,
-      rowsTogether: isPaired(spec, architecture) ? shape.headDim : 1,
-      read: async (rows) => {
-        const count = rows?.count ?? spec.shape[0] ?? 1;
-        const bytes = await readBytes(tensor, spec.shape, dtype, rows);
-        const paired = isPaired(spec, architecture) ? pairRows(bytes, count, shape.headDim) : bytes;
-        return blocks === undefined ? paired : encodeBlocks(paired, dtype, blocks, name);
-      },
+      rowsTogether: paired ? shape.headDim : 1,
+      read: paired ? deriveRows({ read, rows, fromBytes: toBytes, toBytes, make: pair }, scratch) : read,
     };
   });
 }
@@ -97,21 +97,30 @@ export function pairRow(row: number, headDim: number): number {
   return row - inHead + 2 * (inHead % half) + (inHead < half ? 0 : 1);
 }
 
-async function readBytes(
-  tensor: PrunedTensor | undefined,
-  [all = 1, ...rest]: readonly number[],
-  dtype: TensorDtype,
-  rows: RowRange | undefined,
-): Promise<Uint8Array> {
-  if (tensor !== undefined) return convertTensor(tensor, dtype).read(rows);
-  return new Uint8Array([rows?.count ?? all, ...rest].reduce((product, size) => product * size, DTYPE_BYTES[dtype]));
+/** Zeros of every type are bytes of zero. */
+function readZeros(all: number, rowBytes: number): ReadRows {
+  return async (rows, memory) => placeIn(memory, (rows?.count ?? all) * rowBytes).fill(0);
+}
+
+function readAs(tensor: PrunedTensor, type: GgufType, scratch: Scratch): ReadRows {
+  if (type !== 'Q8_0' && type !== 'Q4_0') {
+    const converted = convertTensor(tensor, type, scratch);
+    return (...part) => converted.read(...part);
+  }
+  const { name, shape, dtype } = tensor;
+  const [rows = 1, columns = 1] = shape;
+  const blocks: DerivedRows = {
+    read: (...part) => tensor.read(...part),
+    rows,
+    fromBytes: columns * DTYPE_BYTES[dtype],
+    toBytes: countGgufBytes({ shape, type }) / rows,
+    make: (source, target) => encodeBlocks(source, dtype, { target, type, name }),
+  };
+  return deriveRows(blocks, scratch);
 }
 
 /** Of whole heads. */
-function pairRows(bytes: Uint8Array, rows: number, headDim: number): Uint8Array {
-  const width = bytes.length / rows;
-  const paired = new Uint8Array(bytes.length);
-  for (let row = 0; row < rows; row += 1)
-    paired.set(bytes.subarray(row * width, (row + 1) * width), pairRow(row, headDim) * width);
-  return paired;
+function pairRows(source: Uint8Array, target: Uint8Array, rowBytes: number, headDim: number): void {
+  for (let row = 0; row * rowBytes < source.length; row += 1)
+    target.set(source.subarray(row * rowBytes, (row + 1) * rowBytes), pairRow(row, headDim) * rowBytes);
 }

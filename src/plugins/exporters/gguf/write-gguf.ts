@@ -1,4 +1,5 @@
 import type { WorkContext } from '../../../core/ports/work-context.js';
+import { createPieceMemory } from '../../../engine/checkpoint/piece-memory.js';
 import { readPieces, type ReadableRows } from '../../../engine/checkpoint/read-pieces.js';
 import { writeFileSynced, type NewFile, type WrittenFile } from '../../../engine/checkpoint/write-safetensors.js';
 
@@ -62,11 +63,12 @@ export async function writeGguf({ path, metadata, tensors, work }: GgufOutput): 
     const header = encodeHeader(metadata, tensors);
     await file.write(header);
     await pad(file, header.length);
+    const memory = createPieceMemory();
     let done = 0;
     for (const tensor of tensors) {
       work.signal.throwIfAborted();
       const bytes = countGgufBytes(tensor);
-      for await (const piece of readPieces(tensor, bytes)) {
+      for await (const piece of readPieces(tensor, bytes, memory)) {
         work.signal.throwIfAborted();
         await file.write(piece);
         done += piece.length;
