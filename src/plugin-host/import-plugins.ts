@@ -45,11 +45,15 @@ export async function loadPlugin<Kind extends PluginKind>(
  * states another.
  */
 export function withVersion<Listed extends Plugin>(plugin: Listed, moduleUrl: string): Listed & { version: string } {
-  const isBuiltIn = moduleUrl.startsWith(BUILT_IN_FOLDER.href);
   return {
     ...plugin,
-    version: plugin.version ?? (isBuiltIn ? FIRST_VERSION : readPackageVersion(new URL(moduleUrl))),
+    version: plugin.version ?? (isBuiltIn(moduleUrl) ? FIRST_VERSION : readPackageVersion(new URL(moduleUrl))),
   };
+}
+
+/** Whether a module is one of this package's own plug-ins. */
+export function isBuiltIn(moduleUrl: string): boolean {
+  return moduleUrl.startsWith(BUILT_IN_FOLDER.href);
 }
 
 const BUILT_IN_FOLDER = new URL('../plugins/', import.meta.url);

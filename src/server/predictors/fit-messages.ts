@@ -10,7 +10,7 @@ export interface BackendsMessage {
   readonly modules: readonly PredictorModule[];
 }
 
-/** The data that the thread of a fit starts with. */
+/** What the thread of fits is to do. */
 export interface FitTask extends FitSettings {
   /** One per metric, with the same rates. */
   readonly pairs: readonly PairTable[];
@@ -26,7 +26,7 @@ export interface FitProgress {
   readonly total: number;
 }
 
-/** The one answer of the thread of a fit. */
+/** The one answer to a task. */
 export type FitAnswer =
   | { readonly kind: 'fitted'; readonly fits: readonly MetricFit[]; readonly pairsDigest: string }
   | { readonly kind: 'failed'; readonly error: ErrorMessage };

@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { PairTable } from '../../core/pairs.js';
 import { digestOf } from '../../engine/files/digest.js';
 import { detectThreads } from '../../engine/runtime/resource-limits.js';
@@ -9,18 +9,18 @@ import { countFits, fitMetric, type Backends, type MetricFit } from './fit-metri
 import { createPredictorPool } from './predictor-pool.js';
 
 /*
- * The thread of one fit: it chooses, judges and fits, so that statistics over thousands of pairs do not block the
- * server's event loop. It runs the backends in threads of its own, which end with it.
+ * A thread for one fit after the other: it chooses, judges and fits, so that statistics over thousands of pairs do not
+ * block the server's event loop. It runs the backends in threads of its own, which end with it.
  */
 
 /** Fits at a time; each worker takes about 40 MB. */
 const MOST_WORKERS = 8;
 
 const workers = createPredictorPool(Math.min(MOST_WORKERS, detectThreads()));
-parentPort?.on('message', (message) => {
+parentPort?.on('message', (message: FitTask | typeof CLOSE) => {
   if (message === CLOSE) void workers.close().then(() => process.exit());
+  else void answer(message).then((answered) => parentPort?.postMessage(answered, []));
 });
-parentPort?.postMessage(await answer(workerData as FitTask), []);
 
 async function answer({ pairs, dimensions, backends, ...settings }: FitTask): Promise<FitAnswer> {
   try {
@@ -35,7 +35,7 @@ async function answer({ pairs, dimensions, backends, ...settings }: FitTask): Pr
   } catch (error) {
     return { kind: 'failed', error: encodeError(error) };
   } finally {
-    await workers.close();
+    await workers.rest();
   }
 }
 

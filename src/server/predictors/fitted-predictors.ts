@@ -13,7 +13,7 @@ import { newPredictor, type PredictorRecords } from '../records/predictor-record
 import { orAborted } from '../../core/or-aborted.js';
 import { checkPairs } from './check-pairs.js';
 import { describePredictor, listRanges } from './describe-predictor.js';
-import { fitInThread } from './fit-in-thread.js';
+import { createFitThreads } from './fit-threads.js';
 import type { FitRequest } from './fit-request.js';
 import type { BackendsMessage } from './fit-messages.js';
 import type { ReadPluginFiles } from './read-plugin-files.js';
@@ -86,6 +86,7 @@ export function createFittedPredictors({
   telemetry,
 }: FittedPredictorsOptions): FittedPredictors {
   const loaded = new Map<string, LoadedPredictor>();
+  const fitThreads = createFitThreads();
   const keep = (predictorId: string, entry: LoadedPredictor): LoadedPredictor => {
     loaded.delete(predictorId);
     loaded.set(predictorId, entry);
@@ -111,7 +112,7 @@ export function createFittedPredictors({
       const [pairs, ...others] = checkPairs(plugin.plugin, request);
       const backends = await describeBackends(plugins, plugin, readFiles);
       const answer = await timeFit(telemetry, () =>
-        fitInThread(
+        fitThreads.fit(
           {
             pairs: [pairs, ...others],
             dimensions: request.dimensions,
@@ -190,7 +191,7 @@ export function createFittedPredictors({
     async close() {
       const entries = [...loaded.values()];
       loaded.clear();
-      await Promise.allSettled(entries.map((entry) => entry.close()));
+      await Promise.allSettled([fitThreads.close(), ...entries.map((entry) => entry.close())]);
     },
   };
 }

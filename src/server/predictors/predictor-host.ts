@@ -6,13 +6,15 @@ import type { FittedPredictor, Prediction, Predictor } from '../../core/ports/pr
 import type { WorkContext } from '../../core/ports/work-context.js';
 import { addressPlugin } from '../../engine/workers/address-plugin.js';
 import { startCallThread, type CallThread } from '../../engine/workers/call-thread.js';
-import type { PredictorCalls } from './serve-predictor.js';
+import type { PredictorAddress, PredictorCalls } from './serve-predictor.js';
 import { orAborted } from '../../core/or-aborted.js';
 import { startPredictorWorker } from './start-predictor-worker.js';
 
-/** A thread or process in which predictors of one plug-in are fitted and asked, one after the other. */
+/** A thread or process in which predictors are fitted and asked, one after the other. */
 export interface PredictorWorker {
-  readonly address: PredictorModule['address'];
+  /** Of the plug-in whose predictor it holds; another's once it is lent for that. */
+  address: PredictorAddress;
+  readonly runsIn: PredictorModule['runsIn'];
   readonly thread: CallThread<PredictorCalls>;
   /** The saved predictor that it holds, for a worker that replaces it; undefined before a fit. */
   saved: Uint8Array | undefined;
@@ -37,13 +39,14 @@ const OWN_WORKERS: PredictorWorkers = {
 export function createPredictorWorker({ address, runsIn }: PredictorModule): PredictorWorker {
   const worker: PredictorWorker = {
     address,
+    runsIn,
     saved: undefined,
     served: 0,
     thread: startCallThread<PredictorCalls>({
-      begin: () => startPredictorWorker(runsIn, { address, saved: worker.saved }),
+      begin: () => startPredictorWorker(runsIn, { address: worker.address, saved: worker.saved }),
       failed: (cause, { name }) =>
-        pluginFailed({ ...address, method: name }, cause ?? 'its thread or process ended by itself'),
-      closed: () => closed(address),
+        pluginFailed({ ...worker.address, method: name }, cause ?? 'its thread or process ended by itself'),
+      closed: () => closed(worker.address),
       // Some libraries are broken for good after a failure, such as the WebAssembly build of ml-xgboost.
       afterError: 'replaced',
     }),
@@ -53,7 +56,7 @@ export function createPredictorWorker({ address, runsIn }: PredictorModule): Pre
 
 /** A predictor plug-in for a fit, in plain values: the plug-in itself is loaded where it runs. */
 export interface PredictorModule extends Pick<Predictor, 'runsIn' | 'pairs' | 'learns' | 'quick'> {
-  readonly address: PluginAddress & { readonly kind: 'predictor' };
+  readonly address: PredictorAddress;
   /** Complete. */
   readonly options: unknown;
   /** The content of the files that its options name; for fits only. */
@@ -103,7 +106,7 @@ export function fitHosted(
   options: HostingOptions = {},
 ): Promise<HostedPredictor> {
   return host(module, options, (thread, work) =>
-    thread.call('fit', { pairs, options: module.options, seed, files: module.files }, work),
+    thread.call('fit', { address: module.address, pairs, options: module.options, seed, files: module.files }, work),
   );
 }
 
@@ -114,7 +117,7 @@ export function loadHosted(
   options: HostingOptions = {},
 ): Promise<HostedPredictor> {
   return host(module, options, async (thread, work) => {
-    await thread.call('load', bytes, work);
+    await thread.call('load', { address: module.address, bytes }, work);
     return bytes;
   });
 }

@@ -7,9 +7,12 @@ import type { PluginLine } from '../../core/ports/plugin-context.js';
 import type { PluginAddress } from '../../core/ports/plugin-entry.js';
 import type { WorkContext } from '../../core/ports/work-context.js';
 
+export type PredictorAddress = PluginAddress & { readonly kind: 'predictor' };
+
 /** The data that the thread or process of a predictor starts with. */
 export interface PredictorTask {
-  readonly address: PluginAddress & { readonly kind: 'predictor' };
+  /** Of the plug-in whose predictor it is to hold first. */
+  readonly address: PredictorAddress;
   /** The saved predictor, if this worker replaces one that was ended; undefined before it is fitted or loaded. */
   readonly saved: Uint8Array | undefined;
 }
@@ -25,6 +28,7 @@ export type PredictorCalls = {
   /** Returns the saved predictor. */
   fit: {
     argument: {
+      readonly address: PredictorAddress;
       readonly pairs: PairTable;
       readonly options: unknown;
       readonly seed: number;
@@ -33,7 +37,11 @@ export type PredictorCalls = {
     item: never;
     result: Uint8Array;
   };
-  load: { argument: Uint8Array; item: never; result: undefined };
+  load: {
+    argument: { readonly address: PredictorAddress; readonly bytes: Uint8Array };
+    item: never;
+    result: undefined;
+  };
   predict: { argument: EncodingBatch; item: never; result: Prediction };
 };
 
@@ -46,17 +54,17 @@ export type PredictorCalls = {
 export function servePredictor(channel: CallChannel, { address, saved }: PredictorTask, write?: WriteLine): void {
   let fitted: Promise<FittedPredictor> | undefined;
   // A chooser is never fitted.
-  const open = async (): Promise<Predictor> => (await loadPlugin(address, write)) as Predictor;
-  const load = async (bytes: Uint8Array, work?: WorkContext): Promise<FittedPredictor> =>
-    (await open()).load(bytes, work);
+  const open = async (of: PredictorAddress): Promise<Predictor> => (await loadPlugin(of, write)) as Predictor;
+  const load = async (of: PredictorAddress, bytes: Uint8Array, work?: WorkContext): Promise<FittedPredictor> =>
+    (await open(of)).load(bytes, work);
   const handlers: CallHandlers<PredictorCalls> = {
-    fit: async ({ pairs, options, seed, files }, { work: { signal } }) => {
-      const predictor = await open();
+    fit: async ({ address: of, pairs, options, seed, files }, { work: { signal } }) => {
+      const predictor = await open(of);
       fitted = predictor.fit(pairs, options, seed, files, { signal });
       return (await fitted).save();
     },
-    load: async (bytes, { work: { signal } }) => {
-      fitted = load(bytes, { signal });
+    load: async ({ address: of, bytes }, { work: { signal } }) => {
+      fitted = load(of, bytes, { signal });
       await fitted;
       return undefined;
     },
@@ -64,7 +72,7 @@ export function servePredictor(channel: CallChannel, { address, saved }: Predict
       if (fitted === undefined && saved === undefined)
         throw new RangeError('the predictor was asked before it was fitted or loaded');
       // Later calls need it too: a cancel of this one must not end it.
-      fitted ??= load(saved ?? new Uint8Array());
+      fitted ??= load(address, saved ?? new Uint8Array());
       return (await fitted).predict(batch, { signal });
     },
   };

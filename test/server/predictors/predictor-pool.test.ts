@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PairTable } from '../../../src/core/pairs.js';
 import type { Predictor } from '../../../src/core/ports/predictor.js';
+import ridge from '../../../src/plugins/predictors/ridge.js';
 import xgboost from '../../../src/plugins/predictors/xgboost.js';
 import { describeModule, fitHosted, type PredictorModule } from '../../../src/server/predictors/predictor-host.js';
 import { createPredictorPool, type PredictorPool } from '../../../src/server/predictors/predictor-pool.js';
@@ -47,6 +48,14 @@ afterAll(async () => {
   await Promise.all(pools.map((pool) => pool.close()));
   rmSync(folder, { recursive: true });
 });
+
+/** At the address that it has beside the pool, from the sources: its thread is not to start. */
+function builtIn(plugin: unknown): PredictorModule {
+  const { id } = plugin as Predictor;
+  const moduleUrl = new URL(`../../../src/plugins/predictors/${id}.js`, import.meta.url);
+  const module = describeModule(plugin as Predictor, { moduleUrl, options: {} });
+  return { ...module, address: { ...module.address, moduleUrl: moduleUrl.href } };
+}
 
 describe('createPredictorPool', () => {
   it('fits one predictor after the other in the same thread', async () => {
@@ -93,6 +102,16 @@ describe('createPredictorPool', () => {
     }
   });
 
+  it('serves all built-in plug-ins in the same thread, and keeps only those at rest', async () => {
+    const workers = openPool(2);
+    const [shared, own] = [await workers.take(builtIn(xgboost)), await workers.take(counting('well'))];
+    await workers.give(own, 'sound');
+    await workers.give(shared, 'sound');
+    await workers.rest();
+    expect(await workers.take(builtIn(ridge))).toBe(shared);
+    expect(await workers.take(counting('well'))).not.toBe(own);
+  });
+
   it('refuses those who wait when it is closed', async () => {
     const workers = openPool(1);
     const first = await fitHosted(counting('well'), pairs, 1, { workers });
@@ -107,6 +126,9 @@ describe('createPredictorPool', () => {
     const module = describeModule(xgboost as Predictor, { moduleUrl, options: xgboost.options.parse({ trees: 20 }) });
     const others = { ...pairs, targets: pairs.targets.map((target) => target ** 2) };
     await (await fitHosted(module, others, 2, { workers })).close();
+    const ridgeUrl = new URL('../../../src/plugins/predictors/ridge.js', import.meta.url);
+    const another = describeModule(ridge as Predictor, { moduleUrl: ridgeUrl, options: ridge.options.parse({}) });
+    await (await fitHosted(another, others, 2, { workers })).close();
     const fitted = await fitHosted(module, pairs, 1, { workers });
     const alone = await fitHosted(module, pairs, 1);
     expect(fitted.save()).toEqual(alone.save());
