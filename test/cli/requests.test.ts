@@ -181,6 +181,10 @@ describe('what the server refuses', () => {
     expect(await fault('predictor.options.depth', '--remove', '20%', '--predictor-option', 'depth=99')).toBe(
       '--predictor-option depth',
     );
+    const forms = ['--exporter', 'hf', '--exporter', 'q8=gguf', '--exporter', 'q4=gguf'];
+    const options = ['--exporter-option', 'q4.type=q4_0', '--exporter-option', 'q8.type=q8'];
+    const given = ['--remove', '20%', '--output', 'o', ...forms, ...options];
+    expect(await fault('exports[1].exporter.options.type', ...given)).toBe('--exporter-option q8.type');
   });
 
   it('names the flag to add where the field was left out', async () => {

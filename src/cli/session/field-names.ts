@@ -36,6 +36,8 @@ export function createFieldNames(command: Command, typeName: string, sources: re
     const steps = path.split('.');
     const isAbove = (source: FieldSource) => startsWith(steps, source.path.split('.'));
     const above = mostSpecific([...sources.filter(isAbove), ...declared.filter(isAbove)]);
+    const typed = above.flatMap((source) => nameTyped(source, steps) ?? []);
+    if (typed.length > 0) return joinNames(typed);
     if (above.length > 0) return joinNames(above.map((source) => nameSource(source, steps, sources)));
     const isBelow = (source: FieldSource) => startsWith(source.path.split('.'), steps);
     const below = sources.filter(isBelow).map(({ flag }) => flag);
@@ -81,6 +83,13 @@ function listDeclared(command: Command): FieldSource[] {
         : [{ path: flag.field, flag: long ?? flag.flags, text: undefined, ownJson: flag.ownJson === true }],
     ),
   ];
+}
+
+/** The option at fault as the user typed it: `--exporter-option small.type`; undefined if it is none. */
+function nameTyped({ path, flag, text, ownJson }: FieldSource, steps: readonly string[]): string | undefined {
+  const option = steps.slice(path.split('.').length).join('.');
+  const [key = ''] = text?.split('=') ?? [];
+  return ownJson && option !== '' && key.endsWith(`.${option}`) ? `${flag} ${key}` : undefined;
 }
 
 function nameSource(

@@ -1,5 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PrunecastError } from '../../core/errors/prunecast-error.js';
+import type { Reason } from '../../core/errors/reasons.js';
 import type { ExportSummary, PrunedModel } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE, type SealFolder } from '../../core/ports/outputs.js';
 import { writeFileSynced } from '../../engine/checkpoint/write-safetensors.js';
@@ -34,7 +36,9 @@ export async function writeForms(
         { ...spooled.model, manifest },
         join(directory, folder),
         workContext(context, `writing ${folder}`),
-      );
+      ).catch((error: unknown) => {
+        throw context.signal.aborted ? error : nameForm(error, planned);
+      });
       const { files, bytes, digests: sealed = {} } = await seal(folder, written);
       for (const [file, digest] of Object.entries(sealed)) digests[`${folder}/${file}`] = digest;
       exports.push({
@@ -62,6 +66,25 @@ export async function writeForms(
     },
     exports,
   };
+}
+
+/** Reasons of an error that belongs to one form. */
+const OF_ONE_FORM: ReadonlySet<Reason> = new Set([
+  'EXPORT_UNSUPPORTED',
+  'VALUES_OUT_OF_RANGE',
+  'PLUGIN_FAILED',
+  'PLUGIN_INVALID',
+]);
+
+/** An error of an exporter that says which of several forms it belongs to, and that the others are not there either. */
+function nameForm(error: unknown, { field }: WrittenForm['planned']): unknown {
+  if (!(error instanceof PrunecastError) || !OF_ONE_FORM.has(error.reason)) return error;
+  const { reason, message, metadata, violations } = error;
+  return new PrunecastError(reason, `${field}: ${message}; no form of the output is written`, {
+    metadata,
+    violations,
+    cause: error,
+  });
 }
 
 const NOTHING: ReadonlySet<string> = new Set();

@@ -247,7 +247,12 @@ describe('an output in several forms', () => {
 
   it('is not there if one of its exporters fails', async () => {
     const exports = [{ exporter: { id: 'hf' } }, { exporter: { id: 'wordless' } }];
-    await expect(prune({ output: 'torn', exports })).rejects.toMatchObject({ reason: 'PLUGIN_INVALID' });
+    await expect(prune({ output: 'torn', exports })).rejects.toMatchObject({
+      reason: 'PLUGIN_INVALID',
+      message: expect.stringMatching(
+        /^exports\[1\]\.exporter: .*"wordless".*; no form of the output is written$/s,
+      ) as string,
+    });
     expect(await readdir(verbs.path('outputs'))).not.toContain('torn');
   });
 
