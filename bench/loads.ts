@@ -69,15 +69,15 @@ const folder = await mkdtemp(join(resolve(flags.folder), 'prunecast-loads-'));
 try {
   for (const directory of flags.model.map((model) => resolve(model))) {
     const { shape } = await openCheckpoint(directory);
-    for (const each of listCases(shape))
-      if (nameCase(each).includes(flags.case)) await record(await measureCase(directory, each));
+    for (const each of listCases(shape)) if (nameCase(each).includes(flags.case)) await measureCase(directory, each);
   }
 } finally {
   endTransformers();
   await rm(folder, { recursive: true, force: true });
 }
 
-async function measureCase(directory: string, of: Case): Promise<Row> {
+/** Records each form as soon as it is measured. */
+async function measureCase(directory: string, of: Case): Promise<void> {
   const say = createLog(`${basename(directory)}, ${nameCase(of)}`);
   const output = join(folder, 'pruned');
   try {
@@ -106,20 +106,19 @@ async function measureCase(directory: string, of: Case): Promise<Row> {
         const bytes = await countBytes(join(output, name));
         const comparison = await explain(form, compare(found, asked, bytes), join(output, 'hf'), asked);
         outcomes[name] = comparison;
+        await record({
+          model: basename(directory),
+          shape: of.shape,
+          compensation: of.compensation,
+          perplexity: asked.answers.perplexity,
+          ...(zeroed === undefined ? {} : { zeroed: zeroed.logits }),
+          forms: outcomes,
+        });
         const misses = listMisses(form, comparison);
         say(`${name} ${JSON.stringify(comparison)}${misses.length > 0 ? `, MISSES ${misses.join(', ')}` : ''}`);
       }
       await rm(output, { recursive: true });
     }
-    if (asked === undefined) throw new Error('hf was not written');
-    return {
-      model: basename(directory),
-      shape: of.shape,
-      compensation: of.compensation,
-      perplexity: asked.answers.perplexity,
-      ...(zeroed === undefined ? {} : { zeroed: zeroed.logits }),
-      forms: outcomes,
-    };
   } finally {
     await rm(output, { recursive: true, force: true });
   }

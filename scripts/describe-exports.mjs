@@ -204,12 +204,19 @@ function listMeasured() {
 function tellOutcome(form, outcome) {
   if (outcome === undefined) return '';
   if (outcome.refused !== undefined) return 'refused';
-  const { logits, perplexity, greedy } = outcome;
-  const share = `${perplexity < 0 ? '' : '+'}${(100 * perplexity).toFixed(2)} %`;
-  const told = form.logits === undefined ? share : logits.toExponential(0);
+  const { perplexity, explained, logits, rounding, greedy } = outcome;
   const misses = listMisses(form, outcome);
-  if (misses.length === 0) return told;
-  return `**${told}**${misses.includes('greedy tokens') ? `, ${greedy} tokens` : ''}`;
+  const told = form.logits === undefined ? asPercent(perplexity) : logits.toExponential(1);
+  return [
+    misses.length === 0 ? told : `**${told}**`,
+    ...(explained === undefined ? [] : [`rounding: ${asPercent(explained)}`]),
+    ...(rounding === undefined ? [] : [`engine: ${rounding.toExponential(1)}`]),
+    ...(misses.includes('greedy tokens') ? [`${greedy} tokens`] : []),
+  ].join(', ');
+}
+
+function asPercent(share) {
+  return `${share < 0 ? '' : '+'}${(100 * share).toFixed(2)} %`;
 }
 
 /** The blocks of docs/exports.md. */
@@ -238,7 +245,7 @@ export async function describeExports() {
     table(['exporter', 'type', 'in'], listTypes(proofs)),
     table(['runtime', 'version in tests'], listVersions()),
     '## Measured on real models',
-    `Each form as its own runtime loads it (transformers, llama.cpp, ONNX Runtime), beside the engine on the \`hf\` output, on WikiText-2: 4 windows of 128 tokens, and 20 greedy tokens after 16. Figures like 4e-5 are the largest difference of two logits, for weights that are the same in both; figures in percent are how far the perplexity is from the engine's. In the former and in \`gguf-f32\` all 20 tokens are the engine's. **Bold** is what misses 1e-3, 0.5 % (F32 and F16), 2 % (Q8_0) or 20 tokens. \`npm run bench:loads\` wrote [the figures](../bench/results/loads.json), and [what was measured](measurements.md#exports-of-real-models) says how.`,
+    'Each form as its own runtime loads it (transformers, llama.cpp, ONNX Runtime), beside the engine on the `hf` output, on WikiText-2: 4 windows of 128 tokens, and 20 greedy tokens after 16. Figures like 4.1e-5 are the largest difference of two logits, of weights that are the same in both; figures in percent are how far the perplexity is from the engine\'s. In the former and in `gguf-f32` all 20 tokens are the engine\'s. **Bold** is what misses 1e-3, 0.5 % (F32 and F16), 2 % (Q8_0) or 20 tokens. "Rounding" is what rounding to Q8_0 alone does to the perplexity, as llama.cpp rounds both weights and what they are multiplied by; "engine" is how far the engine\'s own logits are from float64. `npm run bench:loads` wrote [the figures](../bench/results/loads.json), and [what was measured](measurements.md#exports-of-real-models) says how. What is empty was not measured.',
     listMeasured(),
     '## How to load it',
     '`hf`, layers of one shape (the model card of each output has its own lines):',

@@ -62,15 +62,14 @@ export interface Comparison extends Pick<Found, 'logits' | 'otherTokens'> {
 /** A comparison, or why the exporter does not write that model. */
 export type Outcome = Comparison | { readonly refused: string };
 
-/** How far from what the rounding of its type explains a perplexity may be, as a share. */
+/** By how much a perplexity may be further off than rounding alone explains, as a share: two ways to round a tie give other ones. */
 const UNEXPLAINED = 0.005;
 
 /** In what it misses what is asked of it; empty if in nothing. */
-export function listMisses(form: Form, { perplexity, explained = Infinity, logits = NaN, lead }: Comparison): string[] {
-  const isNear =
-    Math.abs(perplexity) <= (form.perplexity ?? Infinity) || Math.abs(perplexity - explained) <= UNEXPLAINED;
+export function listMisses(form: Form, { perplexity, explained, logits = NaN, lead }: Comparison): string[] {
+  const most = Math.max(form.perplexity ?? Infinity, explained === undefined ? 0 : Math.abs(explained) + UNEXPLAINED);
   return [
-    ...(isNear ? [] : ['perplexity']),
+    ...(Math.abs(perplexity) <= most ? [] : ['perplexity']),
     ...(form.logits === undefined || logits <= form.logits ? [] : ['logits']),
     ...(form.greedy === undefined || lead === undefined ? [] : ['greedy tokens']),
   ];
