@@ -22,9 +22,8 @@ export function convertTensor(tensor: PrunedTensor, dtype: TensorDtype, scratch:
   const columns = rest.reduce((product, size) => product * size, 1);
   const [from, to] = [DTYPE_BYTES[tensor.dtype], DTYPE_BYTES[dtype]];
   const convert = (source: Uint8Array, target: Uint8Array, first: number): void => {
-    convertBytes(source, tensor.dtype, target, dtype);
+    if (convertBytes(source, tensor.dtype, target, dtype)) return;
     const bad = findNonFinite(target, dtype);
-    if (bad === -1) return;
     const value = new Float32Array(1);
     decodeInto(value, source.subarray(bad * from, (bad + 1) * from), tensor.dtype);
     throw outOfRange(tensor, dtype, first * columns + bad, value[0] as number);

@@ -19,30 +19,32 @@ export const BLOCK_VALUES = 32;
 /** A step as float16, and 8 or 4 bits of each value. */
 export const BLOCK_BYTES = { Q8_0: 34, Q4_0: 18 } as const satisfies Record<BlockType, number>;
 
-/** Writes the values of `source` into `target`, rounded to nearest, ties to even; too large ones become infinite. */
-export function convertBytes(source: Uint8Array, from: FloatType, target: Uint8Array, to: FloatType): void {
-  if (from === to) return target.set(source);
+/**
+ * Writes the values of `source` into `target`, rounded to nearest, ties to even; too large ones become infinite. Returns
+ * whether all that is written is finite.
+ */
+export function convertBytes(source: Uint8Array, from: FloatType, target: Uint8Array, to: FloatType): boolean {
   const kernels = load();
+  let allFinite = true;
   const [fromBytes, toBytes] = [FLOAT_BYTES[from], FLOAT_BYTES[to]];
   const values = source.length / fromBytes;
   for (let first = 0; first < values; first += PART_VALUES) {
     const count = Math.min(PART_VALUES, values - first);
     kernels.bytes.set(source.subarray(first * fromBytes, (first + count) * fromBytes), INPUT);
-    const place = narrow(kernels, widen(kernels, INPUT, from, count), to, count);
+    const place = convert(kernels, from, to, count);
     target.set(kernels.bytes.subarray(place, place + count * toBytes), first * toBytes);
+    if (scan(kernels, place, count * toBytes, to)) allFinite = false;
   }
+  return allFinite;
 }
 
 /** Whether one of the values is NaN or infinite. */
 export function hasNonFinite(bytes: Uint8Array, dtype: FloatType): boolean {
   const kernels = load();
-  const { exponents, lowest, carries } = WORD_BITS[dtype];
   for (let first = 0; first < bytes.length; first += PART_BYTES) {
     const part = bytes.subarray(first, first + PART_BYTES);
-    const rounded = Math.ceil(part.length / SCAN_BYTES) * SCAN_BYTES;
     kernels.bytes.set(part, INPUT);
-    kernels.bytes.fill(0, INPUT + part.length, INPUT + rounded);
-    if (kernels.hasNonFinite(INPUT, rounded, exponents, lowest, carries) !== 0) return true;
+    if (scan(kernels, INPUT, part.length, dtype)) return true;
   }
   return false;
 }
@@ -130,6 +132,7 @@ interface Exports {
   readonly bfloatToFloat: Convert;
   readonly floatToHalf: Convert;
   readonly floatToBfloat: Convert;
+  readonly bfloatToHalf: Convert;
   readonly gather16: Gather;
   readonly gather32: Gather;
   readonly quantiseQ8: Quantise;
@@ -177,6 +180,20 @@ function load(): Kernels {
     },
   };
   return loaded;
+}
+
+function scan(kernels: Kernels, place: number, bytes: number, dtype: FloatType): boolean {
+  const { exponents, lowest, carries } = WORD_BITS[dtype];
+  const rounded = Math.ceil(bytes / SCAN_BYTES) * SCAN_BYTES;
+  kernels.bytes.fill(0, place + bytes, place + rounded);
+  return kernels.hasNonFinite(place, rounded, exponents, lowest, carries) !== 0;
+}
+
+/** Converts the input; returns where it is then. */
+function convert(kernels: Kernels, from: FloatType, to: FloatType, values: number): number {
+  if (from !== 'BF16' || to !== 'F16') return narrow(kernels, widen(kernels, INPUT, from, values), to, values);
+  kernels.bfloatToHalf(INPUT, OUTPUT, values);
+  return OUTPUT;
 }
 
 /** As float32; returns where they are. */

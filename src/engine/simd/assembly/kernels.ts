@@ -95,6 +95,22 @@ export function floatToBfloat(from: usize, to: usize, values: usize): void {
     v128.store(to, i16x8.narrow_i32x4_u(bfloatOf(v128.load(from)), bfloatOf(v128.load(from, 16))));
 }
 
+/** Eight values at a time. Sizes from 2^-14 to below 2^16 need no rounding: most weights, nearly always all eight. */
+export function bfloatToHalf(from: usize, to: usize, values: usize): void {
+  for (const end = from + 2 * values; from < end; from += 16, to += 16) {
+    const bits = v128.load(from);
+    const sign = v128.and(bits, i16x8.splat(-0x8000));
+    const size = v128.xor(bits, sign);
+    const isNormal = i16x8.lt_u(i16x8.sub(size, i16x8.splat(0x3880)), i16x8.splat(0x4780 - 0x3880));
+    if (i16x8.all_true(isNormal)) {
+      v128.store(to, v128.or(sign, i16x8.shl(i16x8.sub(size, i16x8.splat(0x3800)), 3)));
+    } else {
+      const low = halfOf(i32x4.shl(i32x4.extend_low_i16x8_u(bits), 16));
+      v128.store(to, i16x8.narrow_i32x4_u(low, halfOf(i32x4.shl(i32x4.extend_high_i16x8_u(bits), 16))));
+    }
+  }
+}
+
 /** Some columns of one row of 16-bit values, four at a time. */
 export function gather16(from: usize, columns: usize, to: usize, count: usize): void {
   for (const end = columns + 4 * count; columns < end; columns += 16, to += 8) {
