@@ -7,6 +7,7 @@ import { FORMS as MEASURED_FORMS, listMisses } from '../dist/bench/loads/forms.j
 import { parseConfig } from '../dist/src/engine/checkpoint/parse-config.js';
 import { FAMILIES } from '../dist/src/engine/families/find-family.js';
 import { BUILTIN_PLUGINS } from '../dist/src/plugins/builtin/list.js';
+import { describeUse as describeGguf } from '../dist/src/plugins/exporters/gguf/describe-use.js';
 import { describeUse as describeHf } from '../dist/src/plugins/exporters/hf/describe-use.js';
 import { describeUse as describeOnnx } from '../dist/src/plugins/exporters/onnx/describe-use.js';
 import { code, table } from './markdown.mjs';
@@ -136,14 +137,20 @@ function readProofs() {
 function listVersions() {
   const { devDependencies, dependencies } = JSON.parse(readFileSync(resolve(root, 'package.json'), 'utf8'));
   const packages = { ...dependencies, ...devDependencies };
-  const requirements = readFileSync(resolve(root, 'test/interop/requirements.txt'), 'utf8');
-  const pinned = (name) => new RegExp(`^${name}==.*$`, 'm').exec(requirements)?.[0].replace('==', ' ');
+  const pinned = (name, file = 'requirements.txt') => {
+    const requirements = readFileSync(resolve(root, 'test/interop', file), 'utf8');
+    return new RegExp(`^${name}==.*$`, 'm').exec(requirements)?.[0].replace('==', ' ');
+  };
   const find = (start) =>
     Object.entries(packages)
       .find(([name]) => name.startsWith(start))
       .join(' ');
   return [
     ['transformers', `${pinned('transformers')}, where Python has it`],
+    [
+      'transformers 4',
+      `${pinned('transformers', 'requirements-transformers-4.txt')}, where \`PRUNECAST_OLDER_TRANSFORMERS\` names a folder with it, as in CI`,
+    ],
     ['llama.cpp', `that of ${find('node-llama-cpp')}`],
     ['ONNX Runtime', find('onnxruntime')],
     ['ONNX Runtime in Python', `${pinned('onnxruntime')}, where Python has it`],
@@ -255,7 +262,8 @@ export async function describeExports() {
     '`hf` with `form=decilm`:',
     describeHf('decilm', true).use,
     '`gguf`:',
-    '```\nllama-cli -m model.gguf -p "Once upon a time" -n 20\n```',
+    describeGguf().use,
+    'A test runs the lines for Node ([gguf.test.ts](../test/plugins/exporters/gguf.test.ts)); the programs of llama.cpp are not installed in tests.',
     '`onnx`:',
     onnx.use,
     '## What is refused, and the way out',
@@ -263,6 +271,6 @@ export async function describeExports() {
     table(['exporter', 'answer'], await listLimits()),
     'Weights that the asked type cannot hold are refused by name while they are written, and nothing is left of that output.',
     '## What happens on the way',
-    'An output is written in a hidden folder beside its place, a few megabytes of weights at a time, synced, and renamed into place: it appears whole or not at all, and one that is replaced stays as it was until then. Kills, cancels, a source that vanishes or changes meanwhile, and full or read-only disks leave the old output alone, which tests do to every exporter ([one](../test/server/verbs/interrupted-exports.test.ts), [another](../test/server/verbs/full-disk.test.ts)); the next server removes what a kill left. `prunecast.json` has the size and SHA-256 of each file. The same model with the same options gives the same bytes ([test](../test/plugins/exporters/repeated.test.ts)).',
+    'An output is written in a hidden folder beside its place, a few megabytes of weights at a time, synced, and renamed into place: it appears whole or not at all, and one that is replaced stays as it was until then. Kills, cancels, a source that vanishes or changes meanwhile, and disks that are full or turn read-only leave the old output alone, which tests do to every exporter ([one](../test/server/verbs/interrupted-exports.test.ts), [another](../test/server/verbs/full-disk.test.ts)); the next server removes what a kill left. `prunecast.json` has the size and SHA-256 of each file. The same model with the same options gives the same bytes ([test](../test/plugins/exporters/repeated.test.ts)).',
   ];
 }

@@ -263,7 +263,7 @@ describe('the sources', () => {
 
   it('name a model family in its own file only', () => {
     const families = FAMILIES.flatMap(({ id, architecture }) => [id, architecture]);
-    const named = new RegExp(`\\b(?:${families.join('|')})\\b(?!\\.cpp|-cli|-server)`, 'i');
+    const named = new RegExp(`\\b(?:${families.join('|')})\\b(?!\\.cpp|-cpp|-cli|-server)`, 'i');
     // llama.cpp names tokenizers after the families that first had them.
     const tokenizers = new Set(
       ['describe-tokenizer.ts', 'name-pre-tokenizer.ts'].map((file) => `plugins/exporters/gguf/${file}`),

@@ -8,7 +8,13 @@ export interface ExportProof {
   /** The option `form`; left out for the default. */
   readonly form?: string;
   /** What loaded it. */
-  readonly runtime: 'transformers' | 'llama.cpp' | 'ONNX Runtime' | 'ONNX Runtime in Python' | 'transformers.js';
+  readonly runtime:
+    | 'transformers'
+    | 'transformers 4'
+    | 'llama.cpp'
+    | 'ONNX Runtime'
+    | 'ONNX Runtime in Python'
+    | 'transformers.js';
   /** Values of the option that says how weights are stored (`dtype`, `type`). */
   readonly types: readonly string[];
   readonly layers: readonly ('one shape' | 'FFN widths that differ' | 'heads that differ' | 'dropped halves')[];

@@ -21,7 +21,7 @@ export function makeSmallDisk(size: string): SmallDisk {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', mountPoint]);
   return {
     folder: mountPoint,
-    remount: (options) => void execFileSync('mount', ['-o', `remount,${options}`, mountPoint]),
+    remount: (options) => void execFileSync('mount', ['-o', `remount,${options}`, mountPoint], { stdio: 'pipe' }),
     remove: () => {
       // Lazily: a process that was killed a moment ago may still have files there.
       execFileSync('umount', ['-l', mountPoint]);

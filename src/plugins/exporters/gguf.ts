@@ -17,6 +17,7 @@ import { cannotHold } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
 import { describeTokenizer, listTokenizerNotes } from './gguf/describe-tokenizer.js';
+import { describeUse } from './gguf/describe-use.js';
 import { listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
 import { listBiases, planLayers } from './gguf/plan-layers.js';
@@ -81,9 +82,10 @@ async function describeFile(model: PrunedModel, asked: keyof typeof TYPES) {
     ...(await describeTokenizer(model, model.shape.vocabulary)),
   };
   const notes = (await listTokenizerNotes(model)).map((note) => `\n\nBeware: ${note}.`);
+  const { use, ...facts } = describeUse();
   const card = writeModelCard(model, {
-    ...USE,
-    use: `${USE.use}${notes.join('')}`,
+    ...facts,
+    use: `${use}${notes.join('')}`,
     loadsIn: LOADERS,
     converted: asked === 'f32' ? undefined : asked,
   });
@@ -98,18 +100,6 @@ async function describeFile(model: PrunedModel, asked: keyof typeof TYPES) {
 }
 
 const LOADERS = ['llama.cpp'];
-
-/** What a card says of it. */
-const USE = {
-  library: 'gguf',
-  tags: [],
-  use: `\`\`\`sh
-llama-cli -m ${GGUF_FILE}
-llama-server -m ${GGUF_FILE}
-\`\`\`
-
-These are programs of [llama.cpp](https://github.com/ggml-org/llama.cpp); what builds on it loads the file too. It has the tokenizer and the chat template in it.`,
-} as const;
 
 /** The caller's manifest, with what this exporter adds about itself. */
 function describe({ manifest }: PrunedModel, type: string, architecture: string): Record<string, unknown> {

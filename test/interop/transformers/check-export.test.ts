@@ -357,6 +357,28 @@ describe.skipIf(!hasTransformers)(
       async (each) => {
         expect(checkedBy4.get(each.name)).toMatchObject(await describeSame(each, folder));
         expect(checkedBy4.get(each.name)?.tokens).toEqual(checked.get(each.name)?.tokens);
+        proves({
+          exporter: 'hf',
+          runtime: 'transformers 4',
+          types: ['source'],
+          layers: ['one shape', 'dropped halves'],
+          families: ['llama'],
+        });
+        proves({
+          exporter: 'hf',
+          runtime: 'transformers 4',
+          types: ['source'],
+          layers: ['FFN widths that differ', 'heads that differ'],
+          families: ['qwen2'],
+        });
+        proves({
+          exporter: 'hf',
+          form: 'decilm',
+          runtime: 'transformers 4',
+          types: ['source'],
+          layers: ['dropped halves'],
+          families: ['llama'],
+        });
       },
     );
 

@@ -1,7 +1,9 @@
 import { Tokenizer } from '@huggingface/tokenizers';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { copyFile, cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { readGgufFileInfo } from 'node-llama-cpp';
 import { describe, expect, it } from 'vitest';
 import { compareLogits, mostShare } from '../../../src/core/compare-logits.js';
@@ -351,6 +353,20 @@ describe('gguf', () => {
     }));
     expect(found.split).toEqual(texts.map((text) => expected.encode(text, { add_special_tokens: false }).ids));
     expect(found.template).toBe((readJson(folder, 'tokenizer_config.json') as { chat_template: string }).chat_template);
+  });
+
+  it('has on its card lines that generate in Node what the engine does', async () => {
+    const { path, checkpoint } = await write(DEMO_DIRECTORY, DENSE);
+    const folder = dirname(path);
+    const [, lines = ''] = /```js\n(.*?)```/s.exec(readFileSync(join(folder, 'README.md'), 'utf8')) ?? [];
+    // By default its threads wait for each other, which takes minutes where processors are busy.
+    await writeFile(join(folder, 'lines.mjs'), lines.replace('getLlama()', 'getLlama({ maxThreads: 1 })'));
+    await symlink(resolve('node_modules'), join(folder, 'node_modules'));
+    const env = { ...process.env, NODE_LLAMA_CPP_GPU: 'false', NODE_LLAMA_CPP_SKIP_DOWNLOAD: 'true' };
+    const { stdout } = await promisify(execFile)(process.execPath, ['lines.mjs'], { cwd: folder, env });
+    const prompt = tokenizer.encode('Once upon a time').ids;
+    const expected = tokenizer.decode([...prompt, ...(await predictEngine(checkpoint, prompt, 20))]);
+    expect(`<s> Once upon a time${stdout.trimEnd()}`).toBe(expected);
   });
 
   it('has beside it the licence, a model card, and in it how its makers sample', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CallError, JobState, type JobEvent } from '../../../src/client/index.js';
 import { BUILTIN_PLUGINS } from '../../../src/plugins/builtin/list.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
 import { CAN_MOUNT, makeSmallDisk, type SmallDisk } from '../../support/small-disk.js';
 import {
   DEMO,
@@ -74,6 +75,7 @@ describe.skipIf(!CAN_MOUNT)('a full disk', () => {
     disks.state = makeSmallDisk('16m');
     disks.outputs = makeSmallDisk('4m');
     verbs = await startVerbServer({
+      plugins: [await loadFixturePlugin('exporters/slow.mjs')],
       config: { stateDirectory: disks.state.folder, outputRoot: disks.outputs.folder },
     });
   });
@@ -193,6 +195,34 @@ describe.skipIf(!CAN_MOUNT)('a full disk', () => {
       disks.outputs.remount('rw');
     }
     expect(await readdir(disks.outputs.folder)).toEqual(['model']);
+  });
+
+  it('that turns read-only while an output is written is told, and the old output stays', async () => {
+    const before = await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8');
+    const request = { model: DEMO, output: 'model', overwrite: true, recipe: MAGNITUDE, exporter: { id: 'slow' } };
+    const fault = verbs.client.runPrune({ ...request, selection: { $case: 'uniformRate', value: 0.2 } }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    await vi.waitFor(
+      async () => {
+        const names = await readdir(disks.outputs.folder, { recursive: true });
+        if (!names.some((name) => name.endsWith('/new/3'))) throw new Error('nothing is written yet');
+        disks.outputs.remount('ro'); // fails while a file is open
+      },
+      { timeout: 20_000, interval: 5 },
+    );
+    try {
+      expect(await fault).toMatchObject({
+        reason: 'OUTPUT_NOT_WRITTEN',
+        message: expect.stringMatching(/file system of .* is read-only: name another output root/) as string,
+      });
+      expect(await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8')).toBe(before);
+    } finally {
+      disks.outputs.remount('rw');
+    }
+    const { outputs } = await verbs.client.services.files.listOutputs({});
+    expect(outputs.map(({ output, fault }) => [output, fault])).toEqual([['model', '']]);
   });
 
   it('keeps no server from starting, nor from telling what it has', async () => {
