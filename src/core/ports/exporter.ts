@@ -44,8 +44,9 @@ export interface Exporter<Options = unknown, Context extends WorkContext = WorkC
    * MODEL_MALFORMED that names the file at fault. The weights may be read later, a part at a time. Nothing in the folder
    * is written.
    *
-   * The signal of `context` is for all that is done with the export, `logits` too. Without `open`, an output is verified
-   * by the digests of its files alone.
+   * The context is for all that is done with the export: its signal ends `logits` and reads of tensors too, and whatever
+   * takes more than two seconds should report how far it is. Without `open`, an output is verified by the digests of its
+   * files alone.
    */
   open?(directory: string, context: Context): Promise<OpenedExport>;
 }
@@ -61,6 +62,12 @@ export interface OpenedExport {
   readonly architecture: Architecture;
   readonly storage: WeightStorage;
   /**
+   * Its weights, each once. What the model has and the list lacks counts as zeros. They are compared with those of the
+   * source, and give the logits that `logits` is to give. Without them only logits are compared, with those of weights
+   * that are not rounded: of coarse types that says little.
+   */
+  readonly tensors?: readonly OpenedTensor[];
+  /**
    * The logits of a sequence of token ids, [tokens, vocabulary], row-major. The ids are those of the source's tokenizer, at
    * positions from 0 on; no BOS is added. Computed from the stored weights in float32, or as near to it as the format's
    * software computes.
@@ -68,6 +75,24 @@ export interface OpenedExport {
   logits(tokens: Int32Array): Promise<Float32Array>;
   /** Closes its files and ends its threads; called once, also after an error or a cancel. */
   close(): Promise<void>;
+}
+
+/** A tensor of an opened export. */
+export interface OpenedTensor {
+  /** As Hugging Face names it, its layer counted as in `architecture`. */
+  readonly name: string;
+  /** Rows first, as there. */
+  readonly shape: readonly number[];
+  /** Some of its rows, by default all: a large one need not be in memory at once. */
+  read(rows?: RowRange): Promise<StoredValues>;
+}
+
+/** Values of a tensor as they are stored, row-major. */
+export interface StoredValues {
+  /** What the format's software computes with. */
+  readonly values: Float32Array;
+  /** For each the most by which rounding to its type has changed it: half a step of that type there. */
+  readonly maxErrors: Float32Array;
 }
 
 /** How the weights of an export are stored: it says how far its logits may be from those of the source's weights. */

@@ -16,6 +16,24 @@ export const DTYPE_LIMITS = { F32: Infinity, F16: 65_520, BF16: 2 ** 128 - 2 ** 
   number
 >;
 
+/** Bits of a significand, and the exponent of the smallest number that has all of them. */
+const DTYPE_PRECISION = {
+  F32: { bits: 24, leastExponent: -126 },
+  F16: { bits: 11, leastExponent: -14 },
+  BF16: { bits: 8, leastExponent: -126 },
+} as const satisfies Record<TensorDtype, object>;
+
+/** The most by which rounding to a dtype can have changed a value that is now one of these: half a step there. */
+export function listHalfSteps(values: Float32Array, dtype: TensorDtype): Float32Array {
+  const { bits: precision, leastExponent } = DTYPE_PRECISION[dtype];
+  const [least, share] = [2 ** leastExponent, 2 ** -precision];
+  // Without sign and significand, a float is the power of two at or below it.
+  const powers = new Float32Array(
+    new Uint32Array(values.buffer, values.byteOffset, values.length).map((bits) => bits & 0x7f800000).buffer,
+  );
+  return powers.map((power) => Math.max(power, least) * share);
+}
+
 /**
  * Converts little-endian values to float32 in `target`. All conversions are exact; NaNs keep their payload.
  *

@@ -1,4 +1,5 @@
 import type { Architecture } from '../../core/model/shape.js';
+import type { WorkContext } from '../../core/ports/work-context.js';
 import type { HalfBlocks } from '../weights/half-blocks.js';
 import type { ForwardContext } from './evaluate-architectures.js';
 import { createStatePool } from './hidden-states.js';
@@ -12,17 +13,23 @@ export async function computeLogits(
   weights: HalfBlocks,
   architecture: Architecture,
   tokens: Int32Array,
-  signal: AbortSignal,
+  { signal, report }: WorkContext,
 ): Promise<Float32Array> {
   const { norm, parts } = await context.head();
   const hidden = norm.length;
   const vocabulary = parts.reduce((sum, part) => sum + part.tokens, 0);
   const logits = new Float32Array(tokens.length * vocabulary);
+  let halves = 0;
+  const passed = (part: number): void => {
+    halves += part;
+    report?.({ what: 'layers', done: halves / 2, total: architecture.length });
+  };
   const walk = createWalk(
     context,
     weights,
     { batches: [{ runs: [{ tokens, from: 0, row: 0 }], readers: [], rows: tokens.length }], pool: createStatePool() },
     signal,
+    passed,
   );
   for await (const {
     states: [states = new Float32Array()],

@@ -11,6 +11,10 @@ export interface DescribedTensor {
   /** undefined: one that is not written here. */
   readonly type: ElementType | undefined;
   readonly shape: readonly number[];
+  /** Where its values lie: the file, relative to the folder, and the position of the first byte. */
+  readonly file: string;
+  readonly offset: number;
+  readonly bytes: number;
 }
 
 /** Field numbers of onnx.proto. */
@@ -38,18 +42,18 @@ export async function readOnnxTensors(
       if (graph.field !== FIELDS.graph) continue;
       for await (const { field, from, to } of walkFields(handle, file, graph.from, graph.to)) {
         if (field !== FIELDS.initializer) continue;
-        const { name, dims, dataType, externalData } = await readDescription(handle, file, from, to);
-        tensors.set(name, { type: TYPES.get(dataType), shape: dims.map(Number) });
-        const {
-          location,
-          offset = '0',
-          length = '0',
-        } = Object.fromEntries(externalData.map((entry) => [entry.key, entry.value]));
-        if (location === undefined) continue;
-        ends.set(location, Math.max(ends.get(location) ?? 0, Number(offset) + Number(length)));
+        const { message, inside } = await readDescription(handle, file, from, to);
+        const outside = findOutside(message, file);
+        tensors.set(message.name, {
+          type: TYPES.get(message.dataType),
+          shape: message.dims.map(Number),
+          ...(outside ?? { file, ...inside }),
+        });
+        if (outside !== undefined)
+          ends.set(outside.file, Math.max(ends.get(outside.file) ?? 0, outside.offset + outside.bytes));
       }
     }
-    for (const [location, end] of ends) await requireLength(place, join(file, '..', location), end);
+    for (const [beside, end] of ends) await requireLength(place, beside, end);
     return tensors;
   } finally {
     await handle.close();
@@ -60,11 +64,35 @@ const TYPES: ReadonlyMap<number, ElementType> = new Map(
   (Object.entries(ELEMENT_TYPES) as [ElementType, number][]).map(([type, number]) => [number, type]),
 );
 
-async function readDescription(handle: FileHandle, file: string, from: number, to: number): Promise<TensorProto> {
+/** @param file of the graph, which others lie beside */
+function findOutside(
+  { externalData }: TensorProto,
+  file: string,
+): Pick<DescribedTensor, 'file' | 'offset' | 'bytes'> | undefined {
+  const {
+    location,
+    offset = '0',
+    length = '0',
+  } = Object.fromEntries(externalData.map((entry) => [entry.key, entry.value]));
+  if (location === undefined) return undefined;
+  return { file: join(file, '..', location), offset: Number(offset), bytes: Number(length) };
+}
+
+/** A tensor without its values, and where they lie if they are in it. */
+async function readDescription(
+  handle: FileHandle,
+  file: string,
+  from: number,
+  to: number,
+): Promise<{ readonly message: TensorProto; readonly inside: Pick<DescribedTensor, 'offset' | 'bytes'> }> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
+  let inside = { offset: 0, bytes: 0 };
   for await (const part of walkFields(handle, file, from, to)) {
-    if (part.field === FIELDS.rawData) continue;
+    if (part.field === FIELDS.rawData) {
+      inside = { offset: part.from, bytes: part.to - part.from };
+      continue;
+    }
     bytes += part.to - part.start;
     if (bytes > MOST_BYTES) throw malformed(file, `describes a tensor in more than ${MOST_BYTES} bytes, values aside`);
     const content = new Uint8Array(part.to - part.start);
@@ -72,7 +100,7 @@ async function readDescription(handle: FileHandle, file: string, from: number, t
     parts.push(content);
   }
   try {
-    return TensorProto.decode(Buffer.concat(parts));
+    return { message: TensorProto.decode(Buffer.concat(parts)), inside };
   } catch (cause) {
     throw malformed(file, `is no ONNX graph: there is no tensor at byte ${from}`, { cause });
   }

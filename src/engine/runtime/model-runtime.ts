@@ -140,7 +140,7 @@ export function createModelRuntime(source: WeightSource, options: RuntimeOptions
       validateArchitecture(shape, architecture);
       const weights = await provider.provide(recipe, architecture, work);
       const context = await memory.startCall([tokens], describeWorkload(recipe));
-      return computeLogits(context, weights, architecture, tokens, work.signal);
+      return computeLogits(context, weights, architecture, tokens, work);
     },
     blockMap: async (recipe, request, work) => {
       validateArchitecture(shape, request.architecture);

@@ -6,6 +6,7 @@ import type {
   ExportSummary,
   ExportSupport,
   OpenedExport,
+  OpenedTensor,
   PrunedModel,
 } from '../../core/ports/exporter.js';
 import type { ModelShape } from '../../core/model/shape.js';
@@ -13,7 +14,7 @@ import { DIMENSION_KINDS } from '../../core/space/search-space.js';
 import type { ShapeLimits } from '../../core/space/shape-limits.js';
 import { awaitPlugin, callPlugin, type CallLimit } from './guarded-call.js';
 import { contextsOf, type PluginHost } from '../context/plugin-context.js';
-import { nameType, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
+import { nameType, type PluginCall, pluginInvalid, toPluginError } from '../../core/ports/plugin-errors.js';
 
 const SHAPE_LIMITS = z.strictObject({
   uniform: z.boolean().optional(),
@@ -50,7 +51,7 @@ export function guardExporter(exporter: Exporter, limit: CallLimit, host?: Plugi
             if (isOpened(opened)) return guardOpened(opened, id, limit, work.signal);
             throw pluginInvalid(
               call,
-              `gave ${nameType(opened)} in place of {shape, architecture, storage, logits, close}: what it opened`,
+              `gave ${nameType(opened)} in place of {shape, architecture, storage, tensors?, logits, close}: what it opened`,
             );
           },
         }),
@@ -159,13 +160,20 @@ function isSummary(value: unknown): value is ExportSummary {
   return isTexts(value.files) && Number.isSafeInteger(value.bytes) && DIGESTS.safeParse(digests).success;
 }
 
-/** An opened export whose logits are as many as they should be, and numbers. */
+/** An opened export whose weights and logits are as many as they should be, and numbers. */
 function guardOpened(opened: OpenedExport, id: string, limit: CallLimit, signal: AbortSignal): OpenedExport {
-  const { shape, architecture, storage } = opened;
+  const { shape, architecture, storage, tensors } = opened;
   return {
     shape,
     architecture,
     storage,
+    ...(tensors === undefined
+      ? {}
+      : {
+          tensors: tensors.map((tensor) =>
+            guardTensor(tensor, { kind: 'exporter', id, method: 'read' }, limit, signal),
+          ),
+        }),
     logits: async (tokens) => {
       const call = { kind: 'exporter', id, method: 'logits' } as const;
       const logits: unknown = await awaitPlugin(call, limit, () => opened.logits(tokens), signal);
@@ -185,6 +193,33 @@ function guardOpened(opened: OpenedExport, id: string, limit: CallLimit, signal:
   };
 }
 
+function guardTensor(tensor: OpenedTensor, call: PluginCall, limit: CallLimit, signal: AbortSignal): OpenedTensor {
+  const { name, shape } = tensor;
+  return {
+    name,
+    shape,
+    read: async (rows) => {
+      const stored: unknown = await awaitPlugin(call, limit, () => tensor.read(rows), signal);
+      const [all = 1, ...rest] = shape;
+      const count = rest.reduce((product, size) => product * size, rows?.count ?? all);
+      const parsed = STORED.safeParse(stored);
+      if (!parsed.success)
+        throw pluginInvalid(call, `gave ${nameType(stored)} in place of {values, maxErrors}: ${name}`);
+      for (const [what, values] of Object.entries(parsed.data)) {
+        if (values.length !== count)
+          throw pluginInvalid(call, `gave ${values.length} ${what} of ${name} in place of ${count}`);
+        const wrong = values.findIndex((value) => !Number.isFinite(value));
+        if (wrong >= 0) throw pluginInvalid(call, `gave ${values[wrong]} among the ${what} of ${name}`);
+      }
+      return parsed.data;
+    },
+  };
+}
+
+const FLOATS = z.custom<Float32Array>((value) => value instanceof Float32Array);
+
+const STORED = z.object({ values: FLOATS, maxErrors: FLOATS });
+
 function isOpened(value: unknown): value is OpenedExport {
   return OPENED.safeParse(value).success;
 }
@@ -199,6 +234,7 @@ const OPENED = z.object({
   shape: z.object({ hidden: count, headDim: count, vocabulary: count }),
   architecture: ARCHITECTURE,
   storage: z.object({ type: z.string().min(1), rounding: z.number().min(0).max(1) }),
+  tensors: z.array(z.object({ name: z.string().min(1), shape: z.array(count).min(1), read: method })).optional(),
   logits: method,
   close: method,
 });

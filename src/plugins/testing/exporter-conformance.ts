@@ -3,13 +3,15 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compareLogits, mostShare } from '../../core/compare-logits.js';
+import { compareWeights } from '../../core/compare-weights.js';
 import type { Architecture } from '../../core/model/shape.js';
-import type { Exporter, ExportSummary, OpenedExport, PrunedModel } from '../../core/ports/exporter.js';
+import type { Exporter, ExportSummary, OpenedExport, PrunedModel, PrunedTensor } from '../../core/ports/exporter.js';
 import { MANIFEST_FILE } from '../../core/ports/outputs.js';
 import { withoutEmpty } from '../../core/model/without-empty.js';
 import { openCheckpoint } from '../../engine/checkpoint/open-checkpoint.js';
 import { hashFile } from '../../engine/files/digest.js';
 import { openLanguageModel } from '../../engine/open-language-model.js';
+import { matchWrittenTensors } from '../../engine/families/match-written-tensors.js';
 import { guardExporter } from '../../plugin-host/guards/guard-exporter.js';
 import { checkRestriction, LARGER } from './check-restriction.js';
 import {
@@ -148,7 +150,7 @@ export function listExporterChecks<Options>(
       },
     },
     {
-      name: `opens what it wrote, if it can, without ${MANIFEST_FILE}: the sizes, and the logits as far as its weights are rounded`,
+      name: `opens what it wrote, if it can, without ${MANIFEST_FILE}: the sizes, each weight as near as it is rounded, and the logits that the engine has of these weights`,
       run: async () => {
         const { open } = guarded;
         if (open === undefined) return; // its outputs are verified by digests alone
@@ -158,9 +160,9 @@ export function listExporterChecks<Options>(
           const model = makeUpModel(architecture);
           await write(model, directory);
           await rm(join(directory, MANIFEST_FILE));
-          const found = await computeLogits(await open(directory, { signal }), model);
+          const found = await readOpened(await open(directory, { signal }), model);
           const expected = await inFolder(async (checkpoint) => {
-            await writePadded(model, checkpoint);
+            await writePadded(found.model, checkpoint);
             return computeDense(checkpoint);
           });
           const { share, most } = compareLogits(expected, found.logits, model.shape.vocabulary);
@@ -296,19 +298,50 @@ async function computeDense(directory: string): Promise<Float32Array> {
   }
 }
 
-/** The logits of an opened export, which is closed, after a look at its sizes. */
-async function computeLogits(
+/**
+ * The logits of an opened export, which is closed, after a look at its sizes and its weights; the model with the weights
+ * that it has, if it reads them back; and how far they are rounded otherwise.
+ */
+async function readOpened(
   opened: OpenedExport,
-  { shape, architecture }: PrunedModel,
-): Promise<{ readonly logits: Float32Array; readonly rounding: number }> {
+  model: PrunedModel,
+): Promise<{ readonly logits: Float32Array; readonly model: PrunedModel; readonly rounding: number }> {
   try {
-    const { hidden, headDim, vocabulary } = shape;
+    const { hidden, headDim, vocabulary } = model.shape;
     deepStrictEqual(opened.shape, { hidden, headDim, vocabulary }, 'the sizes of what it opens');
-    deepStrictEqual(withoutEmpty(opened.architecture), withoutEmpty(architecture), 'what it keeps, as it opens it');
-    return { logits: await opened.logits(TOKENS), rounding: opened.storage.rounding };
+    deepStrictEqual(
+      withoutEmpty(opened.architecture),
+      withoutEmpty(model.architecture),
+      'what it keeps, as it opens it',
+    );
+    const logits = await opened.logits(TOKENS);
+    if (opened.tensors === undefined) return { logits, model, rounding: opened.storage.rounding };
+    return { logits, model: await withStoredWeights(model, opened), rounding: 0 };
   } finally {
     await opened.close();
   }
+}
+
+/** The model with its weights as they are stored, each compared with what it was. */
+async function withStoredWeights(model: PrunedModel, opened: OpenedExport): Promise<PrunedModel> {
+  const names = matchWrittenTensors(model, opened);
+  const tensors = await Promise.all(
+    model.tensors.map(async (tensor): Promise<PrunedTensor> => {
+      const { name, shape } = tensor;
+      const expected = new Float32Array((await tensor.read()).slice().buffer);
+      const [rows = 1, width = 1] = shape;
+      const written = opened.tensors?.find((other) => other.name === names.get(name));
+      ok(written !== undefined, `${name} is not among the tensors that it opens`);
+      deepStrictEqual(written.shape, shape, `the shape of ${name}`);
+      const stored = await written.read();
+      const wrong = compareWeights(stored, expected, { width, leeway: 0 });
+      ok(wrong === undefined, `${name}: ${JSON.stringify(wrong)} is further from what was written than maxErrors says`);
+      const last = await written.read({ first: rows - 1, count: 1 });
+      deepStrictEqual(last.values, stored.values.slice(-width), `the last row of ${name}, read alone`);
+      return { ...tensor, read: async () => new Uint8Array(stored.values.slice().buffer) };
+    }),
+  );
+  return { ...model, tensors };
 }
 
 async function inFolder<Result>(work: (directory: string) => Promise<Result>): Promise<Result> {

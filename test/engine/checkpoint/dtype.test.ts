@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeInto, encodeValues } from '../../../src/engine/checkpoint/dtype.js';
+import { decodeInto, encodeValues, listHalfSteps } from '../../../src/engine/checkpoint/dtype.js';
 
 /** IEEE 754 binary16 by its definition: sign, five bits of exponent with bias 15, ten of fraction. */
 function valueOfHalf(bits: number): number {
@@ -50,6 +50,24 @@ function nearest(value: number, valueOf: (bits: number) => number): number {
   const toHigh = up - Math.abs(value);
   return sign | (toLow < toHigh || (toLow === toHigh && low % 2 === 0) ? low : high);
 }
+
+describe('listHalfSteps', () => {
+  it.each([
+    ['F16', valueOfHalf],
+    ['BF16', valueOfBfloat],
+  ] as const)('is half of the way from each %s to the next one', (dtype, valueOf) => {
+    const finite = ALL_BITS.filter((bits) => Number.isFinite(valueOf(bits & 0x7fff)));
+    const steps = listHalfSteps(decode(finite, dtype), dtype);
+    const wrong = [...finite].filter((bits, place) => {
+      const magnitude = bits & 0x7fff;
+      const next = valueOf(magnitude + 1);
+      // The largest ones have no next one; their step is that of those below.
+      const step = Number.isFinite(next) ? next - valueOf(magnitude) : valueOf(magnitude) - valueOf(magnitude - 1);
+      return steps[place] !== Math.fround(step / 2);
+    });
+    expect(wrong).toEqual([]);
+  });
+});
 
 describe('decodeInto', () => {
   it.each([

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Exporter } from '../../../src/core/ports/exporter.js';
+import type { Exporter, OpenedTensor } from '../../../src/core/ports/exporter.js';
 import hf from '../../../src/plugins/exporters/hf.js';
 import { listExporterChecks } from '../../../src/plugins/testing/exporter-conformance.js';
 import { failuresOf } from './failures-of.js';
@@ -21,6 +21,14 @@ const spoil = (file: string, change: (bytes: Buffer) => Buffer | string): Partia
     return { files: summary.files, bytes: summary.bytes + after.length - before.length };
   },
 });
+
+/** One value of a tensor is a little larger. */
+const readWrong =
+  ({ name, read }: OpenedTensor): OpenedTensor['read'] =>
+  async (rows) => {
+    const { values, maxErrors } = await read(rows);
+    return { values: name === 'model.norm.weight' ? values.with(5, (values[5] ?? 0) + 1e-3) : values, maxErrors };
+  };
 
 describe('listExporterChecks', () => {
   it.each<[string, Partial<Exporter>, RegExp]>([
@@ -119,6 +127,33 @@ describe('listExporterChecks', () => {
         },
       },
       /opens what it wrote.*what it keeps, as it opens it/,
+    ],
+    [
+      'reads back weights that it did not write',
+      {
+        open: async (...given) => {
+          const opened = await openHonestly(...given);
+          return {
+            ...opened,
+            tensors: (opened.tensors ?? []).map((tensor) => ({ ...tensor, read: readWrong(tensor) })),
+          };
+        },
+      },
+      /opens what it wrote.*model\.norm\.weight: .*"index":5.* is further from what was written than maxErrors says/,
+    ],
+    [
+      'reads back fewer values than a tensor has',
+      {
+        open: async (...given) => {
+          const opened = await openHonestly(...given);
+          const none = { values: new Float32Array(), maxErrors: new Float32Array() };
+          return {
+            ...opened,
+            tensors: (opened.tensors ?? []).map((tensor) => ({ ...tensor, read: async () => none })),
+          };
+        },
+      },
+      /opens what it wrote.*read\(\) gave 0 values of model\.embed_tokens\.weight in place of 80/,
     ],
     [
       'gives the logits of another position',

@@ -1,4 +1,5 @@
 import type { LayerArchitecture, ModelShape } from '../../../core/model/shape.js';
+import type { OpenedTensor, RowRange, StoredValues } from '../../../core/ports/exporter.js';
 import {
   MAX_FFN_CHANNELS,
   MAX_HEADS,
@@ -24,11 +25,17 @@ import { GGUF_FILE } from './write-gguf.js';
 /** A tensor of a model, and what stands for it in the file. */
 type Stored = TensorSpec & { readonly entry: StoredGgufTensor };
 
+/** The model of a GGUF file, to compute with and tensor by tensor. */
+export interface GgufWeights {
+  readonly source: WeightSource;
+  readonly tensors: readonly OpenedTensor[];
+}
+
 /**
  * The model of a GGUF file under the names of Hugging Face: rows in their order there, and halves of zeros as dropped
  * ones. Layers that the file leaves out are not known. Throws MODEL_MALFORMED.
  */
-export async function describeWeights(file: GgufFile): Promise<WeightSource> {
+export async function describeWeights(file: GgufFile): Promise<GgufWeights> {
   const metadata = openMetadata(file);
   const { family, architecture } = findArchitecture(metadata.text('general.architecture'));
   const own = metadata.under(architecture.name);
@@ -40,7 +47,12 @@ export async function describeWeights(file: GgufFile): Promise<WeightSource> {
     return isPaired(spec, architecture) ? unpairRows(values, spec.shape, written.headDim) : values;
   };
   const shape = await dropZeros(written, (layer, part, kind) => read(nameBlockTensor(family, layer, part, kind)));
-  return {
+  const tensors = listTensors(family, shape).map(({ name, shape: sizes }): OpenedTensor => {
+    const spec = find(stored, name);
+    const headRows = isPaired(spec, architecture) ? written.headDim : undefined;
+    return { name, shape: sizes, read: (rows) => readStored(file, spec.entry, headRows, rows) };
+  });
+  const source: WeightSource = {
     config: {
       shape,
       rmsNormEpsilon: own.number('attention.layer_norm_rms_epsilon'),
@@ -54,6 +66,24 @@ export async function describeWeights(file: GgufFile): Promise<WeightSource> {
     readTensor: read,
     readRows: (name, first, count) => file.read(find(stored, name).entry, first, count),
   };
+  return { source, tensors };
+}
+
+/** @param headRows rows of a head, if they are stored in pairs: whole heads are read then */
+async function readStored(
+  file: GgufFile,
+  entry: StoredGgufTensor,
+  headRows: number | undefined,
+  { first, count }: RowRange = { first: 0, count: entry.shape[0] ?? 1 },
+): Promise<StoredValues> {
+  if (headRows === undefined) return file.readStored(entry, first, count);
+  const start = first - (first % headRows);
+  const rows = Math.ceil((first + count - start) / headRows) * headRows;
+  const { values, maxErrors } = await file.readStored(entry, start, rows);
+  const width = values.length / rows;
+  const cut = (stored: Float32Array): Float32Array =>
+    unpairRows(stored, [rows], headRows).subarray((first - start) * width, (first - start + count) * width);
+  return { values: cut(values), maxErrors: cut(maxErrors) };
 }
 
 function find(stored: ReadonlyMap<string, Stored>, name: string): Stored {

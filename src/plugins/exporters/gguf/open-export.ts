@@ -16,10 +16,10 @@ const MEMORY_SHARE = 0.25;
 const ROUNDING: Readonly<Record<GgufType, number>> = { ...DTYPE_ROUNDING, Q8_0: 1 / 254, Q4_0: 1 / 16 };
 
 /** Opens the GGUF file of a folder: what it says, computed by the engine from its dequantised weights. */
-export async function openGgufExport(directory: string, { signal }: WorkContext): Promise<OpenedExport> {
+export async function openGgufExport(directory: string, work: WorkContext): Promise<OpenedExport> {
   const file = await readGguf(join(directory, GGUF_FILE));
   try {
-    const source = await describeWeights(file);
+    const { source, tensors } = await describeWeights(file);
     const { hidden, headDim, vocabulary, layers } = source.config.shape;
     // Loads ONNX Runtime only here: other uses of the exporter do not compute.
     const { createModelRuntime } = await import('../../../engine/runtime/model-runtime.js');
@@ -29,12 +29,13 @@ export async function openGgufExport(directory: string, { signal }: WorkContext)
     });
     const type = findCoarsest(file);
     const recipe = { ranking: identityRanking(layers), key: 'as in the file' };
-    const compute = (tokens: Int32Array): Promise<Float32Array> => runtime.logits(recipe, layers, tokens, { signal });
+    const compute = (tokens: Int32Array): Promise<Float32Array> => runtime.logits(recipe, layers, tokens, work);
     return {
       shape: { hidden, headDim, vocabulary },
       architecture: layers,
       storage: { type, rounding: ROUNDING[type] },
-      logits: (tokens) => orAborted(compute(tokens), signal),
+      tensors,
+      logits: (tokens) => orAborted(compute(tokens), work.signal),
       close: async () => {
         await runtime.close();
         await file.close();

@@ -1,9 +1,11 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { StoredValues } from '../../../core/ports/exporter.js';
 import { decodeInto } from '../../../engine/checkpoint/dtype.js';
 import { malformed } from '../../../engine/files/model-errors.js';
 import { readFully } from '../../../engine/files/read-write.js';
 import { decodeBlocks } from './decode-blocks.js';
+import { listMaxErrors } from './list-max-errors.js';
 import { ALIGNMENT, countGgufBytes, GGUF_TYPES, MAGIC, VALUE_TYPES, VERSION, type GgufType } from './write-gguf.js';
 
 /** An open GGUF file whose header was checked: each tensor lies within the file. */
@@ -12,6 +14,8 @@ export interface GgufFile {
   readonly tensors: ReadonlyMap<string, StoredGgufTensor>;
   /** A tensor's values as float32, row-major; of a matrix `count` rows from row `first` on, by default all. */
   read(tensor: StoredGgufTensor, first?: number, count?: number): Promise<Float32Array>;
+  /** The same, with how far rounding may have moved each value. */
+  readStored(tensor: StoredGgufTensor, first?: number, count?: number): Promise<StoredValues>;
   close(): Promise<void>;
 }
 
@@ -60,7 +64,14 @@ export async function readGguf(path: string): Promise<GgufFile> {
     return {
       metadata,
       tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
-      read: (tensor, first = 0, count = tensor.shape[0] ?? 1) => readRows(handle, file, tensor, first, count),
+      read: (tensor, first, count) => readRows(handle, file, tensor, { first, count }),
+      readStored: async (tensor, first, count) => {
+        const errors: Float32Array[] = [];
+        const values = await readRows(handle, file, tensor, { first, count }, (slice, bytes) =>
+          errors.push(listMaxErrors(slice, bytes, tensor.type)),
+        );
+        return { values, maxErrors: joinFloats(errors, values.length) };
+      },
       close: () => handle.close(),
     };
   } catch (error) {
@@ -225,8 +236,8 @@ async function readRows(
   handle: FileHandle,
   file: string,
   { name, shape, type, offset }: StoredGgufTensor,
-  first: number,
-  count: number,
+  { first = 0, count = shape[0] ?? 1 }: { readonly first: number | undefined; readonly count: number | undefined },
+  look: (values: Float32Array, bytes: Uint8Array) => void = () => undefined,
 ): Promise<Float32Array> {
   const [rows = 1, ...rest] = shape;
   if (first < 0 || count < 0 || first + count > rows)
@@ -240,6 +251,17 @@ async function readRows(
     await readFully(handle, bytes, start + countGgufBytes({ shape: [from], type }), file);
     if (type === 'Q8_0' || type === 'Q4_0') decodeBlocks(target, bytes, type);
     else decodeInto(target, bytes, type);
+    look(target, bytes);
   }
   return values;
+}
+
+function joinFloats(parts: readonly Float32Array[], length: number): Float32Array {
+  const joined = new Float32Array(length);
+  let at = 0;
+  for (const part of parts) {
+    joined.set(part, at);
+    at += part.length;
+  }
+  return joined;
 }

@@ -16,6 +16,7 @@ import { detectThreads } from '../../../engine/runtime/resource-limits.js';
 import { GRAPH_FILES, GRAPH_FOLDER } from './graph-files.js';
 import { listStored, storedName } from './list-stored.js';
 import type { MatrixType } from './matrix-type.js';
+import { readStored } from './read-stored.js';
 
 type Tensors = ReadonlyMap<string, DescribedTensor>;
 
@@ -35,9 +36,11 @@ export async function openGraphExport(directory: string, work: WorkContext): Pro
   const [type, file] = await findGraph(directory);
   const tensors = await readOnnxTensors(place, file);
   refuseFormerLayout(tensors, file);
-  const { shape } = parseConfig(config);
-  const layers = readArchitecture(shape, tensors, type, file);
-  requireTensors({ ...shape, ...findBiases(shape, layers, tensors), layers }, tensors, type, file);
+  const { shape: written } = parseConfig(config);
+  const layers = readArchitecture(written, tensors, type, file);
+  const shape = { ...written, ...findBiases(written, layers, tensors), layers };
+  requireTensors(shape, tensors, type, file);
+  const weights = readStored(files, tensors, shape, type);
   // Loads its thread only here: other uses of the exporter do not compute.
   const { startDecoderThread } = await import('../../../engine/workers/decoder-thread.js');
   const thread = startDecoderThread({ path: join(directory, file), threads: detectThreads() });
@@ -55,8 +58,12 @@ export async function openGraphExport(directory: string, work: WorkContext): Pro
     shape: { hidden, headDim, vocabulary },
     architecture: layers,
     storage: STORAGE[type],
+    tensors: weights,
     logits: (tokens) => thread.call('logits', tokens, work),
-    close: () => thread.close(),
+    close: async () => {
+      await thread.close();
+      await files.close();
+    },
   };
 }
 

@@ -190,7 +190,7 @@ describe('describeWeights', () => {
     await writeGguf({ path, metadata, tensors, work: unattended });
     const file = await readGguf(path);
     try {
-      const source = await describeWeights(file);
+      const { source } = await describeWeights(file);
       return { ...source, query: await source.readTensor('model.layers.0.self_attn.q_proj.weight') };
     } finally {
       await file.close();
