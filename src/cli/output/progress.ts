@@ -62,7 +62,8 @@ export function formatProgress(
   const head = [...(phaseCount > 0 ? [`${phaseNumber}/${phaseCount}`] : []), activity];
   const count = total > 0n ? [`${amount(done)}/${amount(total)}${noun}`] : done > 0n ? [`${amount(done)}${noun}`] : [];
   const items = itemsTotal > 0n ? [`items ${formatCount(itemsDone)}/${formatCount(itemsTotal)}`] : [];
-  const speed = rate === undefined || isOver ? [] : [`${formatRate(rate, amount)}/s`];
+  // Where time is all that is known, it has no rate.
+  const speed = rate === undefined || isOver || unit === 'seconds' ? [] : [`${formatRate(rate, amount)}/s`];
   const left = remainingSeconds === undefined || isOver ? [] : [`${formatDuration(remainingSeconds)} left`];
   const inAll = overall === undefined ? [] : [`${Math.floor(100 * overall)} % in all`];
   const bars = total > 0n ? BAR_WIDTHS.map((cells) => [drawBar(Number(done) / Number(total), cells)]) : [[]];

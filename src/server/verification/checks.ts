@@ -1,14 +1,21 @@
-import { CheckOutcome, type LogitDifference, type OutputCheck } from '../../gen/prunecast/v1/file.js';
+import {
+  CheckOutcome,
+  type LogitDifference,
+  type OutputCheck,
+  type WeightComparison,
+} from '../../gen/prunecast/v1/file.js';
 
-/** Where a check looked: a form of the output, and a file if one is at fault. */
+/** Where a check looked, a form of the output, and a file if one is at fault; and what it measured. */
 interface Place {
   readonly folder?: string;
   readonly file?: string;
+  readonly weights?: WeightComparison;
   readonly logits?: LogitDifference;
+  readonly unrounded?: LogitDifference;
 }
 
 /** What is checked of an output. */
-export type CheckName = 'manifest' | 'files' | 'sizes' | 'logits';
+export type CheckName = 'manifest' | 'files' | 'sizes' | 'weights' | 'logits';
 
 export function passed(name: CheckName, finding: string, place: Place = {}): OutputCheck {
   return makeCheck(name, CheckOutcome.PASSED, finding, place);
@@ -26,7 +33,7 @@ function makeCheck(
   name: CheckName,
   outcome: CheckOutcome,
   finding: string,
-  { folder = '', file = '', logits }: Place,
+  { folder = '', file = '', weights, logits, unrounded }: Place,
 ): OutputCheck {
-  return { name, outcome, finding, folder, file, logits };
+  return { name, outcome, finding, folder, file, weights, logits, unrounded };
 }

@@ -2,13 +2,37 @@ import { createHash } from 'node:crypto';
 import { cp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CheckOutcome, type DeepPartial, type OutputCheck, type PruneRequest } from '../../../src/client/index.js';
+import {
+  CheckOutcome,
+  type DeepPartial,
+  type OutputCheck,
+  type PruneRequest,
+  type Recipe,
+} from '../../../src/client/index.js';
 import { canonicalJson } from '../../../src/core/canonical-json.js';
-import { DEMO, MAGNITUDE, MODELS_ROOT, refusalOf, startVerbServer, type VerbServer } from './verb-server.js';
+import { loadFixturePlugin } from '../../support/fixture-plugins.js';
+import { spendUntilIdle } from '../../support/process-time.js';
+import { readGguf, type StoredGgufTensor } from '../../../src/plugins/exporters/gguf/read-gguf.js';
+import { countGgufBytes } from '../../../src/plugins/exporters/gguf/write-gguf.js';
+import { readOnnxTensors } from '../../../src/engine/graph/read-onnx.js';
+import {
+  DEMO,
+  demoLayers,
+  MAGNITUDE,
+  MODELS_ROOT,
+  readWeights,
+  refusalOf,
+  startVerbServer,
+  type VerbServer,
+} from './verb-server.js';
 
 let verbs: VerbServer;
 beforeAll(async () => {
-  verbs = await startVerbServer();
+  verbs = await startVerbServer({
+    plugins: await Promise.all(
+      ['endless-open', 'logits-alone'].map((name) => loadFixturePlugin(`exporters/${name}.mjs`)),
+    ),
+  });
   await cp(join(MODELS_ROOT, DEMO), verbs.path('models', 'moving'), { recursive: true });
   await cp(join(MODELS_ROOT, DEMO, 'stories.json'), verbs.path('texts', 'stories.json'), { recursive: true });
   await prune('sharded', { model: 'moving', exporter: { id: 'hf', options: { shard_bytes: 1_000_000 } } });
@@ -46,12 +70,27 @@ const describeFaults = (checks: readonly OutputCheck[]): string[] =>
     );
 
 /** What comes after damage: the rest is not opened. */
-const UNOPENED = ['not checked sizes ', 'not checked logits '];
+const UNOPENED = ['not checked sizes ', 'not checked weights ', 'not checked logits '];
+
+/** Two seconds are promised. The rest is for a busy machine: what hangs here never ends by itself. */
+const SOON_MS = 15_000;
 
 const at = (...parts: string[]): string => verbs.path('outputs', ...parts);
 
 async function readManifest(output: string): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(at(output, 'prunecast.json'), 'utf8')) as Record<string, unknown>;
+}
+
+/** By the sizes in the headers of its files. */
+async function countWeights(output: string): Promise<number> {
+  let count = 0;
+  for (const file of Object.keys((await readManifest(output))['files'] as object).filter((name) =>
+    name.endsWith('.safetensors'),
+  )) {
+    const { __metadata__: _, ...tensors } = (await readWeights(at(output, file))).header;
+    for (const { shape } of Object.values(tensors)) count += shape.reduce((product, size) => product * size, 1);
+  }
+  return count;
 }
 
 /** Changes an output so that its digests fit, as a program that writes it wrong would. */
@@ -93,10 +132,14 @@ describe('VerifyOutput', () => {
   it('passes what was written, and says what it compared', async () => {
     const checks = await verify({ output: 'sharded' });
     expect(checks.map(({ name, outcome }) => [name, outcome])).toEqual(
-      ['manifest', 'files', 'sizes', 'logits'].map((name) => [name, CheckOutcome.PASSED]),
+      ['manifest', 'files', 'sizes', 'weights', 'logits'].map((name) => [name, CheckOutcome.PASSED]),
     );
-    const { logits } = checks.at(-1) ?? {};
+    const [, , , weights, logitsCheck] = checks;
+    // The embedding, nine tensors in each of five layers, and the last norm.
+    expect(weights?.weights).toEqual({ tensors: 47, values: BigInt(await countWeights('sharded')), wrong: [] });
+    const { logits, unrounded } = logitsCheck ?? {};
     expect(logits).toMatchObject({ tokens: 64, agreements: 64, shareLimit: 1e-3 });
+    expect(unrounded).toBeUndefined();
     expect(logits?.most).toBeLessThan(1e-3);
   });
 
@@ -160,7 +203,7 @@ describe('VerifyOutput', () => {
       await writeFile(at('wrong/model.safetensors'), weights);
       await forge('wrong');
     });
-    expect(describeFaults(wrongWeights)).toEqual(['failed logits ']);
+    expect(describeFaults(wrongWeights)).toEqual(['failed weights ', 'not checked logits ']);
     const wrongRotation = await spoil('wrong', async () => {
       const config = JSON.parse(await readFile(at('wrong/config.json'), 'utf8')) as object;
       await writeFile(at('wrong/config.json'), JSON.stringify({ ...config, rope_theta: 500 }));
@@ -173,7 +216,7 @@ describe('VerifyOutput', () => {
         manifest['kept_units'] = (await readManifest('fewer'))['kept_units'];
       });
     });
-    expect(describeFaults(wrongUnits)).toEqual(['failed sizes ', 'not checked logits ']);
+    expect(describeFaults(wrongUnits)).toEqual(['failed sizes ', 'not checked weights ', 'not checked logits ']);
   });
 
   it('says what it could not check, and why', { timeout: 60_000 }, async () => {
@@ -216,11 +259,11 @@ describe('VerifyOutput', () => {
     expect(describeFaults(await verify({ output: 'mended' }))).toEqual([]);
     const stories = await readFile(verbs.path('texts/stories.json'), 'utf8');
     await rm(verbs.path('texts/stories.json'));
-    const [, , , logits] = await verify({ output: 'mended' });
-    expect(logits).toMatchObject({
-      outcome: CheckOutcome.NOT_CHECKED,
-      finding: 'the text that its weights were mended on, stories.json, is not at hand: name it in `text`',
-    });
+    for (const check of (await verify({ output: 'mended' })).slice(3))
+      expect(check).toMatchObject({
+        outcome: CheckOutcome.NOT_CHECKED,
+        finding: 'the text that its weights were mended on, stories.json, is not at hand: name it in `text`',
+      });
     await writeFile(verbs.path('texts/elsewhere.json'), stories);
     expect(describeFaults(await verify({ output: 'mended', text: text('elsewhere.json') }))).toEqual([]);
     await writeFile(verbs.path('texts/other.json'), stories.replaceAll('girl', 'boy'));
@@ -238,15 +281,196 @@ describe('VerifyOutput', () => {
     expect(checks.filter(({ name }) => name === 'logits').map(({ folder }) => folder)).toEqual(['hf', 'gguf']);
   });
 
-  it('ends with its caller', async () => {
+  it('compares the logits alone if its exporter reads no weights back', async () => {
+    await prune('closed', { exporter: { id: 'logits-alone', options: { type: 'f16' } } });
+    expect(describeFaults(await verify({ output: 'closed' }))).toEqual(['not checked weights ']);
+  });
+
+  it.runIf(process.platform === 'linux').each([
+    ['mended', 'comparing the weights'],
+    ['mended', 'computing its logits'],
+    ['mended', 'computing those of the source'],
+    ['mended', 'computing those of the same weights'],
+    ['never-opened', 'opening the output'],
+  ])('ends with its caller, and computes nothing more: %s, %s', async (output, activity) => {
+    if (output === 'never-opened') await prune(output, { exporter: { id: 'endless-open' } });
     const cancel = new AbortController();
+    const amounts: string[] = [];
     const ended = (async () => {
-      for await (const _ of verbs.client.services.files.verifyOutput({ output: 'mended' }, { signal: cancel.signal }))
-        cancel.abort();
+      for await (const { event } of verbs.client.services.files.verifyOutput({ output }, { signal: cancel.signal })) {
+        if (event?.$case !== 'progress' || event.value.activity !== activity) continue;
+        const { done, unit } = event.value;
+        amounts.push(`${done} ${unit}`);
+        // What does not tell how far it is, its seconds tell of.
+        if (output !== 'never-opened' || done > 1n) cancel.abort();
+      }
     })();
     await expect(ended).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(amounts.at(-1)).toMatch(output === 'never-opened' ? /^[2-9] seconds$/ : /^\d+ (bytes|layers|)$/);
+    expect(await spendUntilIdle(SOON_MS)).toBeLessThan(2000);
   });
 });
+
+/** What rounds: to 8 and 4 bits in blocks, and to 8 bits in files beside the graph. */
+const QUANTISED: Pick<DeepPartial<PruneRequest>, 'exports'> = {
+  exports: [
+    { name: 'q8', exporter: { id: 'gguf', options: { type: 'q8_0' } } },
+    { name: 'q4', exporter: { id: 'gguf', options: { type: 'q4_0' } } },
+    { name: 'int8', exporter: { id: 'onnx', options: { dtype: 'int8', shard_bytes: 1_000_000 } } },
+  ],
+};
+
+/** What rounds and has no blocks: the zeros in place of a half that left a bias are narrower than one. */
+const ROUNDED: typeof QUANTISED = {
+  exports: [
+    { exporter: { id: 'gguf', options: { type: 'bf16' } } },
+    { exporter: { id: 'hf', options: { dtype: 'float16' } } },
+    { exporter: { id: 'onnx', options: { dtype: 'int8' } } },
+  ],
+};
+
+const architecture = (counts: Parameters<typeof demoLayers>[0]) =>
+  ({ $case: 'architecture', value: { layers: demoLayers(counts) } }) as const;
+
+/** Half of the heads and a fifth of the channels: three quarters of what the layers have. */
+const HEAVILY_PRUNED = architecture([0, 1, 2, 3, 4].map(() => [2, 32]));
+
+describe('VerifyOutput of weights that were rounded', () => {
+  it('passes a heavily pruned model in 8 and in 4 bits, and tells what rounding costs', {
+    timeout: 60_000,
+  }, async () => {
+    await prune('heavily', { selection: HEAVILY_PRUNED, ...QUANTISED });
+    const checks = await verify({ output: 'heavily' });
+    expect(describeFaults(checks)).toEqual([]);
+    const [q8, q4, int8] = checks.filter(({ name }) => name === 'logits');
+    for (const check of [q8, q4, int8]) expect(check?.logits).toMatchObject({ agreements: 64, shareLimit: 1e-3 });
+    // A step of 4 bits is 16 times one of 8.
+    expect((q4?.unrounded?.share ?? 0) / (q8?.unrounded?.share ?? 1)).toBeGreaterThan(4);
+    expect(int8?.unrounded?.share).toBeLessThan(0.2);
+    expect(q4?.finding).toMatch(
+      /root mean square difference .* with the same|of the same weights \(at most 0\.1 %\).*Q4_0/,
+    );
+  });
+
+  it.each<[string, DeepPartial<Recipe>, typeof QUANTISED]>([
+    ['layers that differ, halves and a layer that are dropped', MAGNITUDE, QUANTISED],
+    [
+      'the same, with biases in their place, and weights that are mended',
+      { ...MENDED, criterion: { id: 'magnitude' }, compensation: { id: 'affine' } },
+      ROUNDED,
+    ],
+  ])('passes %s', { timeout: 60_000 }, async (name, recipe, forms) => {
+    const selection = architecture([
+      [4, 64],
+      [0, 32],
+      [0, 0],
+      [2, 0],
+      [2, 96],
+    ]);
+    await prune(name, { recipe, selection, ...forms });
+    expect(describeFaults(await verify({ output: name }))).toEqual([]);
+  });
+
+  it('finds tensors of two layers that were swapped, though 4 bits leave little of the logits', async () => {
+    const checks = await spoil('heavily', async () => {
+      await change('heavily/q4', ({ bytes, tensor }) => {
+        const [one, other] = [tensor('blk.1.ffn_down.weight'), tensor('blk.2.ffn_down.weight')];
+        const kept = Uint8Array.from(one);
+        one.set(other);
+        other.set(kept);
+        return bytes;
+      });
+      await forge('heavily/q4');
+      await forge('heavily');
+    });
+    expect(describeFaults(checks)).toEqual(['failed weights ', 'not checked logits ']);
+    expect(checks.find(({ outcome }) => outcome === CheckOutcome.FAILED)).toMatchObject({
+      folder: 'q4',
+      weights: { wrong: [1, 2].map((layer) => `model.layers.${layer}.mlp.down_proj.weight`) },
+      finding: expect.stringMatching(
+        /^2 of 47 tensors .*model\.layers\.1\.mlp\.down_proj\.weight has \d+ of 2048, the first at \[0, \d+\]: /,
+      ) as string,
+    });
+  });
+
+  it('finds one value two steps away, in either format', async () => {
+    const moved = await spoil('heavily', async () => {
+      await change('heavily/q8', ({ bytes, tensor }) => {
+        moveByTwo(tensor('blk.3.attn_v.weight'), 34 * 5 + 2 + 7); // of the sixth block its eighth value
+        return bytes;
+      });
+      const place = { directory: at('heavily/int8'), roots: [at('heavily/int8')] };
+      const stored = await readOnnxTensors(place, 'onnx/model_quantized.onnx');
+      const { file = '', offset = 0 } = stored.get('model.layers.0.mlp.up_proj.weight_Q8') ?? {};
+      const bytes = await readFile(at('heavily/int8', file));
+      moveByTwo(bytes, offset + 3 * 64 + 9); // of the fourth channel the tenth input
+      await writeFile(at('heavily/int8', file), bytes);
+      await forge('heavily/q8');
+      await forge('heavily/int8');
+      await forge('heavily');
+    });
+    expect(moved.flatMap(({ weights }) => weights?.wrong ?? [])).toEqual([
+      'model.layers.3.self_attn.v_proj.weight',
+      'model.layers.0.mlp.up_proj.weight',
+    ]);
+    expect(moved.map(({ finding }) => finding).join('\n')).toMatch(
+      /v_proj\.weight has 1 of 1024, the first at \[2, 39\].*up_proj\.weight has 1 of 2048, the first at \[3, 9\]/s,
+    );
+  });
+
+  it('finds by the logits what is wrong beside the weights', async () => {
+    const checks = await spoil('heavily', async () => {
+      await change('heavily/q4', ({ bytes }) => {
+        const key = 'llama.rope.freq_base';
+        const place = bytes.indexOf(key) + key.length + 4; // after the type of the value
+        expect(bytes.readFloatLE(place)).toBe(10_000);
+        bytes.writeFloatLE(9000, place);
+        return bytes;
+      });
+      await forge('heavily/q4');
+      await forge('heavily');
+    });
+    expect(describeFaults(checks)).toEqual(['failed logits ']);
+  });
+
+  it('finds weights that were not mended, though 4 bits hide much', { timeout: 60_000 }, async () => {
+    const recipe = { ...MENDED, criterion: { id: 'magnitude' } };
+    const q4 = { exporter: { id: 'gguf', options: { type: 'q4_0' } } };
+    const selection = architecture([0, 1, 2, 3, 4].map(() => [4, 160]));
+    await prune('fitted', { recipe: { ...recipe, compensation: { id: 'least-squares' } }, selection, ...q4 });
+    await prune('unfitted', { recipe: { ...recipe, compensation: { id: 'none' } }, selection, ...q4 });
+    const checks = await spoil('fitted', async () => {
+      await cp(at('unfitted/model.gguf'), at('fitted/model.gguf'));
+      await forge('fitted');
+    });
+    expect(describeFaults(checks)).toEqual(['failed weights ', 'not checked logits ']);
+    expect(checks.find(({ weights }) => weights !== undefined)?.weights?.wrong).toEqual(
+      [0, 1, 2, 3, 4].map((layer) => `model.layers.${layer}.mlp.down_proj.weight`),
+    );
+  });
+});
+
+/** Changes the GGUF file of an output. */
+async function change(
+  output: string,
+  edit: (file: { readonly bytes: Buffer; readonly tensor: (name: string) => Buffer }) => Buffer,
+): Promise<void> {
+  const path = at(output, 'model.gguf');
+  const { tensors, close } = await readGguf(path);
+  await close();
+  const bytes = await readFile(path);
+  const tensor = (name: string): Buffer => {
+    const entry = tensors.get(name) as StoredGgufTensor;
+    return bytes.subarray(entry.offset, entry.offset + countGgufBytes(entry));
+  };
+  await writeFile(path, edit({ bytes, tensor }));
+}
+
+/** A byte, away from the end of its range that is nearer, whether it has a sign or counts from 128. */
+function moveByTwo(bytes: Buffer, place: number): void {
+  const value = bytes.readUInt8(place);
+  bytes.writeUInt8(value + (value % 128 < 64 ? 2 : -2), place);
+}
 
 it.each([
   ['all layers alike, by least squares, in bfloat16', { id: 'least-squares' }, SELECTION, { dtype: 'bfloat16' }],

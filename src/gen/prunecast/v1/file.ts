@@ -239,8 +239,8 @@ export interface VerifyOutputResponse {
 /** What a check found. */
 export interface OutputCheck {
   /**
-   * What was checked: `manifest` (prunecast.json itself), `files` (sizes and SHA-256), `sizes` (the model as it is opened)
-   * or `logits`.
+   * What was checked: `manifest` (prunecast.json itself), `files` (sizes and SHA-256), `sizes` (the model as it is opened),
+   * `weights` or `logits`.
    */
   name: string;
   /** How it ended. */
@@ -251,11 +251,39 @@ export interface OutputCheck {
   file: string;
   /** Of an output with several forms, the folder of the form that was checked; else empty. */
   folder: string;
-  /** How far the logits are apart; only where they were compared. */
-  logits: LogitDifference | undefined;
+  /**
+   * How far the logits are from those that the engine computes: of the source, pruned and mended in the same way, or if
+   * its weights were rounded, of the weights in the output. Only where they were compared.
+   */
+  logits:
+    | LogitDifference
+    | undefined;
+  /** Which weights were compared; only where they were. */
+  weights:
+    | WeightComparison
+    | undefined;
+  /**
+   * Beside `logits` of weights that were rounded: how far these logits are from those of the source's weights, pruned and
+   * mended in the same way and not rounded. This is what rounding costs; nothing limits it.
+   */
+  unrounded: LogitDifference | undefined;
 }
 
-/** How far the logits of an output are from those of its source, pruned and mended in the same way. */
+/** The weights of an output beside those of its source, pruned and mended in the same way. */
+export interface WeightComparison {
+  /** Tensors that were compared: all of the output. */
+  tensors: number;
+  /** The values in them. */
+  values: bigint;
+  /**
+   * Those tensors of which a value is further from what it should be than rounding to its stored type explains, by their
+   * Hugging Face names; empty if the check has passed.
+   * At most 32,768 entries.
+   */
+  wrong: string[];
+}
+
+/** How far the logits of an output are from others. */
 export interface LogitDifference {
   /** Tokens after which the logits of the whole vocabulary were compared. */
   tokens: number;
@@ -263,7 +291,7 @@ export interface LogitDifference {
   most: number;
   /** The root mean square of all differences, as a share of the standard deviation of the logits. */
   share: number;
-  /** The largest share that rounding to the types of the stored weights explains: above it the check has failed. */
+  /** The largest share that is right: above it the check has failed. 0 if nothing limits it. */
   shareLimit: number;
   /** Tokens after which both find the same next token most likely. */
   agreements: number;
@@ -1559,7 +1587,16 @@ export const VerifyOutputResponse: MessageFns<VerifyOutputResponse> = {
 };
 
 function createBaseOutputCheck(): OutputCheck {
-  return { name: "", outcome: 0, finding: "", file: "", folder: "", logits: undefined };
+  return {
+    name: "",
+    outcome: 0,
+    finding: "",
+    file: "",
+    folder: "",
+    logits: undefined,
+    weights: undefined,
+    unrounded: undefined,
+  };
 }
 
 export const OutputCheck: MessageFns<OutputCheck> = {
@@ -1581,6 +1618,12 @@ export const OutputCheck: MessageFns<OutputCheck> = {
     }
     if (message.logits !== undefined) {
       LogitDifference.encode(message.logits, writer.uint32(50).fork()).join();
+    }
+    if (message.weights !== undefined) {
+      WeightComparison.encode(message.weights, writer.uint32(58).fork()).join();
+    }
+    if (message.unrounded !== undefined) {
+      LogitDifference.encode(message.unrounded, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1646,6 +1689,22 @@ export const OutputCheck: MessageFns<OutputCheck> = {
             message.logits = LogitDifference.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.weights = WeightComparison.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.unrounded = LogitDifference.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1666,6 +1725,8 @@ export const OutputCheck: MessageFns<OutputCheck> = {
       file: isSet(object.file) ? globalThis.String(object.file) : "",
       folder: isSet(object.folder) ? globalThis.String(object.folder) : "",
       logits: isSet(object.logits) ? LogitDifference.fromJSON(object.logits) : undefined,
+      weights: isSet(object.weights) ? WeightComparison.fromJSON(object.weights) : undefined,
+      unrounded: isSet(object.unrounded) ? LogitDifference.fromJSON(object.unrounded) : undefined,
     };
   },
 
@@ -1689,6 +1750,12 @@ export const OutputCheck: MessageFns<OutputCheck> = {
     if (message.logits !== undefined) {
       obj.logits = LogitDifference.toJSON(message.logits);
     }
+    if (message.weights !== undefined) {
+      obj.weights = WeightComparison.toJSON(message.weights);
+    }
+    if (message.unrounded !== undefined) {
+      obj.unrounded = LogitDifference.toJSON(message.unrounded);
+    }
     return obj;
   },
 
@@ -1705,6 +1772,116 @@ export const OutputCheck: MessageFns<OutputCheck> = {
     message.logits = (object.logits !== undefined && object.logits !== null)
       ? LogitDifference.fromPartial(object.logits)
       : undefined;
+    message.weights = (object.weights !== undefined && object.weights !== null)
+      ? WeightComparison.fromPartial(object.weights)
+      : undefined;
+    message.unrounded = (object.unrounded !== undefined && object.unrounded !== null)
+      ? LogitDifference.fromPartial(object.unrounded)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseWeightComparison(): WeightComparison {
+  return { tensors: 0, values: 0n, wrong: [] };
+}
+
+export const WeightComparison: MessageFns<WeightComparison> = {
+  encode(message: WeightComparison, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tensors !== 0) {
+      writer.uint32(8).int32(message.tensors);
+    }
+    if (message.values !== 0n) {
+      if (BigInt.asIntN(64, message.values) !== message.values) {
+        throw new globalThis.Error("value provided for field message.values of type int64 too large");
+      }
+      writer.uint32(16).int64(message.values);
+    }
+    for (const v of message.wrong) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WeightComparison {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWeightComparison();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.tensors = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.values = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.wrong.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): WeightComparison {
+    return {
+      tensors: isSet(object.tensors) ? globalThis.Number(object.tensors) : 0,
+      values: isSet(object.values) ? BigInt(object.values) : 0n,
+      wrong: globalThis.Array.isArray(object?.wrong) ? object.wrong.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: WeightComparison): unknown {
+    const obj: any = {};
+    if (message.tensors !== 0) {
+      obj.tensors = Math.round(message.tensors);
+    }
+    if (message.values !== 0n) {
+      obj.values = message.values.toString();
+    }
+    if (message.wrong?.length) {
+      obj.wrong = message.wrong;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<WeightComparison>): WeightComparison {
+    return WeightComparison.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<WeightComparison>): WeightComparison {
+    const message = createBaseWeightComparison();
+    message.tensors = object.tensors ?? 0;
+    message.values = (object.values !== undefined && object.values !== null) ? BigInt(object.values) : 0n;
+    message.wrong = object.wrong?.map((e) => e) || [];
     return message;
   },
 };

@@ -17,7 +17,7 @@ from prunecast._proto.prunecast.v1 import common_pb2 as prunecast_dot_v1_dot_com
 from prunecast._proto.prunecast.v1 import job_pb2 as prunecast_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _pool.AddSerializedFile(b'\n\x17prunecast/v1/file.proto\x12\x0cprunecast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19prunecast/v1/common.proto\x1a\x16prunecast/v1/job.proto\"K\n\x12ListOutputsRequest\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"o\n\x13ListOutputsResponse\x12,\n\x07outputs\x18\x01 \x03(\x0b\x32\x1b.prunecast.v1.OutputSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\x85\x04\n\rOutputSummary\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x19\n\x11\x63heckpoint_digest\x18\x03 \x01(\t\x12\x18\n\x10\x64\x65nse_parameters\x18\x04 \x01(\x03\x12\x30\n\x0c\x61rchitecture\x18\x05 \x01(\x0b\x32\x1a.prunecast.v1.Architecture\x12\x12\n\nparameters\x18\x06 \x01(\x03\x12\r\n\x05\x62ytes\x18\x07 \x01(\x03\x12\x15\n\rrecipe_digest\x18\x08 \x01(\t\x12\x10\n\x08study_id\x18\t \x01(\t\x12\x10\n\x08\x65xporter\x18\n \x01(\t\x12\x11\n\trecovered\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66\x61ult\x18\r \x01(\t\x12!\n\x05\x63osts\x18\x0e \x03(\x0b\x32\x12.prunecast.v1.Cost\x12\x39\n\x07metrics\x18\x0f \x03(\x0b\x32(.prunecast.v1.OutputSummary.MetricsEntry\x12\x1f\n\x17measurement_fingerprint\x18\x10 \x01(\t\x12\x0e\n\x06job_id\x18\x11 \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"E\n\x15\x44ownloadOutputRequest\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"d\n\x16\x44ownloadOutputResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"V\n\x13VerifyOutputRequest\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12 \n\x04text\x18\x03 \x01(\x0b\x32\x12.prunecast.v1.Text\"z\n\x14VerifyOutputResponse\x12-\n\x08progress\x18\x01 \x01(\x0b\x32\x19.prunecast.v1.JobProgressH\x00\x12*\n\x05\x63heck\x18\x02 \x01(\x0b\x32\x19.prunecast.v1.OutputCheckH\x00\x42\x07\n\x05\x65vent\"\xa6\x01\n\x0bOutputCheck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.prunecast.v1.CheckOutcome\x12\x0f\n\x07\x66inding\x18\x03 \x01(\t\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\x12\x0e\n\x06\x66older\x18\x05 \x01(\t\x12-\n\x06logits\x18\x06 \x01(\x0b\x32\x1d.prunecast.v1.LogitDifference\"g\n\x0fLogitDifference\x12\x0e\n\x06tokens\x18\x01 \x01(\x05\x12\x0c\n\x04most\x18\x02 \x01(\x01\x12\r\n\x05share\x18\x03 \x01(\x01\x12\x13\n\x0bshare_limit\x18\x04 \x01(\x01\x12\x12\n\nagreements\x18\x05 \x01(\x05\"\x88\x01\n\x11UploadFileRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.prunecast.v1.UploadStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12.\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x1e.prunecast.v1.UploadFolderFileH\x00\x42\x06\n\x04part\" \n\x10UploadFolderFile\x12\x0c\n\x04path\x18\x01 \x01(\t\"Y\n\x0bUploadStart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\x05\x62ytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06\x66older\x18\x04 \x01(\x08\x42\x08\n\x06_bytes\":\n\x12UploadFileResponse\x12$\n\x06upload\x18\x01 \x01(\x0b\x32\x14.prunecast.v1.Upload\"\xd4\x01\n\x06Upload\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06in_use\x18\x06 \x01(\x08\x12\x0e\n\x06\x66older\x18\x07 \x01(\x08\x12\r\n\x05\x66iles\x18\x08 \x01(\x05\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x12ListUploadsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListUploadsResponse\x12%\n\x07uploads\x18\x01 \x03(\x0b\x32\x14.prunecast.v1.Upload\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13\x44\x65leteUploadRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteUploadResponse*\x80\x01\n\x0c\x43heckOutcome\x12\x1d\n\x19\x43HECK_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HECK_OUTCOME_PASSED\x10\x01\x12\x18\n\x14\x43HECK_OUTCOME_FAILED\x10\x02\x12\x1d\n\x19\x43HECK_OUTCOME_NOT_CHECKED\x10\x03\x32\x97\x04\n\x0b\x46ileService\x12R\n\x0bListOutputs\x12 .prunecast.v1.ListOutputsRequest\x1a!.prunecast.v1.ListOutputsResponse\x12]\n\x0e\x44ownloadOutput\x12#.prunecast.v1.DownloadOutputRequest\x1a$.prunecast.v1.DownloadOutputResponse0\x01\x12W\n\x0cVerifyOutput\x12!.prunecast.v1.VerifyOutputRequest\x1a\".prunecast.v1.VerifyOutputResponse0\x01\x12Q\n\nUploadFile\x12\x1f.prunecast.v1.UploadFileRequest\x1a .prunecast.v1.UploadFileResponse(\x01\x12R\n\x0bListUploads\x12 .prunecast.v1.ListUploadsRequest\x1a!.prunecast.v1.ListUploadsResponse\x12U\n\x0c\x44\x65leteUpload\x12!.prunecast.v1.DeleteUploadRequest\x1a\".prunecast.v1.DeleteUploadResponseB_\n\x10\x64\x65v.prunecast.v1B\tFileProtoP\x01Z>github.com/prunecast/prunecast/gen/go/prunecast/v1;prunecastv1b\x06proto3')
+DESCRIPTOR = _pool.AddSerializedFile(b'\n\x17prunecast/v1/file.proto\x12\x0cprunecast.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19prunecast/v1/common.proto\x1a\x16prunecast/v1/job.proto\"K\n\x12ListOutputsRequest\x12\x0e\n\x06\x66older\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"o\n\x13ListOutputsResponse\x12,\n\x07outputs\x18\x01 \x03(\x0b\x32\x1b.prunecast.v1.OutputSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x11\n\ttruncated\x18\x03 \x01(\x08\"\x85\x04\n\rOutputSummary\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x19\n\x11\x63heckpoint_digest\x18\x03 \x01(\t\x12\x18\n\x10\x64\x65nse_parameters\x18\x04 \x01(\x03\x12\x30\n\x0c\x61rchitecture\x18\x05 \x01(\x0b\x32\x1a.prunecast.v1.Architecture\x12\x12\n\nparameters\x18\x06 \x01(\x03\x12\r\n\x05\x62ytes\x18\x07 \x01(\x03\x12\x15\n\rrecipe_digest\x18\x08 \x01(\t\x12\x10\n\x08study_id\x18\t \x01(\t\x12\x10\n\x08\x65xporter\x18\n \x01(\t\x12\x11\n\trecovered\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x66\x61ult\x18\r \x01(\t\x12!\n\x05\x63osts\x18\x0e \x03(\x0b\x32\x12.prunecast.v1.Cost\x12\x39\n\x07metrics\x18\x0f \x03(\x0b\x32(.prunecast.v1.OutputSummary.MetricsEntry\x12\x1f\n\x17measurement_fingerprint\x18\x10 \x01(\t\x12\x0e\n\x06job_id\x18\x11 \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"E\n\x15\x44ownloadOutputRequest\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0e\n\x06offset\x18\x03 \x01(\x03\"d\n\x16\x44ownloadOutputResponse\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\r\n\x05\x63hunk\x18\x03 \x01(\x0c\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"V\n\x13VerifyOutputRequest\x12\x0e\n\x06output\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12 \n\x04text\x18\x03 \x01(\x0b\x32\x12.prunecast.v1.Text\"z\n\x14VerifyOutputResponse\x12-\n\x08progress\x18\x01 \x01(\x0b\x32\x19.prunecast.v1.JobProgressH\x00\x12*\n\x05\x63heck\x18\x02 \x01(\x0b\x32\x19.prunecast.v1.OutputCheckH\x00\x42\x07\n\x05\x65vent\"\x89\x02\n\x0bOutputCheck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x07outcome\x18\x02 \x01(\x0e\x32\x1a.prunecast.v1.CheckOutcome\x12\x0f\n\x07\x66inding\x18\x03 \x01(\t\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\x12\x0e\n\x06\x66older\x18\x05 \x01(\t\x12-\n\x06logits\x18\x06 \x01(\x0b\x32\x1d.prunecast.v1.LogitDifference\x12/\n\x07weights\x18\x07 \x01(\x0b\x32\x1e.prunecast.v1.WeightComparison\x12\x30\n\tunrounded\x18\x08 \x01(\x0b\x32\x1d.prunecast.v1.LogitDifference\"B\n\x10WeightComparison\x12\x0f\n\x07tensors\x18\x01 \x01(\x05\x12\x0e\n\x06values\x18\x02 \x01(\x03\x12\r\n\x05wrong\x18\x03 \x03(\t\"g\n\x0fLogitDifference\x12\x0e\n\x06tokens\x18\x01 \x01(\x05\x12\x0c\n\x04most\x18\x02 \x01(\x01\x12\r\n\x05share\x18\x03 \x01(\x01\x12\x13\n\x0bshare_limit\x18\x04 \x01(\x01\x12\x12\n\nagreements\x18\x05 \x01(\x05\"\x88\x01\n\x11UploadFileRequest\x12*\n\x05start\x18\x01 \x01(\x0b\x32\x19.prunecast.v1.UploadStartH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x12.\n\x04\x66ile\x18\x03 \x01(\x0b\x32\x1e.prunecast.v1.UploadFolderFileH\x00\x42\x06\n\x04part\" \n\x10UploadFolderFile\x12\x0c\n\x04path\x18\x01 \x01(\t\"Y\n\x0bUploadStart\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x12\n\x05\x62ytes\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x0e\n\x06\x66older\x18\x04 \x01(\x08\x42\x08\n\x06_bytes\":\n\x12UploadFileResponse\x12$\n\x06upload\x18\x01 \x01(\x0b\x32\x14.prunecast.v1.Upload\"\xd4\x01\n\x06Upload\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06in_use\x18\x06 \x01(\x08\x12\x0e\n\x06\x66older\x18\x07 \x01(\x08\x12\r\n\x05\x66iles\x18\x08 \x01(\x05\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\";\n\x12ListUploadsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListUploadsResponse\x12%\n\x07uploads\x18\x01 \x03(\x0b\x32\x14.prunecast.v1.Upload\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"#\n\x13\x44\x65leteUploadRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteUploadResponse*\x80\x01\n\x0c\x43heckOutcome\x12\x1d\n\x19\x43HECK_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HECK_OUTCOME_PASSED\x10\x01\x12\x18\n\x14\x43HECK_OUTCOME_FAILED\x10\x02\x12\x1d\n\x19\x43HECK_OUTCOME_NOT_CHECKED\x10\x03\x32\x97\x04\n\x0b\x46ileService\x12R\n\x0bListOutputs\x12 .prunecast.v1.ListOutputsRequest\x1a!.prunecast.v1.ListOutputsResponse\x12]\n\x0e\x44ownloadOutput\x12#.prunecast.v1.DownloadOutputRequest\x1a$.prunecast.v1.DownloadOutputResponse0\x01\x12W\n\x0cVerifyOutput\x12!.prunecast.v1.VerifyOutputRequest\x1a\".prunecast.v1.VerifyOutputResponse0\x01\x12Q\n\nUploadFile\x12\x1f.prunecast.v1.UploadFileRequest\x1a .prunecast.v1.UploadFileResponse(\x01\x12R\n\x0bListUploads\x12 .prunecast.v1.ListUploadsRequest\x1a!.prunecast.v1.ListUploadsResponse\x12U\n\x0c\x44\x65leteUpload\x12!.prunecast.v1.DeleteUploadRequest\x1a\".prunecast.v1.DeleteUploadResponseB_\n\x10\x64\x65v.prunecast.v1B\tFileProtoP\x01Z>github.com/prunecast/prunecast/gen/go/prunecast/v1;prunecastv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -27,8 +27,8 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['DESCRIPTOR']._serialized_options = b'\n\020dev.prunecast.v1B\tFileProtoP\001Z>github.com/prunecast/prunecast/gen/go/prunecast/v1;prunecastv1'
   _globals['_OUTPUTSUMMARY_METRICSENTRY']._options = None
   _globals['_OUTPUTSUMMARY_METRICSENTRY']._serialized_options = b'8\001'
-  _globals['_CHECKOUTCOME']._serialized_start=2243
-  _globals['_CHECKOUTCOME']._serialized_end=2371
+  _globals['_CHECKOUTCOME']._serialized_start=2410
+  _globals['_CHECKOUTCOME']._serialized_end=2538
   _globals['_LISTOUTPUTSREQUEST']._serialized_start=125
   _globals['_LISTOUTPUTSREQUEST']._serialized_end=200
   _globals['_LISTOUTPUTSRESPONSE']._serialized_start=202
@@ -46,27 +46,29 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_VERIFYOUTPUTRESPONSE']._serialized_start=1096
   _globals['_VERIFYOUTPUTRESPONSE']._serialized_end=1218
   _globals['_OUTPUTCHECK']._serialized_start=1221
-  _globals['_OUTPUTCHECK']._serialized_end=1387
-  _globals['_LOGITDIFFERENCE']._serialized_start=1389
-  _globals['_LOGITDIFFERENCE']._serialized_end=1492
-  _globals['_UPLOADFILEREQUEST']._serialized_start=1495
-  _globals['_UPLOADFILEREQUEST']._serialized_end=1631
-  _globals['_UPLOADFOLDERFILE']._serialized_start=1633
-  _globals['_UPLOADFOLDERFILE']._serialized_end=1665
-  _globals['_UPLOADSTART']._serialized_start=1667
-  _globals['_UPLOADSTART']._serialized_end=1756
-  _globals['_UPLOADFILERESPONSE']._serialized_start=1758
-  _globals['_UPLOADFILERESPONSE']._serialized_end=1816
-  _globals['_UPLOAD']._serialized_start=1819
-  _globals['_UPLOAD']._serialized_end=2031
-  _globals['_LISTUPLOADSREQUEST']._serialized_start=2033
-  _globals['_LISTUPLOADSREQUEST']._serialized_end=2092
-  _globals['_LISTUPLOADSRESPONSE']._serialized_start=2094
-  _globals['_LISTUPLOADSRESPONSE']._serialized_end=2179
-  _globals['_DELETEUPLOADREQUEST']._serialized_start=2181
-  _globals['_DELETEUPLOADREQUEST']._serialized_end=2216
-  _globals['_DELETEUPLOADRESPONSE']._serialized_start=2218
-  _globals['_DELETEUPLOADRESPONSE']._serialized_end=2240
-  _globals['_FILESERVICE']._serialized_start=2374
-  _globals['_FILESERVICE']._serialized_end=2909
+  _globals['_OUTPUTCHECK']._serialized_end=1486
+  _globals['_WEIGHTCOMPARISON']._serialized_start=1488
+  _globals['_WEIGHTCOMPARISON']._serialized_end=1554
+  _globals['_LOGITDIFFERENCE']._serialized_start=1556
+  _globals['_LOGITDIFFERENCE']._serialized_end=1659
+  _globals['_UPLOADFILEREQUEST']._serialized_start=1662
+  _globals['_UPLOADFILEREQUEST']._serialized_end=1798
+  _globals['_UPLOADFOLDERFILE']._serialized_start=1800
+  _globals['_UPLOADFOLDERFILE']._serialized_end=1832
+  _globals['_UPLOADSTART']._serialized_start=1834
+  _globals['_UPLOADSTART']._serialized_end=1923
+  _globals['_UPLOADFILERESPONSE']._serialized_start=1925
+  _globals['_UPLOADFILERESPONSE']._serialized_end=1983
+  _globals['_UPLOAD']._serialized_start=1986
+  _globals['_UPLOAD']._serialized_end=2198
+  _globals['_LISTUPLOADSREQUEST']._serialized_start=2200
+  _globals['_LISTUPLOADSREQUEST']._serialized_end=2259
+  _globals['_LISTUPLOADSRESPONSE']._serialized_start=2261
+  _globals['_LISTUPLOADSRESPONSE']._serialized_end=2346
+  _globals['_DELETEUPLOADREQUEST']._serialized_start=2348
+  _globals['_DELETEUPLOADREQUEST']._serialized_end=2383
+  _globals['_DELETEUPLOADRESPONSE']._serialized_start=2385
+  _globals['_DELETEUPLOADRESPONSE']._serialized_end=2407
+  _globals['_FILESERVICE']._serialized_start=2541
+  _globals['_FILESERVICE']._serialized_end=3076
 # @@protoc_insertion_point(module_scope)

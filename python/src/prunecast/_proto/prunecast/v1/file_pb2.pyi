@@ -128,20 +128,34 @@ class VerifyOutputResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[_job_pb2.JobProgress, _Mapping]] = ..., check: _Optional[_Union[OutputCheck, _Mapping]] = ...) -> None: ...
 
 class OutputCheck(_message.Message):
-    __slots__ = ("name", "outcome", "finding", "file", "folder", "logits")
+    __slots__ = ("name", "outcome", "finding", "file", "folder", "logits", "weights", "unrounded")
     NAME_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     FINDING_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     FOLDER_FIELD_NUMBER: _ClassVar[int]
     LOGITS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    UNROUNDED_FIELD_NUMBER: _ClassVar[int]
     name: str
     outcome: CheckOutcome
     finding: str
     file: str
     folder: str
     logits: LogitDifference
-    def __init__(self, name: _Optional[str] = ..., outcome: _Optional[_Union[CheckOutcome, str]] = ..., finding: _Optional[str] = ..., file: _Optional[str] = ..., folder: _Optional[str] = ..., logits: _Optional[_Union[LogitDifference, _Mapping]] = ...) -> None: ...
+    weights: WeightComparison
+    unrounded: LogitDifference
+    def __init__(self, name: _Optional[str] = ..., outcome: _Optional[_Union[CheckOutcome, str]] = ..., finding: _Optional[str] = ..., file: _Optional[str] = ..., folder: _Optional[str] = ..., logits: _Optional[_Union[LogitDifference, _Mapping]] = ..., weights: _Optional[_Union[WeightComparison, _Mapping]] = ..., unrounded: _Optional[_Union[LogitDifference, _Mapping]] = ...) -> None: ...
+
+class WeightComparison(_message.Message):
+    __slots__ = ("tensors", "values", "wrong")
+    TENSORS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    WRONG_FIELD_NUMBER: _ClassVar[int]
+    tensors: int
+    values: int
+    wrong: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tensors: _Optional[int] = ..., values: _Optional[int] = ..., wrong: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LogitDifference(_message.Message):
     __slots__ = ("tokens", "most", "share", "share_limit", "agreements")
