@@ -23,8 +23,9 @@ export async function readJsonObject(
  * which it stops being JSON.
  */
 export function parseJsonObject(bytes: Uint8Array, file: string): Record<string, unknown> {
-  const value = parseJson(decodeText(bytes, file), file);
-  requireShallow(value, file);
+  const text = decodeText(bytes, file);
+  const value = parseJson(text, file);
+  requireShallow(text, file);
   if (isRecord(value)) return value;
   throw malformed(file, `must hold a JSON object, not ${show(value)}`);
 }
@@ -56,15 +57,24 @@ function parseJson(text: string, file: string): unknown {
  */
 export const MAX_DEPTH = 64;
 
-function requireShallow(value: unknown, file: string): void {
-  let level: object[] = value !== null && typeof value === 'object' ? [value] : [];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) throw malformed(file, `is nested deeper than ${MAX_DEPTH} levels, the most that are read`);
-    level = level
-      .flatMap((parent) => Object.values(parent))
-      .filter((child): child is object => child !== null && typeof child === 'object');
+/** Looks at the brackets of text that is JSON: a vocabulary takes ten times as long to walk through. */
+function requireShallow(text: string, file: string): void {
+  let depth = -1; // what is not nested has 0
+  let inString = false;
+  for (let place = 0; place < text.length; place += 1) {
+    const code = text.charCodeAt(place);
+    if (code === QUOTE) inString = !inString;
+    else if (inString) place += code === BACKSLASH ? 1 : 0;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      depth += 1;
+      if (depth > MAX_DEPTH) throw malformed(file, `is nested deeper than ${MAX_DEPTH} levels, the most that are read`);
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth -= 1;
   }
 }
+
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+const [OPEN_BRACKET, CLOSE_BRACKET] = [0x5b, 0x5d];
+const [OPEN_BRACE, CLOSE_BRACE] = [0x7b, 0x7d];
 
 /** Matches strings, so that what looks like a number inside them is left alone, and the numbers that JSON lacks. */
 const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|NaN|-?Infinity/g;

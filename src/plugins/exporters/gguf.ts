@@ -16,7 +16,7 @@ import { listNumberBytes } from './folder/number-bytes.js';
 import { cannotHold } from './gguf/cannot-hold.js';
 import { describeModel, describeScaling, listFrequencyFactors } from './gguf/describe-model.js';
 import { describeSampling } from './gguf/describe-sampling.js';
-import { describeTokenizer, listTokenizerNotes } from './gguf/describe-tokenizer.js';
+import { describeTokenizer, listTokenizerNotes, readTokenizer } from './gguf/describe-tokenizer.js';
 import { describeUse } from './gguf/describe-use.js';
 import { listWeights, tableType } from './gguf/list-weights.js';
 import { openGgufExport } from './gguf/open-export.js';
@@ -58,7 +58,7 @@ export default defineExporter({
   open: openGgufExport,
   restrict: (shape, _biases, { type }) => restrictLayers(shape, TYPES[type]),
   refuses: (source) => refuseSource(source),
-  listNotes: listTokenizerNotes,
+  listNotes: async (source) => listTokenizerNotes(await readTokenizer(source)),
   listFiles: async (model, { type }) => {
     const { content, companions, texts } = await describeFile(model, type);
     return listFolder({ ...model, ...companions }, { [GGUF_FILE]: countFileBytes(content) }, texts);
@@ -76,12 +76,13 @@ async function describeFile(model: PrunedModel, asked: keyof typeof TYPES) {
   const type = TYPES[asked];
   const planned = planLayers(model.shape, model.architecture, type);
   if (typeof planned === 'string') throw cannotHold(planned);
+  const tokenizer = await readTokenizer(model);
   const metadata = {
     ...describeModel(model, planned, type),
     ...(await describeSampling(model)),
-    ...(await describeTokenizer(model, model.shape.vocabulary)),
+    ...(await describeTokenizer(model, tokenizer, model.shape.vocabulary)),
   };
-  const notes = (await listTokenizerNotes(model)).map((note) => `\n\nBeware: ${note}.`);
+  const notes = listTokenizerNotes(tokenizer).map((note) => `\n\nBeware: ${note}.`);
   const { use, ...facts } = describeUse();
   const card = writeModelCard(model, {
     ...facts,
@@ -112,7 +113,7 @@ async function describeSource(source: ExportSource): Promise<Record<string, Gguf
   const { config, shape } = source;
   return {
     ...describeScaling(parseConfig(config).rope, findFamily(shape.family).llamaCpp),
-    ...(await describeTokenizer(source, shape.vocabulary)),
+    ...(await describeTokenizer(source, await readTokenizer(source), shape.vocabulary)),
   };
 }
 

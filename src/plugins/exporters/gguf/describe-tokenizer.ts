@@ -14,6 +14,11 @@ const KINDS = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, by
 /** A byte that the vocabulary spells: `<0x0A>`. */
 const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
 
+/** tokenizer.json, of which a large one takes some tenths of a second; undefined if there is none. */
+export function readTokenizer(source: Pick<Source, 'readSource'>): Promise<Json | undefined> {
+  return readJson(source, 'tokenizer.json');
+}
+
 /**
  * The tokenizer of tokenizer.json as llama.cpp's loader reads it (its src/llama-vocab.cpp): byte-level BPE as `gpt2`,
  * with its merges and the name of its pre-tokenizer, BPE over characters with byte tokens as `llama`, with scores by
@@ -21,10 +26,14 @@ const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
  *
  * Throws EXPORT_UNSUPPORTED for any other tokenizer, and for none: llama.cpp runs no model without one.
  *
+ * @param tokenizer as `readTokenizer` returns it
  * @param vocabulary rows of the embedding, at least as many as tokens
  */
-export async function describeTokenizer(source: Source, vocabulary: number): Promise<Record<string, GgufValue>> {
-  const tokenizer = await readJson(source, 'tokenizer.json');
+export async function describeTokenizer(
+  source: Source,
+  tokenizer: Json | undefined,
+  vocabulary: number,
+): Promise<Record<string, GgufValue>> {
   if (tokenizer === undefined) {
     const found = (await source.readSource('tokenizer.model')) === undefined ? '' : ', only a tokenizer.model';
     throw cannotHold(
@@ -64,8 +73,7 @@ export async function describeTokenizer(source: Source, vocabulary: number): Pro
  * each special token, or nowhere (src/llama-vocab.cpp, `add_space_prefix`); Metaspace puts none where one is, and with
  * `first` none after special tokens (tokenizers, pre_tokenizers/metaspace.rs).
  */
-export async function listTokenizerNotes(source: Source): Promise<string[]> {
-  const tokenizer = (await readJson(source, 'tokenizer.json')) ?? {};
+export function listTokenizerNotes(tokenizer: Json = {}): string[] {
   if (entryOf(tokenizer, 'model')['byte_fallback'] !== true) return [];
   const known = "llama.cpp puts a space before a text and after each special token; the model's tokenizer.json";
   const schemes = new Set(listSteps(tokenizer['pre_tokenizer'], 'pretokenizers').map(schemeOf));
@@ -208,7 +216,7 @@ async function readChatTemplate(source: Source, settings: Json): Promise<string 
   return typeof named === 'string' ? named : undefined;
 }
 
-async function readJson(source: Source, file: string): Promise<Json | undefined> {
+async function readJson(source: Pick<Source, 'readSource'>, file: string): Promise<Json | undefined> {
   const bytes = await source.readSource(file);
   return bytes === undefined ? undefined : parseJsonObject(bytes, file);
 }
