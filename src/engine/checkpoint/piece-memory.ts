@@ -41,9 +41,9 @@ export function createPieceMemory(): PieceMemory {
   };
 }
 
-/** The beginning of memory that somebody offers, or new memory. */
+/** The beginning of memory that somebody offers, or new memory if it is too small. */
 export function placeIn(memory: Uint8Array | undefined, bytes: number): Uint8Array {
-  return memory?.subarray(0, bytes) ?? new Uint8Array(bytes);
+  return memory === undefined || memory.length < bytes ? new Uint8Array(bytes) : memory.subarray(0, bytes);
 }
 
 function enlarge(memory: Uint8Array | undefined, bytes: number): Uint8Array {

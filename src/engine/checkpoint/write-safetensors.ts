@@ -85,7 +85,10 @@ export interface WrittenFile {
   readonly sha256: string;
 }
 
-/** The disk begins to write after so many bytes: else it would rest until the end, and be waited for then. */
+/**
+ * The disk begins to write after so many bytes: else it would rest until the end, and be waited for then. One call at a
+ * time: each holds one of the few threads of Node that all files are read and written by.
+ */
 const FLUSH_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -97,11 +100,12 @@ export async function writeFileSynced(path: string, write: (file: NewFile) => Pr
   const sha = createHash('sha256');
   let [count, flushed] = [0, 0];
   let [writing, flushing] = [Promise.resolve(), Promise.resolve()];
+  let isFlushing = false;
   const flush = (): void => {
-    if (count - flushed < FLUSH_BYTES) return;
-    flushed = count;
-    flushing = Promise.all([flushing, handle.datasync()]).then(() => undefined);
-    flushing.catch(() => undefined); // reported when the file is complete
+    if (isFlushing || count - flushed < FLUSH_BYTES) return;
+    [flushed, isFlushing] = [count, true];
+    flushing = handle.datasync().then(() => void (isFlushing = false));
+    flushing.catch(() => undefined); // no other begins then, and it is reported when the file is complete
   };
   try {
     await write({

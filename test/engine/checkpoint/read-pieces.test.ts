@@ -59,3 +59,10 @@ describe('readPieces', () => {
     await expect(readPieces(short, 2 * COLUMNS).next()).rejects.toThrow(/w has 8 bytes from row 0 on/);
   });
 });
+
+describe('placeIn', () => {
+  it('takes new memory in place of some that is too small, so that no bytes are lost', () => {
+    const offered = new Uint8Array(8);
+    expect([placeIn(offered, 8).buffer === offered.buffer, placeIn(offered, 9).length]).toEqual([true, 9]);
+  });
+});

@@ -1,9 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { PrunedTensor } from '../../../src/core/ports/exporter.js';
 import { openCheckpoint } from '../../../src/engine/checkpoint/open-checkpoint.js';
-import { writeSafetensors } from '../../../src/engine/checkpoint/write-safetensors.js';
+import { writeFileSynced, writeSafetensors } from '../../../src/engine/checkpoint/write-safetensors.js';
 import { makeFolder, TINY_CONFIG, tinyTensors, writeFolder } from './tiny-checkpoint.js';
 
 const work = { signal: new AbortController().signal };
@@ -124,5 +124,28 @@ describe('writeSafetensors', () => {
     });
     expect(seen).toHaveLength(11);
     expect(seen.at(-1)).toBe(1);
+  });
+});
+
+describe('writeFileSynced', () => {
+  it('waits for a slow disk in one thread of Node at most, and fails if the disk does', async () => {
+    const path = join(await makeFolder(), 'other');
+    const handle = await open(path, 'w');
+    const files = Object.getPrototypeOf(handle) as typeof handle;
+    await handle.close();
+    let fail: ((error: Error) => void) | undefined;
+    const slow = vi.spyOn(files, 'datasync').mockImplementation(() => new Promise((_, reject) => (fail = reject)));
+    const mocked = [
+      slow,
+      vi.spyOn(files, 'write').mockImplementation(async (bytes) => ({ bytesWritten: bytes.length, buffer: bytes })),
+    ];
+    const megabytes = new Uint8Array(64 * 1024 * 1024);
+    const written = writeFileSynced(`${path}.new`, async (file) => {
+      for (let part = 0; part < 4; part += 1) await file.write(megabytes);
+      expect(slow).toHaveBeenCalledTimes(1);
+      fail?.(new Error('the disk is gone'));
+    });
+    await expect(written).rejects.toThrow('the disk is gone');
+    for (const mock of mocked) mock.mockRestore();
   });
 });
