@@ -38,6 +38,8 @@ const { values: flags } = parseArgs({
     json: { type: 'string' },
   },
 });
+if (flags.model.length === 0 || flags.text === '' || flags.calibration === '')
+  throw new Error('name at least one --model DIR, a --text FILE and a --calibration FILE');
 
 const PRUNECAST = resolve(import.meta.dirname, '../src/cli/main.js');
 const WINDOWS = 4;

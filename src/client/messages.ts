@@ -103,6 +103,7 @@ export type {
   UploadStart,
   VerifyOutputRequest,
   VerifyOutputResponse,
+  WeightComparison,
 } from '../gen/prunecast/v1/file.js';
 export { Dtype } from '../gen/prunecast/v1/model.js';
 export type {
