@@ -150,7 +150,7 @@ export class RecipeResolver {
       return this.resolve(Recipe.fromPartial(asked), model, `${field}.recipe`);
     const { textDigest, sequences, sequenceTokens, bos } = calibration;
     const { path, part } = origin;
-    const needed = `the weights of this output were compensated by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of a text whose token ids have the digest ${textDigest}`;
+    const needed = `the weights of this output were compensated by ${compensation.id} on ${sequences} sequences of ${sequenceTokens} tokens of ${path === null ? 'a text' : `the text ${path}`}, whose token ids have the digest ${textDigest}`;
     const text = given ?? (path === null ? undefined : Text.fromPartial({ source: { $case: 'path', value: path } }));
     if (text === undefined) throw PrunecastError.ofField(textField, `is needed: send that text; ${needed}`);
     const streamed = streamCalibration === undefined ? {} : { streamSequences: streamCalibration.sequences };
@@ -160,7 +160,10 @@ export class RecipeResolver {
     });
     const resolve = (textTokens: number): Promise<ResolvedRecipe> =>
       this.resolve(calibrated, model, `${field}.recipe`, { text, part, textTokens }).catch((error: unknown) => {
-        if (given !== undefined || !(error instanceof PrunecastError) || error.reason !== 'TEXT_NOT_FOUND') throw error;
+        if (!(error instanceof PrunecastError)) throw error;
+        if (error.reason === 'TEXT_TOO_SHORT')
+          throw PrunecastError.ofField(textField, `is shorter than the text of the manifest: ${needed}`);
+        if (given !== undefined || error.reason !== 'TEXT_NOT_FOUND') throw error;
         const { name, cure } = describeAbsentText(path ?? '', textField);
         throw PrunecastError.ofField(textField, `is needed, as ${name} is not at hand: ${cure}; ${needed}`);
       });

@@ -262,13 +262,15 @@ describe('VerifyOutput', () => {
     for (const check of (await verify({ output: 'mended' })).slice(3))
       expect(check).toMatchObject({
         outcome: CheckOutcome.NOT_CHECKED,
-        finding: 'the text that its weights were mended on, stories.json, is not at hand: name it in `text`',
+        finding: 'the text that its weights were compensated on, stories.json, is not at hand: name it in `text`',
       });
     await writeFile(verbs.path('texts/elsewhere.json'), stories);
     expect(describeFaults(await verify({ output: 'mended', text: text('elsewhere.json') }))).toEqual([]);
     await writeFile(verbs.path('texts/other.json'), stories.replaceAll('girl', 'boy'));
     const withOther = () => verify({ output: 'mended', text: text('other.json') });
     expect(await refusalOf(verbs, withOther)).toMatchObject({ reason: 'INVALID_REQUEST' });
+    await writeFile(verbs.path('texts/other.json'), '["Too short."]');
+    expect(await refusalOf(verbs, withOther)).toMatchObject({ reason: 'INVALID_REQUEST', fields: ['text'] });
     await writeFile(verbs.path('texts/stories.json'), stories);
   });
 
