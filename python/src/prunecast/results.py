@@ -562,7 +562,7 @@ class Output:
 
 @dataclass(frozen=True)
 class LogitDifference:
-    """How far the logits of an output are from those of its source, pruned and mended in the same way."""
+    """How far the logits of an output are from those of its source, pruned and compensated in the same way."""
 
     tokens: int
     most: float

@@ -29,7 +29,7 @@ export function addVerifyCommand(program: Command): void {
       field: 'model',
       place: 'model',
     },
-    textFlag('--calibration', 'text', 'the text that its weights were mended on, if it has moved', {
+    textFlag('--calibration', 'text', 'the text that its weights were compensated on, if it has moved', {
       showsNoDefault: true,
     }),
   ]);

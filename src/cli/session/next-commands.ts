@@ -136,7 +136,7 @@ function isCalibrationMissing(error: unknown, argv: readonly string[]): boolean 
   return isAtFault && valuesOf(argv, '--calibration').length === 0;
 }
 
-/** Whether its weights are those of an output: mended on the text that its manifest tells of. */
+/** Whether its weights are those of an an output: compensated on the text that its manifest tells of. */
 function namesManifest(argv: readonly string[]): boolean {
   return ['--manifest', '--earlier-output'].some((flag) => valuesOf(argv, flag).length > 0);
 }

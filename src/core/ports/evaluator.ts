@@ -219,7 +219,7 @@ export interface FurtherObservations {
   /** How long runs take; needs no sequences. Nothing else runs on the model meanwhile. */
   readonly timing?: TimingRequest;
   /**
-   * The architecture as a checkpoint on disk, mended as its recipe says; needs no sequences. For software of another
+   * The architecture as a checkpoint on disk, compensated as its recipe says; needs no sequences. For software of another
    * kind, such as a benchmark of one's own.
    */
   readonly checkpoint?: CheckpointRequest;

@@ -52,7 +52,7 @@ export async function listLoads(
           return wanted?.length === 0
             ? []
             : [{ ...row, exporter: id, options, loadsIn: [...supported.loadsIn], note: '' }];
-        const note = `${own?.join(', ')} would: ${supported.reason}`;
+        const note = `${own?.join(', ')} takes only other shapes of it: ${supported.reason}`;
         return own?.length === 0 ? [] : [{ ...row, exporter: id, options, loadsIn: [], note }];
       });
       return [...rows, ...further];

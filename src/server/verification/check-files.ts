@@ -53,7 +53,10 @@ export async function checkFiles(
     checks.push(
       digests === undefined
         ? notChecked('files', `${count(files)} have the bytes that were written; an earlier version kept no SHA-256`)
-        : passed('files', `${count(files)}, ${total} bytes: size and SHA-256 of each as written`),
+        : passed(
+            'files',
+            `${count(files)}, ${total.toLocaleString('en-US')} bytes: size and SHA-256 of each as written`,
+          ),
     );
   for (const file of await listOthers(directory, files))
     checks.push(notChecked('files', `${file} is none of the files that were written`, { file }));

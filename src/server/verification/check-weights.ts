@@ -16,26 +16,26 @@ export interface ExpectedWeights {
   /** What stands in the export for each of its tensors, see `matchWrittenTensors`. */
   readonly names: ReadonlyMap<string, string>;
   /** Tensors that a compensation has computed. */
-  readonly mended: ReadonlySet<string>;
+  readonly compensated: ReadonlySet<string>;
 }
 
 /**
- * How far mended weights may be from those that are computed again, as a share of the largest of their row. On the same
+ * How far compensated weights may be from those that are computed again, as a share of the largest of their row. On the same
  * machine they are the same; another one sums in another order, and what is rounded to bfloat16 may then be a step away.
  */
-const MENDED_LEEWAY = 2 ** -7;
+const COMPENSATED_LEEWAY = 2 ** -7;
 
 /** Most tensors at fault that a finding tells of. */
 const MOST_TOLD = 3;
 
 /**
- * Compares every weight of an export, as its exporter reads it back, with the source's that was cut, and mended, in the
+ * Compares every weight of an export, as its exporter reads it back, with the source's that was cut, and compensated, in the
  * same way: it must be as near as rounding to its type leaves it. Each is read a few rows at a time.
  */
 export async function checkWeights(
   thread: OpenThread,
   { tensors = [], storage }: OpenedFacts,
-  { pruned, names, mended }: ExpectedWeights,
+  { pruned, names, compensated }: ExpectedWeights,
   context: PartContext,
 ): Promise<OutputCheck> {
   const work = workContext(context, 'comparing the weights');
@@ -67,7 +67,7 @@ export async function checkWeights(
     for await (const bytes of readPieces(tensor, countBytes(tensor), memory)) {
       const rows = { first, count: rowBytes === 0 ? 0 : bytes.length / rowBytes };
       const argument = { tensor: stored?.name, rows, width, expected: { dtype, bytes } };
-      const leeway = mended.has(name) ? MENDED_LEEWAY : 0;
+      const leeway = compensated.has(name) ? COMPENSATED_LEEWAY : 0;
       const wrong = await thread.call('compare', { ...argument, leeway }, work).catch((error: unknown) => {
         context.signal.throwIfAborted();
         if (error instanceof PrunecastError) return error.message;
@@ -89,7 +89,7 @@ export async function checkWeights(
   if (faults.length === 0)
     return passed(
       'weights',
-      `all ${weights.values} in ${compared.length} tensors are those of the source, pruned and mended in the same way, as near as rounding to ${storage.type} leaves them`,
+      `all ${weights.values.toLocaleString('en-US')} in ${compared.length} tensors are those of the source, pruned and compensated in the same way, as near as rounding to ${storage.type} leaves them`,
       { weights },
     );
   const told = faults.slice(0, MOST_TOLD).map(({ name, what }) => `${name} ${what}`);

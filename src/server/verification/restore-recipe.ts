@@ -48,11 +48,11 @@ export async function restoreRecipe(
     if (!(error instanceof PrunecastError) || request.text !== undefined) throw error;
     if (error.reason === 'TEXT_NOT_FOUND') {
       const { name, cure } = describeAbsentText(recipe.calibration_text?.path ?? 'which was sent', 'text');
-      return `the text that its weights were mended on, ${name}, is not at hand: ${cure}`;
+      return `the text that its weights were compensated on, ${name}, is not at hand: ${cure}`;
     }
     const [violation] = error.violations;
     return violation?.field === 'text'
-      ? `the text that its weights were mended on ${violation.description}`
-      : `how its weights were mended cannot be computed again: ${error.message}`;
+      ? `the text that its weights were compensated on ${violation.description}`
+      : `how its weights were compensated cannot be computed again: ${error.message}`;
   }
 }

@@ -152,7 +152,7 @@ async function open(
   }
 }
 
-/** Compares the weights and the logits of an opened form with those of its source, pruned and mended in the same way. */
+/** Compares the weights and the logits of an opened form with those of its source, pruned and compensated in the same way. */
 async function* checkContents(
   services: VerifyServices,
   form: {
@@ -178,7 +178,7 @@ async function* checkContents(
     const compensating = workContext(context, 'compensating the weights');
     const replace = listCompensatedTensors(language, recipe, architectureOf(keptUnits), compensating);
     const pruned = pruneModel({ checkpoint, keptUnits, replace });
-    const expected = { pruned, names: matchWrittenTensors(pruned, opened), mended: new Set(replace.keys()) };
+    const expected = { pruned, names: matchWrittenTensors(pruned, opened), compensated: new Set(replace.keys()) };
     if (opened.tensors === undefined)
       yield notChecked('weights', 'its exporter does not read them back: its logits are compared alone');
     else {

@@ -280,7 +280,7 @@ describe('onnx', () => {
     await withModel(again.checkpoint, async (model) => {
       const found = await onnx.open?.(exported, unattended);
       expect(found?.architecture).toEqual(model.shape.layers);
-      expect(found?.storage).toEqual({ type: 'INT8', rounding: 1 / 254 });
+      expect(found?.storage).toEqual({ type: 'int8', rounding: 1 / 254 });
       const tokens = Int32Array.from(LONG);
       expect(largestDifference(await found?.logits(tokens), await model.logits(tokens))).toBeLessThan(1e-3);
       await found?.close();

@@ -70,7 +70,7 @@ describe('listLoads', () => {
       [true, undefined, ['tool 2 or later'], ''],
       [true, { form: 'even' }, ['engine'], ''],
       [false, undefined, ['tool 2 or later'], ''],
-      [false, { form: 'even' }, [], 'engine would: too narrow; widen it'],
+      [false, { form: 'even' }, [], 'engine takes only other shapes of it: too narrow; widen it'],
     ]);
     // Of an architecture and an exporter with options of its own.
     const { plugin: exporter } = plugins.all('exporter')[0] ?? { plugin };
@@ -78,7 +78,7 @@ describe('listLoads', () => {
     const exporters = [{ exporter: exporter as Exporter, options: { form: 'wide' } }];
     expect(tell(await listLoads(checkpoint, plugins, { architecture, exporters }))).toEqual([
       [true, undefined, ['tool 3 or later'], ''],
-      [true, { form: 'even' }, [], 'engine would: too narrow; widen it'],
+      [true, { form: 'even' }, [], 'engine takes only other shapes of it: too narrow; widen it'],
     ]);
   });
 });

@@ -217,7 +217,7 @@ export interface VerifyOutputRequest {
    */
   model: string;
   /**
-   * The calibration text that its weights were mended on, if it is no longer where prunecast.json says. Unset: the one
+   * The calibration text that its weights were compensated on, if it is no longer where prunecast.json says. Unset: the one
    * that prunecast.json names; if it is not there, the logits are not checked.
    */
   text: Text | undefined;
@@ -252,7 +252,7 @@ export interface OutputCheck {
   /** Of an output with several forms, the folder of the form that was checked; else empty. */
   folder: string;
   /**
-   * How far the logits are from those that the engine computes: of the source, pruned and mended in the same way, or if
+   * How far the logits are from those that the engine computes: of the source, pruned and compensated in the same way, or if
    * its weights were rounded, of the weights in the output. Only where they were compared.
    */
   logits:
@@ -264,12 +264,12 @@ export interface OutputCheck {
     | undefined;
   /**
    * Beside `logits` of weights that were rounded: how far these logits are from those of the source's weights, pruned and
-   * mended in the same way and not rounded. This is what rounding costs; nothing limits it.
+   * compensated in the same way and not rounded. This is what rounding costs; nothing limits it.
    */
   unrounded: LogitDifference | undefined;
 }
 
-/** The weights of an output beside those of its source, pruned and mended in the same way. */
+/** The weights of an output beside those of its source, pruned and compensated in the same way. */
 export interface WeightComparison {
   /** Tensors that were compared: all of the output. */
   tensors: number;
@@ -2961,7 +2961,7 @@ export const FileServiceService = {
   },
   /**
    * Verifies an output: that its files are those that were written, that what loads it finds the sizes which
-   * prunecast.json says, and that it computes what its source computes when it is pruned and mended in the same way. Each
+   * prunecast.json says, and that it computes what its source computes when it is pruned and compensated in the same way. Each
    * check comes when it is done, progress between them; what cannot be checked is told with the reason. The output and its
    * source are only read. Errors: INVALID_REQUEST, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS; and MODEL_NOT_FOUND and those of
    * texts for a `model` or `text` that is named.
@@ -3027,7 +3027,7 @@ export interface FileServiceServer extends UntypedServiceImplementation {
   downloadOutput: handleServerStreamingCall<DownloadOutputRequest, DownloadOutputResponse>;
   /**
    * Verifies an output: that its files are those that were written, that what loads it finds the sizes which
-   * prunecast.json says, and that it computes what its source computes when it is pruned and mended in the same way. Each
+   * prunecast.json says, and that it computes what its source computes when it is pruned and compensated in the same way. Each
    * check comes when it is done, progress between them; what cannot be checked is told with the reason. The output and its
    * source are only read. Errors: INVALID_REQUEST, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS; and MODEL_NOT_FOUND and those of
    * texts for a `model` or `text` that is named.
@@ -3081,7 +3081,7 @@ export interface FileServiceClient extends Client {
   ): ClientReadableStream<DownloadOutputResponse>;
   /**
    * Verifies an output: that its files are those that were written, that what loads it finds the sizes which
-   * prunecast.json says, and that it computes what its source computes when it is pruned and mended in the same way. Each
+   * prunecast.json says, and that it computes what its source computes when it is pruned and compensated in the same way. Each
    * check comes when it is done, progress between them; what cannot be checked is told with the reason. The output and its
    * source are only read. Errors: INVALID_REQUEST, OUTPUT_NOT_FOUND, PATH_OUTSIDE_ROOTS; and MODEL_NOT_FOUND and those of
    * texts for a `model` or `text` that is named.

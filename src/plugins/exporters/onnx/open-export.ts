@@ -22,9 +22,9 @@ type Tensors = ReadonlyMap<string, DescribedTensor>;
 
 /** How each type of matrices is stored. */
 const STORAGE: Readonly<Record<MatrixType, WeightStorage>> = {
-  float32: { type: 'FLOAT', rounding: 2 ** -24 },
-  float16: { type: 'FLOAT16', rounding: 2 ** -11 },
-  int8: { type: 'INT8', rounding: 1 / 254 },
+  float32: { type: 'float32', rounding: 2 ** -24 },
+  float16: { type: 'float16', rounding: 2 ** -11 },
+  int8: { type: 'int8', rounding: 1 / 254 },
 };
 
 /** Opens a folder with a graph by ONNX Runtime: config.json, the graph, and the files of weights beside it. */
