@@ -262,7 +262,7 @@ export async function describeExports() {
     '`hf` with `form=decilm`:',
     describeHf('decilm', true).use,
     '`gguf`:',
-    describeGguf().use,
+    describeGguf(true).use,
     'A test runs the lines for Node ([gguf.test.ts](../test/plugins/exporters/gguf.test.ts)); the programs of llama.cpp are not installed in tests.',
     '`onnx`:',
     onnx.use,

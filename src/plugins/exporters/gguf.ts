@@ -83,7 +83,7 @@ async function describeFile(model: PrunedModel, asked: keyof typeof TYPES) {
     ...(await describeTokenizer(model, tokenizer, model.shape.vocabulary)),
   };
   const notes = listTokenizerNotes(tokenizer).map((note) => `\n\nBeware: ${note}.`);
-  const { use, ...facts } = describeUse();
+  const { use, ...facts } = describeUse('tokenizer.chat_template' in metadata);
   const card = writeModelCard(model, {
     ...facts,
     use: `${use}${notes.join('')}`,

@@ -41,5 +41,5 @@ const WORDS = {
 } as const;
 
 function describeSizes({ architecture, shape, storage }: OpenedFacts): string {
-  return `${architecture.length} layers with the heads and channels of prunecast.json, hidden size ${shape.hidden}, ${shape.vocabulary} tokens, weights as ${storage.type}`;
+  return `${architecture.length} layers with the heads and channels of prunecast.json, hidden size ${shape.hidden}, ${shape.vocabulary.toLocaleString('en-US')} tokens, weights as ${storage.type}`;
 }

@@ -89,7 +89,7 @@ export async function checkWeights(
   if (faults.length === 0)
     return passed(
       'weights',
-      `all ${weights.values.toLocaleString('en-US')} in ${compared.length} tensors are those of the source, pruned and compensated in the same way, as near as rounding to ${storage.type} leaves them`,
+      `all ${weights.values.toLocaleString('en-US')} values in ${compared.length} tensors are those of the source, pruned and compensated in the same way, as near as rounding to ${storage.type} leaves them`,
       { weights },
     );
   const told = faults.slice(0, MOST_TOLD).map(({ name, what }) => `${name} ${what}`);

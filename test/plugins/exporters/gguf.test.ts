@@ -385,7 +385,9 @@ describe('gguf', () => {
     const { path } = await write(source, few);
     const folder = dirname(path);
     expect((await readdir(folder)).toSorted()).toEqual(['LICENSE.txt', 'README.md', 'model.gguf', 'prunecast.json']);
-    expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain('llama-cli -m model.gguf');
+    const card = readFileSync(join(folder, 'README.md'), 'utf8');
+    expect(card).toContain('llama-cli -m model.gguf');
+    expect(card).toContain('It has the tokenizer in it.');
     const { metadata } = await readGgufFileInfo(path);
     expect(metadata.general).toMatchObject({ sampling: { temp: 0.5, top_k: 20, top_p: 0.75, penalty_repeat: 1.25 } });
   });

@@ -2,7 +2,7 @@ import type { CardFacts } from '../folder/model-card.js';
 import { GGUF_FILE } from './write-gguf.js';
 
 /** What a card says of a file for llama.cpp, and the lines of JavaScript that generate with it. */
-export function describeUse(): Pick<CardFacts, 'library' | 'tags' | 'use'> {
+export function describeUse(hasChatTemplate: boolean): Pick<CardFacts, 'library' | 'tags' | 'use'> {
   const code = [
     "import { getLlama, LlamaCompletion } from 'node-llama-cpp';",
     '',
@@ -29,6 +29,6 @@ With llama.cpp in Node:
 ${code}
 \`\`\`
 
-What else builds on llama.cpp loads the file too. It has the tokenizer and the chat template in it.`,
+What else builds on llama.cpp loads the file too. It has the tokenizer${hasChatTemplate ? ' and the chat template' : ''} in it.`,
   };
 }
