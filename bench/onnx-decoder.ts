@@ -7,6 +7,7 @@ export type Batch = readonly (readonly (number | undefined)[])[];
 export interface OnnxDecoder {
   /** Names of its inputs with their sizes. */
   readonly inputs: ReadonlyMap<string, readonly (number | string)[]>;
+  readonly outputs: readonly string[];
   /**
    * Runs a batch in steps of so many tokens, each with the cache of those before; all at once by default. Returns the
    * logits of each row, [length, vocabulary].
@@ -42,6 +43,7 @@ export async function withOnnxDecoder<Result>(
   try {
     return await use({
       inputs: new Map(metadata.map(({ name, shape }) => [name, shape])),
+      outputs: session.outputNames,
       run: async (batch, steps = [batch[0]?.length ?? 0]) => {
         const parts: Float32Array[][] = batch.map(() => []);
         let cache = emptyCache(batch.length);

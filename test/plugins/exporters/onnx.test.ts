@@ -190,6 +190,7 @@ describe('onnx', () => {
     await withModel(checkpoint, async (model) => {
       await withOnnxDecoder(graph, async (decoder) => {
         expect(await findLargestDifference(model, decoder)).toBeLessThan(1e-3);
+        expect(decoder.outputs[0]).toBe('logits'); // programs take the first
         const caches = [...decoder.inputs].filter(([name]) => name.endsWith('.key')).map(([, [, heads]]) => heads);
         expect(caches).toEqual(kept.map(({ kvGroups }) => kvGroups.length).filter((heads) => heads > 0));
       });

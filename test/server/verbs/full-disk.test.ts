@@ -75,7 +75,7 @@ describe.skipIf(!CAN_MOUNT)('a full disk', () => {
     disks.state = makeSmallDisk('16m');
     disks.outputs = makeSmallDisk('4m');
     verbs = await startVerbServer({
-      plugins: [await loadFixturePlugin('exporters/slow.mjs')],
+      plugins: [await loadFixturePlugin('exporters/unending.mjs')],
       config: { stateDirectory: disks.state.folder, outputRoot: disks.outputs.folder },
     });
   });
@@ -199,7 +199,7 @@ describe.skipIf(!CAN_MOUNT)('a full disk', () => {
 
   it('that turns read-only while an output is written is told, and the old output stays', async () => {
     const before = await readFile(join(disks.outputs.folder, 'model', 'prunecast.json'), 'utf8');
-    const request = { model: DEMO, output: 'model', overwrite: true, recipe: MAGNITUDE, exporter: { id: 'slow' } };
+    const request = { model: DEMO, output: 'model', overwrite: true, recipe: MAGNITUDE, exporter: { id: 'unending' } };
     const fault = verbs.client.runPrune({ ...request, selection: { $case: 'uniformRate', value: 0.2 } }).then(
       () => undefined,
       (error: unknown) => error,

@@ -23,8 +23,8 @@ const UNSEEN = -3.402_823_466_385_288_6e38;
  * Grouped-query attention with a cache: rotary embedding of queries and keys (half layout, as in transformers),
  * softmax(q k^T / sqrt(head_dim) + mask) v.
  *
- * Adds the inputs `past_key_values.N.key` and `.value` [batch, kv_heads, past, head_dim] and the outputs `present.N.key`
- * and `.value` with the new tokens behind.
+ * Adds the inputs `past_key_values.N.key` and `.value` [batch, kv_heads, past, head_dim], and hands over the outputs
+ * `present.N.key` and `.value` with the new tokens behind.
  *
  * @param projected products of q, k and v, [tokens, heads * head_dim]
  * @returns the input of o, [tokens, query_heads * head_dim]
@@ -34,6 +34,7 @@ export function addAttention(
   projected: Readonly<Record<'query' | 'key' | 'value', string>>,
   tokens: TokenInputs,
   { layer, kvHeads, queryHeadsPerKv, headDim, slidingWindow, type, queryNorm, keyNorm }: AttentionLayer,
+  present: GraphBuilder['output'],
 ): string {
   const turn = (values: string, order: readonly number[]): string =>
     graph.node('Transpose', [values], { attributes: { perm: order.map(BigInt) } });
@@ -48,7 +49,7 @@ export function addAttention(
     const added = cast(graph, turn(values, [0, 2, 1, 3]), 'float32', type);
     const past = graph.input(`past_key_values.${layer}.${name}`, [BATCH, kvHeads, PAST, headDim], type);
     const all = join([past, added], 2);
-    graph.output(`present.${layer}.${name}`, all, [BATCH, kvHeads, TOTAL, headDim], type);
+    present(`present.${layer}.${name}`, all, [BATCH, kvHeads, TOTAL, headDim], type);
     return all;
   };
 

@@ -30,6 +30,7 @@ export function buildDecoderGraph(
   const norm = (values: string, name: string): string =>
     addRmsNorm(graph, values, weights.vector(name), rmsNormEpsilon);
 
+  const caches: Parameters<GraphBuilder['output']>[] = [];
   let hidden = graph.node('Reshape', [
     weights.rows(`${names.embedding}.weight`, tokens.ids),
     graph.integers([-1, shape.hidden]),
@@ -61,6 +62,7 @@ export function buildDecoderGraph(
           queryNorm: normHeads('queryNorm'),
           keyNorm: normHeads('keyNorm'),
         },
+        (...output) => caches.push(output),
       );
       hidden = addTo(hidden, product(context, 'output'));
     }
@@ -76,7 +78,9 @@ export function buildDecoderGraph(
   const head = `${shape.tiedEmbeddings ? names.embedding : names.head}.weight`;
   const logits = weights.product(norm(hidden, `${names.finalNorm}.weight`), head);
   const size = graph.node('Concat', [tokens.size, graph.integers([shape.vocabulary])], { attributes: { axis: 0n } });
+  // The logits first, as Optimum has them: programs take the first output.
   graph.output('logits', graph.node('Reshape', [logits, size]), [BATCH, LENGTH, shape.vocabulary]);
+  for (const cache of caches) graph.output(...cache);
   return { graph, tensors: weights.tensors };
 }
 
