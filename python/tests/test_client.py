@@ -232,7 +232,7 @@ def test_sends_a_text_and_brings_an_output(
     assert (output.study_id, output.parameters) == (report.study_id, report.winner.parameters)
     checks = list(client.verify("winner"))
     assert [(check.name, check.outcome) for check in checks] == [
-        (name, "passed") for name in ("manifest", "files", "sizes", "logits")
+        (name, "passed") for name in ("manifest", "files", "sizes", "weights", "logits")
     ]
     assert checks[-1].logits is not None and checks[-1].logits.agreements == checks[-1].logits.tokens
     client.download("winner", tmp_path / "winner")

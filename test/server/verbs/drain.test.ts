@@ -24,19 +24,22 @@ const SEARCH = smallSearch({
   output: 'winner',
 });
 
-/** Of two models, each for some hundred milliseconds at least. */
-const LONG_EVALUATION: DeepPartial<EvaluateRequest> = {
-  requestId: 'evaluation',
-  model: DEMO,
-  recipe: MAGNITUDE,
-  measurement: { text: tokenText(Array.from({ length: 60_000 }, (_, index) => 3 + ((index * 7) % 500))) },
-  targets: [0, 0.1].map((value) => ({ target: { $case: 'uniformRate', value } }) as const),
-};
+/** Of two models, each for some hundred milliseconds at least with 60,000 tokens. */
+function evaluation(requestId: string, tokens: number): DeepPartial<EvaluateRequest> {
+  return {
+    requestId,
+    model: DEMO,
+    recipe: MAGNITUDE,
+    measurement: { text: tokenText(Array.from({ length: tokens }, (_, index) => 3 + ((index * 7) % 500))) },
+    targets: [0, 0.1].map((value) => ({ target: { $case: 'uniformRate', value } }) as const),
+  };
+}
 
-/** Starts the evaluation; the id of its job once it runs. */
-async function startEvaluation(client: PrunecastClient): Promise<string> {
-  for await (const { jobId, payload } of client.evaluate(LONG_EVALUATION))
-    if (payload?.$case === 'started') return jobId;
+const LONG_EVALUATION = evaluation('evaluation', 60_000);
+
+/** Starts an evaluation; the id of its job once it runs. */
+async function startEvaluation(client: PrunecastClient, request: DeepPartial<EvaluateRequest>): Promise<string> {
+  for await (const { jobId, payload } of client.evaluate(request)) if (payload?.$case === 'started') return jobId;
   throw new Error('the evaluation has not started');
 }
 
@@ -76,7 +79,7 @@ describe('a server that is asked to stop', { timeout: 120_000 }, () => {
       searchId = jobId;
       if (payload?.$case === 'study' && payload.value.event?.$case === 'trial') break;
     }
-    const evaluationId = await startEvaluation(client);
+    const evaluationId = await startEvaluation(client, LONG_EVALUATION);
     let seen = 0n;
     const stream = jobs.watchJob({ jobId: searchId })[Symbol.asyncIterator]();
     const watch = async (): Promise<void> => {
@@ -126,7 +129,7 @@ describe('a server that is asked to stop', { timeout: 120_000 }, () => {
     const drains = new Promise<void>((resolve) => {
       void watchHealth(health, (status) => void (status === NOT_SERVING && resolve()));
     });
-    await startEvaluation(client);
+    await startEvaluation(client, evaluation('unfinished', 300_000)); // never to its end, so that no time is spent on it
     const first = server.stop();
     await drains;
     expect(await Promise.all([first, server.stop()])).toEqual(['SIGTERM', 'SIGTERM']);
