@@ -111,6 +111,13 @@ function quantise(values: Float32Array, type: 'Q8_0' | 'Q4_0'): { readonly step:
   return { step, quants: Array.from({ length: 16 }, (_, i) => (bits[i] ?? 0) | ((bits[i + 16] ?? 0) << 4)) };
 }
 
+/** Three float32 for each half, in turn: the one below it, it, and the one above. */
+function nearHalf(index: number): number {
+  const bits = new Int32Array(Float32Array.of(Math.floor(index / 3) + 0.5).buffer);
+  bits[0] = (bits[0] ?? 0) + (index % 3) - 1;
+  return new Float32Array(bits.buffer)[0] ?? NaN;
+}
+
 describe('quantiseBlocks', () => {
   it.each(['Q8_0', 'Q4_0'] as const)('quantises to %s by its definition, block for block', (type) => {
     const values = randomFloats(32 * 1100, 5);
@@ -119,6 +126,11 @@ describe('quantiseBlocks', () => {
     values.set([-4, 4], 64);
     values.set([127, 2.5, -2.5, 0.5, -0.5, 0.49999997, -0.49999997], 96);
     values.fill(0, 103, 128);
+    // The step is 1, and the halves from 0.5 to 123.5 have their neighbours.
+    for (let block = 4; block < 16; block += 1) {
+      values[32 * block] = 127;
+      for (let i = 1; i < 32; i += 1) values[32 * block + i] = nearHalf((block - 4) * 31 + i - 1);
+    }
     const bytes = new Uint8Array(1100 * BLOCK_BYTES[type]);
     const largest = quantiseBlocks(bytesOf(values), 'F32', bytes, type);
     let most = 0;

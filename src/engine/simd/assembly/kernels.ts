@@ -141,13 +141,14 @@ function largestIn(block: usize): v128 {
   return largestOf(most);
 }
 
-/** Four values times a scale, rounded to integers, halves away from zero: C's roundf. */
+/**
+ * Four values times a scale, rounded to integers, halves away from zero: C's roundf. The largest float32 below 0.5 is
+ * added and what is behind the point cut off: of a value just below a half, 0.5 itself could make the next integer.
+ */
 function nearest(from: usize, scale: v128): v128 {
   const x = f32x4.mul(v128.load(from), scale);
-  const whole = f32x4.trunc(x);
-  const isFar = f32x4.ge(f32x4.abs(f32x4.sub(x, whole)), f32x4.splat(0.5));
-  const away = v128.or(v128.and(x, i32x4.splat(SIGN)), f32x4.splat(1));
-  return i32x4.trunc_sat_f32x4_s(f32x4.add(whole, v128.and(away, isFar)));
+  const half = v128.or(v128.and(x, i32x4.splat(SIGN)), i32x4.splat(0x3effffff));
+  return i32x4.trunc_sat_f32x4_s(f32x4.add(x, half));
 }
 
 /** The bits of a float32 as float16. */
