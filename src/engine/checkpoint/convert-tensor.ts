@@ -2,7 +2,7 @@ import { PrunecastError } from '../../core/errors/prunecast-error.js';
 import type { PrunedTensor } from '../../core/ports/exporter.js';
 import type { TensorDtype } from './checkpoint.js';
 import { convertBytes } from '../simd/kernels.js';
-import type { Scratch } from './piece-memory.js';
+import type { SpareMemory } from './piece-memory.js';
 import { deriveRows } from './derive-rows.js';
 import { decodeInto, DTYPE_BYTES, DTYPE_LIMITS } from './dtype.js';
 import { findNonFinite } from './read-values.js';
@@ -14,9 +14,9 @@ import { findNonFinite } from './read-values.js';
  * Reading throws VALUES_OUT_OF_RANGE for a value that would become infinite: of F16 from 65,520 on, as all below round
  * to 65,504 at most.
  *
- * @param scratch for the values before, of this tensor and others
+ * @param spares for the values before, of this tensor and others
  */
-export function convertTensor(tensor: PrunedTensor, dtype: TensorDtype, scratch: Scratch): PrunedTensor {
+export function convertTensor(tensor: PrunedTensor, dtype: TensorDtype, spares: SpareMemory): PrunedTensor {
   if (tensor.dtype === dtype) return tensor;
   const [rows = 1, ...rest] = tensor.shape;
   const columns = rest.reduce((product, size) => product * size, 1);
@@ -29,7 +29,7 @@ export function convertTensor(tensor: PrunedTensor, dtype: TensorDtype, scratch:
     throw outOfRange(tensor, dtype, first * columns + bad, value[0] as number);
   };
   const derived = { rows, fromBytes: columns * from, toBytes: columns * to, make: convert };
-  return { ...tensor, dtype, read: deriveRows({ ...derived, read: (...part) => tensor.read(...part) }, scratch) };
+  return { ...tensor, dtype, read: deriveRows({ ...derived, read: (...part) => tensor.read(...part) }, spares) };
 }
 
 function outOfRange({ name }: PrunedTensor, dtype: TensorDtype, index: number, value: number): PrunecastError {

@@ -1,5 +1,5 @@
 import type { RowRange } from '../../core/ports/exporter.js';
-import { placeIn, type Scratch } from './piece-memory.js';
+import { placeIn, type SpareMemory } from './piece-memory.js';
 
 /** Reads some rows, all by default, into memory that the caller may offer. */
 export type ReadRows = (rows?: RowRange, memory?: Uint8Array) => Promise<Uint8Array>;
@@ -16,17 +16,17 @@ export interface DerivedRows {
   readonly make: (source: Uint8Array, target: Uint8Array, first: number) => void;
 }
 
-/** Reads rows through memory of `scratch`, and makes others of them. Reading throws RangeError if not as many come. */
-export function deriveRows({ read, rows, fromBytes, toBytes, make }: DerivedRows, scratch: Scratch): ReadRows {
+/** Reads rows through memory of `spares`, and makes others of them. Reading throws RangeError if not as many come. */
+export function deriveRows({ read, rows, fromBytes, toBytes, make }: DerivedRows, spares: SpareMemory): ReadRows {
   return async (range, memory) => {
     const { first, count } = range ?? { first: 0, count: rows };
-    const spare = scratch.take(count * fromBytes);
+    const spare = spares.take(count * fromBytes);
     const source = await read(range, spare);
     if (source.length !== count * fromBytes)
       throw new RangeError(`${source.length} bytes from row ${first} on, not ${count * fromBytes}`);
     const target = placeIn(memory, count * toBytes);
     make(source, target, first);
-    scratch.giveBack(spare);
+    spares.giveBack(spare);
     return target;
   };
 }

@@ -4,13 +4,13 @@
  */
 
 /** Memory for a while. */
-export interface Scratch {
+export interface SpareMemory {
   /** At least so many bytes, of any contents. */
   take(bytes: number): Uint8Array;
   giveBack(memory: Uint8Array): void;
 }
 
-export function createScratch(): Scratch {
+export function createSpareMemory(): SpareMemory {
   const spare: Uint8Array[] = []; // as many as were ever in use at once
   return {
     take: (bytes) => enlarge(spare.pop(), bytes),

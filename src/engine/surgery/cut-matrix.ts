@@ -1,5 +1,5 @@
 import type { RowRange } from '../../core/ports/exporter.js';
-import { placeIn, type Scratch } from '../checkpoint/piece-memory.js';
+import { placeIn, type SpareMemory } from '../checkpoint/piece-memory.js';
 import { type CopyColumns, prepareColumns } from '../simd/kernels.js';
 
 /** Values of the matrix that are in memory at a time. */
@@ -21,14 +21,14 @@ export interface MatrixCut {
  *
  * @param rows counted among the kept ones
  * @param read the bytes of neighbouring rows of the whole matrix, in memory that it has allocated
- * @param scratch for rows of the whole matrix
+ * @param spares for rows of the whole matrix
  * @param memory where the result may be put
  */
 export async function cutMatrix(
   { columns, keptRows, keptColumns, valueBytes }: MatrixCut,
   rows: RowRange,
   read: (rows: RowRange, allocate?: (bytes: number) => Uint8Array) => Promise<Uint8Array>,
-  scratch: Scratch,
+  spares: SpareMemory,
   memory?: Uint8Array,
 ): Promise<Uint8Array> {
   if (keptRows === undefined && keptColumns === undefined) return read(rows, (bytes) => placeIn(memory, bytes));
@@ -38,7 +38,7 @@ export async function cutMatrix(
   const placeOf = (row: number): number => keptRows?.[row] ?? row;
   const most = Math.max(1, Math.floor(SLICE_VALUES / columns));
   const end = rows.first + rows.count;
-  const whole = scratch.take(most * rowBytes);
+  const whole = spares.take(most * rowBytes);
   for (let row = rows.first, next = row; row < end; row = next) {
     const first = placeOf(row);
     while (next < end && placeOf(next) < first + most) next += 1;
@@ -51,6 +51,6 @@ export async function cutMatrix(
       copy(source.subarray(from, from + rowBytes), target.subarray(to, to + cutBytes));
     }
   }
-  scratch.giveBack(whole);
+  spares.giveBack(whole);
   return target;
 }

@@ -6,7 +6,7 @@ import type { PrunedModel, PrunedTensor, RowRange } from '../../core/ports/expor
 import type { Checkpoint, TensorDtype } from '../checkpoint/checkpoint.js';
 import { DTYPE_BYTES, encodeValues } from '../checkpoint/dtype.js';
 import { findWrittenDtype } from '../checkpoint/find-written-dtype.js';
-import { createScratch, type Scratch } from '../checkpoint/piece-memory.js';
+import { createSpareMemory, type SpareMemory } from '../checkpoint/piece-memory.js';
 import { findNonFinite } from '../checkpoint/read-values.js';
 import { listCompanions, MAX_COMPANION_BYTES } from '../checkpoint/list-companions.js';
 import type { Family } from '../families/family.js';
@@ -59,7 +59,7 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
   };
   const specs = listTensors(family, shape);
   checkReplaced(specs, replace);
-  const scratch = createScratch();
+  const spares = createSpareMemory();
   return {
     shape,
     architecture,
@@ -68,7 +68,7 @@ export function pruneModel({ checkpoint, keptUnits, replace = new Map(), manifes
     sourceDirectory: checkpoint.directory,
     readSource: (file) => checkpoint.files.readBeside(file, MAX_COMPANION_BYTES),
     listCompanions: () => listCompanions(checkpoint.files),
-    tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace, scratch)),
+    tensors: specs.map((spec) => prepareTensor(checkpoint, family, spec, kept, replace, spares)),
     manifest,
   };
 }
@@ -120,7 +120,7 @@ function prepareTensor(
   spec: TensorSpec,
   kept: KeptUnits,
   replace: ReplacedTensors,
-  scratch: Scratch,
+  spares: SpareMemory,
 ): PrunedTensor {
   const { name, shape } = spec;
   const isLeft = isNewlyLeft(checkpoint.shape, spec, kept);
@@ -148,13 +148,7 @@ function prepareTensor(
     dtype,
     shape,
     read: (range = all, memory) =>
-      cutMatrix(
-        cut,
-        range,
-        (sourceRows, allocate) => checkpoint.readBytes(name, sourceRows, allocate),
-        scratch,
-        memory,
-      ),
+      cutMatrix(cut, range, (sourceRows, allocate) => checkpoint.readBytes(name, sourceRows, allocate), spares, memory),
   };
 }
 

@@ -8,7 +8,7 @@ import { convertTensor } from '../../engine/checkpoint/convert-tensor.js';
 import { parseConfig } from '../../engine/checkpoint/parse-config.js';
 import { DTYPE_BYTES } from '../../engine/checkpoint/dtype.js';
 import { isRecord } from '../../engine/files/read-json.js';
-import { createScratch } from '../../engine/checkpoint/piece-memory.js';
+import { createSpareMemory } from '../../engine/checkpoint/piece-memory.js';
 import {
   listSafetensors,
   writeSafetensors,
@@ -137,11 +137,11 @@ const WRITTEN_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as c
  */
 function convertModel(model: PrunedModel, dtype: keyof typeof WRITTEN_DTYPES): PrunedModel {
   const { config, tensors } = model;
-  const scratch = createScratch();
+  const spares = createSpareMemory();
   return {
     ...model,
     config: { ...config, torch_dtype: dtype, ...('dtype' in config ? { dtype } : {}) },
-    tensors: tensors.map((tensor) => convertTensor(tensor, WRITTEN_DTYPES[dtype], scratch)),
+    tensors: tensors.map((tensor) => convertTensor(tensor, WRITTEN_DTYPES[dtype], spares)),
   };
 }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { PrunedTensor } from '../../../src/core/ports/exporter.js';
 import { convertTensor as convertThrough } from '../../../src/engine/checkpoint/convert-tensor.js';
-import { createScratch } from '../../../src/engine/checkpoint/piece-memory.js';
+import { createSpareMemory } from '../../../src/engine/checkpoint/piece-memory.js';
 
 const convertTensor = (tensor: PrunedTensor, dtype: PrunedTensor['dtype']): PrunedTensor =>
-  convertThrough(tensor, dtype, createScratch());
+  convertThrough(tensor, dtype, createSpareMemory());
 
 /** A tensor whose bytes start at an odd place of their buffer, as those of a file may. */
 function make(dtype: PrunedTensor['dtype'], values: Uint32Array | Uint16Array | Float32Array): PrunedTensor {

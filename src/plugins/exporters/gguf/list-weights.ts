@@ -2,7 +2,7 @@ import type { ModelShape } from '../../../core/model/shape.js';
 import type { PrunedModel, PrunedTensor } from '../../../core/ports/exporter.js';
 import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
 import { type DerivedRows, deriveRows, type ReadRows } from '../../../engine/checkpoint/derive-rows.js';
-import { createScratch, placeIn, type Scratch } from '../../../engine/checkpoint/piece-memory.js';
+import { createSpareMemory, placeIn, type SpareMemory } from '../../../engine/checkpoint/piece-memory.js';
 import { DTYPE_BYTES } from '../../../engine/checkpoint/dtype.js';
 import type { BlockPart, LlamaCppArchitecture } from '../../../engine/families/family.js';
 import { findFamily } from '../../../engine/families/find-family.js';
@@ -39,7 +39,7 @@ const ROTATED: ReadonlySet<TensorSpec['part']> = new Set<BlockPart>(['query', 'k
 export function listWeights(model: PrunedModel, { architecture, layers }: PlannedLayers, type: GgufType): GgufTensor[] {
   const { shape } = model;
   const family = findFamily(shape.family);
-  const scratch = createScratch();
+  const spares = createSpareMemory();
   const present = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
   return listSpecs(shape, layers).map((spec): GgufTensor => {
     const { layer, part, kind } = spec;
@@ -49,7 +49,7 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
     const tensor = present.get(name);
     const [rows = 1] = spec.shape;
     const toBytes = countGgufBytes({ shape: spec.shape, type: stored }) / rows;
-    const read = tensor === undefined ? readZeros(rows, toBytes) : readAs(tensor, stored, scratch);
+    const read = tensor === undefined ? readZeros(rows, toBytes) : readAs(tensor, stored, spares);
     const pair = (source: Uint8Array, target: Uint8Array): void => pairRows(source, target, toBytes, shape.headDim);
     const paired = isPaired(spec, architecture);
     return {
@@ -57,7 +57,7 @@ export function listWeights(model: PrunedModel, { architecture, layers }: Planne
       shape: spec.shape,
       type: stored,
       rowsTogether: paired ? shape.headDim : 1,
-      read: paired ? deriveRows({ read, rows, fromBytes: toBytes, toBytes, make: pair }, scratch) : read,
+      read: paired ? deriveRows({ read, rows, fromBytes: toBytes, toBytes, make: pair }, spares) : read,
     };
   });
 }
@@ -102,9 +102,9 @@ function readZeros(all: number, rowBytes: number): ReadRows {
   return async (rows, memory) => placeIn(memory, (rows?.count ?? all) * rowBytes).fill(0);
 }
 
-function readAs(tensor: PrunedTensor, type: GgufType, scratch: Scratch): ReadRows {
+function readAs(tensor: PrunedTensor, type: GgufType, spares: SpareMemory): ReadRows {
   if (type !== 'Q8_0' && type !== 'Q4_0') {
-    const converted = convertTensor(tensor, type, scratch);
+    const converted = convertTensor(tensor, type, spares);
     return (...part) => converted.read(...part);
   }
   const { name, shape, dtype } = tensor;
@@ -116,7 +116,7 @@ function readAs(tensor: PrunedTensor, type: GgufType, scratch: Scratch): ReadRow
     toBytes: countGgufBytes({ shape, type }) / rows,
     make: (source, target) => encodeBlocks(source, dtype, { target, type, name }),
   };
-  return deriveRows(blocks, scratch);
+  return deriveRows(blocks, spares);
 }
 
 /** Of whole heads. */

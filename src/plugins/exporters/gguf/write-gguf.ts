@@ -2,6 +2,7 @@ import type { WorkContext } from '../../../core/ports/work-context.js';
 import { createPieceMemory } from '../../../engine/checkpoint/piece-memory.js';
 import { readPieces, type ReadableRows } from '../../../engine/checkpoint/read-pieces.js';
 import { writeFileSynced, type NewFile, type WrittenFile } from '../../../engine/checkpoint/write-safetensors.js';
+import { BLOCK_BYTES, BLOCK_VALUES } from '../../../engine/simd/kernels.js';
 
 /** A value of the metadata, with its type in the file. */
 export type GgufValue =
@@ -19,8 +20,8 @@ export const GGUF_TYPES = {
   F32: { number: 0, blockValues: 1, blockBytes: 4 },
   F16: { number: 1, blockValues: 1, blockBytes: 2 },
   BF16: { number: 30, blockValues: 1, blockBytes: 2 },
-  Q8_0: { number: 8, blockValues: 32, blockBytes: 34 },
-  Q4_0: { number: 2, blockValues: 32, blockBytes: 18 },
+  Q8_0: { number: 8, blockValues: BLOCK_VALUES, blockBytes: BLOCK_BYTES.Q8_0 },
+  Q4_0: { number: 2, blockValues: BLOCK_VALUES, blockBytes: BLOCK_BYTES.Q4_0 },
 } as const;
 
 export interface GgufTensor extends ReadableRows {

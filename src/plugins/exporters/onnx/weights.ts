@@ -1,6 +1,6 @@
 import type { PrunedTensor } from '../../../core/ports/exporter.js';
 import { convertTensor } from '../../../engine/checkpoint/convert-tensor.js';
-import { createScratch } from '../../../engine/checkpoint/piece-memory.js';
+import { createSpareMemory } from '../../../engine/checkpoint/piece-memory.js';
 import type { GraphBuilder } from '../../../engine/graph/graph-builder.js';
 import type { StoredTensor } from '../../../engine/graph/write-onnx.js';
 import { cast } from './cast.js';
@@ -27,7 +27,7 @@ export function createGraphWeights(
   tensors: readonly PrunedTensor[],
   type: MatrixType,
 ): GraphWeights {
-  const scratch = createScratch();
+  const spares = createSpareMemory();
   const known = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const used = new Map<string, StoredTensor>();
   const find = (name: string): PrunedTensor => {
@@ -41,7 +41,7 @@ export function createGraphWeights(
   };
   const storeFloats = (name: string, as: FloatType): string =>
     store(name, () => {
-      const { shape, read } = convertTensor(find(name), as === 'float32' ? 'F32' : 'F16', scratch);
+      const { shape, read } = convertTensor(find(name), as === 'float32' ? 'F32' : 'F16', spares);
       return [{ name, type: as, shape, read }];
     });
   const vector = (name: string): string => storeFloats(name, 'float32');
